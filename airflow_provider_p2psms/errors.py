@@ -1,0 +1,123 @@
+"""
+Every way a send can end badly, sorted by one question: *may the message have been sent?*
+
+::
+
+    P2PSMSError
+    ├── InvalidMessageError (also ValueError)   no: stopped here, before any request
+    ├── UnreachableError                        no: no connection; safe to try again
+    ├── GatewayRefusedError                     no: the gateway answered, and took nothing
+    │   └── AuthenticationError                 no: it does not know the token
+    ├── OutcomeUnknownError                     perhaps: do not send again; ask the gateway's reports
+    └── LedgerError                             no: the record itself failed, so nothing may be sent on top of it
+
+No text here holds a phone number, a message or a token. What Airflow is to make of each class is decided
+in the operators alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class RowProblem:
+    """
+    Why one row cannot be sent.
+
+    ``row`` counts the rows handed in from 1 (a header is not a row). ``column`` is the column or key at fault.
+    ``value`` is masked: its shape without its content. ``reason`` says what is wrong and what would be right.
+    ``key`` is the row's own name for its owner (the value of the key column), and never shown.
+    """
+
+    row: int
+    column: str
+    value: str
+    reason: str
+    key: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        shown = f" {self.value}" if self.value else ""
+        return f"row {self.row}, {self.column}{shown}: {self.reason}"
+
+
+class P2PSMSError(Exception):
+    """
+    The root of all errors of this package.
+
+    ``may_have_been_sent`` answers the question for every subclass. All arguments but the text are keywords
+    with defaults, so that each error survives pickling.
+    """
+
+    may_have_been_sent: ClassVar[bool] = False
+
+
+class InvalidMessageError(P2PSMSError, ValueError):
+    """
+    Something handed in cannot be sent as it is; no request was made.
+
+    ``problems`` holds the rows at fault (the first 100), ``count`` how many there are in all.
+    """
+
+    def __init__(self, message: str, *, problems: tuple[RowProblem, ...] = (), count: int = 0) -> None:
+        super().__init__(message)
+        self.problems = problems
+        self.count = count
+
+
+class UnreachableError(P2PSMSError):
+    """
+    No connection was made (or a mere question went unanswered): nothing was sent, trying again is safe.
+    """
+
+
+class GatewayRefusedError(P2PSMSError):
+    """
+    The gateway answered that it took nothing.
+
+    ``http_status``; ``message_code``, ``gateway_message`` and ``field_errors`` are the gateway's own (``None``
+    and empty where its answer had none). ``retry_after_s`` is its ``Retry-After`` in seconds, if it sent one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        http_status: int = 0,
+        message_code: str | None = None,
+        gateway_message: str | None = None,
+        field_errors: Mapping[str, tuple[str, ...]] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.message_code = message_code
+        self.gateway_message = gateway_message
+        self.field_errors = dict(field_errors or {})
+        self.retry_after_s = retry_after_s
+
+
+class AuthenticationError(GatewayRefusedError):
+    """The gateway does not accept the token (HTTP 401)."""
+
+
+class OutcomeUnknownError(P2PSMSError):
+    """
+    A request left this machine and no answer to trust came back: the messages may have been taken.
+
+    Do not send again; reconcile. ``http_status`` is ``None`` where no status line came. ``outbox_ids`` holds
+    the ids of an answer that gave another number of them than there were groups.
+    """
+
+    may_have_been_sent = True
+
+    def __init__(
+        self, message: str, *, http_status: int | None = None, outbox_ids: tuple[int, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.outbox_ids = outbox_ids
+
+
+class LedgerError(P2PSMSError):
+    """The record of what was sent cannot be read or written; nothing may be sent on top of it."""

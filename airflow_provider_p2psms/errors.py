@@ -9,7 +9,7 @@ Every way a send can end badly, sorted by one question: *may the message have be
     ├── GatewayRefusedError                     no: the gateway answered, and took nothing
     │   └── AuthenticationError                 no: it does not know the token
     ├── OutcomeUnknownError                     perhaps: do not send again; ask the gateway's reports
-    └── LedgerError                             no: the record itself failed, so nothing may be sent on top of it
+    └── LedgerError                             no: the record itself failed; nothing may be sent on top of it
 
 No text here holds a phone number, a message or a token. What Airflow is to make of each class is decided
 in the operators alone.
@@ -25,8 +25,9 @@ class RowProblem:
     """
     Why one row cannot be sent.
 
-    ``row`` counts the rows handed in from 1 (a header is not a row). ``column`` is the column or key at fault.
-    ``value`` is masked: its shape without its content. ``reason`` says what is wrong and what would be right.
+    ``row`` counts the rows handed in from 1 (a header is not a row). ``column`` is the column or key at
+    fault. ``value`` is masked: its shape without its content. ``reason`` says what is wrong and what would be
+    right.
     ``key`` is the row's own name for its owner (the value of the key column), and never shown.
     """
 
@@ -66,17 +67,16 @@ class InvalidMessageError(P2PSMSError, ValueError):
 
 
 class UnreachableError(P2PSMSError):
-    """
-    No connection was made (or a mere question went unanswered): nothing was sent, trying again is safe.
-    """
+    """No connection was made (or a mere question went unanswered): nothing was sent, try again at will."""
 
 
 class GatewayRefusedError(P2PSMSError):
     """
     The gateway answered that it took nothing.
 
-    ``http_status``; ``message_code``, ``gateway_message`` and ``field_errors`` are the gateway's own (``None``
-    and empty where its answer had none). ``retry_after_s`` is its ``Retry-After`` in seconds, if it sent one.
+    ``message_code``, ``gateway_message`` and ``field_errors`` are the gateway's own words (``None`` and empty
+    where its answer had none), without numbers and texts that it quoted. ``retry_after_s`` is its
+    ``Retry-After`` in seconds, if it sent one.
     """
 
     def __init__(

@@ -1,1 +1,1 @@
-"""TODO."""
+"""One send from rows to result. Knows rows and the gateway; never Airflow."""

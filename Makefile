@@ -1,0 +1,56 @@
+# `make test` and `make demo` need nothing but Python 3.11 to 3.13 and a way to PyPI; they make .venv first.
+
+# Bytecode is written even where the environment says otherwise: Airflow starts twice as fast from it.
+export PYTHONDONTWRITEBYTECODE :=
+
+BIN := .venv/bin
+OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
+
+.DEFAULT_GOAL := help
+.PHONY: help venv test lint format browser matrix demo demo-open lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+venv: .venv/.ready ## make the virtual environment .venv, if anything in it has changed
+
+.venv/.ready: requirements/dev.txt pyproject.toml scripts/venv.sh
+	@scripts/venv.sh .venv $<
+	@touch $@
+
+.PRECIOUS: .venv-%/.ready
+.venv-%/.ready: requirements/airflow-%.txt pyproject.toml scripts/venv.sh
+	@scripts/venv.sh .venv-$* $<
+	@touch $@
+
+test: lint ## check format, lint, types, and run the tests, with the coverage of every module
+	$(BIN)/pytest -n auto -m "not browser" --cov --cov-report=term-missing:skip-covered
+
+lint: venv ## check format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: venv ## format the code and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+browser: venv ## look at the connection form in a headless Chromium
+	$(BIN)/pytest -m browser
+
+matrix: $(OLDER_AIRFLOWS:%=matrix-%) ## run the tests that touch Airflow on every older Airflow that is supported
+
+matrix-%: .venv-%/.ready
+	.venv-$*/bin/pytest -n auto -m airflow
+
+demo: venv ## send the rows of a CSV through a real Airflow to a local gateway, and count what arrived
+	$(BIN)/python scripts/demo.py
+
+demo-open: venv ## show the messages of the last demo on a page of the local gateway
+	$(BIN)/p2psms sandbox --database .demo/outbox.sqlite
+
+lock: venv ## pin the newest versions of everything anew
+	scripts/lock.sh
+
+clean: ## remove all that these targets made
+	rm -rf .venv .venv-* .demo .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

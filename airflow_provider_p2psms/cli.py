@@ -1,0 +1,149 @@
+"""The command line: ``p2psms sandbox`` runs a local gateway until it is told to stop."""
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_provider_p2psms.sandbox import Sandbox
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 well, 1 it could not, 2 (by argparse) not understood."""
+    options = _build_parser().parse_args(argv)
+    run: Callable[[argparse.Namespace], int] = options.run
+    return run(options)
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="p2psms", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    sandbox = commands.add_parser(
+        "sandbox", help="run a local gateway that keeps the contract and sends nothing"
+    )
+    sandbox.set_defaults(run=_run_sandbox)
+    add = sandbox.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
+    add("--port", type=int, default=8025, help="port to listen on; 0 takes a free one (default: %(default)s)")
+    add("--port-file", type=Path, metavar="PATH", help="file to write the port to once it answers")
+    add("--token", default="sandbox-token", help="the token it accepts (default: %(default)s)")
+    add("--database", type=Path, metavar="PATH", help="SQLite file that outlives it (default: memory)")
+    add(
+        "--fault", action="append", default=[], type=_read_fault, metavar="NAME[:TIMES]", help="order a fault"
+    )
+    add("--report-lag", type=float, default=0.0, metavar="S", help="seconds until reports show a send")
+    add("--no-reports", action="store_true", help="be a gateway without reports (404)")
+    add("--latency-ms", type=float, default=0.0, metavar="MS", help="wait before every answer")
+    add("--queue-s", type=float, default=1.0, metavar="S", help="seconds from queued to sent (default: 1)")
+    add(
+        "--delivery-s",
+        type=float,
+        default=2.0,
+        metavar="S",
+        help="seconds from sent to delivered (default: 2)",
+    )
+    add(
+        "--duplicate-window-s",
+        type=float,
+        default=40.0,
+        metavar="S",
+        help="the 40-second rule; 0 turns it off",
+    )
+    add("--past-send-time", choices=("send_now", "refuse"), default="send_now", help="for a past send_time")
+    add("--credit", type=float, default=1e9, metavar="RIAL", help="the account's credit")
+    add("--send-block", action="store_true", help="be a blocked account")
+    return parser
+
+
+def _read_fault(text: str) -> tuple[str, int]:
+    name, _, times = text.partition(":")
+    return name, int(times or 1)
+
+
+def _run_sandbox(options: argparse.Namespace) -> int:
+    try:
+        from airflow_provider_p2psms.sandbox import Sandbox  # noqa: PLC0415 - the extra may be missing
+    except ModuleNotFoundError as err:
+        print(err, file=sys.stderr)
+        return 1
+    sandbox = Sandbox(
+        host=options.host,
+        port=options.port,
+        token=options.token,
+        database=options.database,
+        report_lag_s=options.report_lag,
+        reports=not options.no_reports,
+        latency_s=options.latency_ms / 1000,
+        queue_s=options.queue_s,
+        delivery_s=options.delivery_s,
+        duplicate_window_s=options.duplicate_window_s,
+        past_send_time=options.past_send_time,
+        credit=options.credit,
+        send_block=options.send_block,
+    )
+    try:
+        for fault, times in options.fault:
+            sandbox.order_fault(fault, times=times)
+        sandbox.start()
+    except (OSError, ValueError, sqlite3.Error) as err:
+        print(f"The sandbox cannot start: {err}", file=sys.stderr)
+        return 1
+    return _stay(sandbox, options.port_file)
+
+
+def _stay(sandbox: "Sandbox", port_file: Path | None) -> int:
+    """Serve until SIGINT or SIGTERM; the port file is there as long as the sandbox answers."""
+    stop_asked = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop_asked.set())
+    print(_greeting(sandbox), flush=True)
+    if not sandbox.is_local:
+        print(
+            "Warning: other machines can reach it and read every text. Control stays local.", file=sys.stderr
+        )
+    if port_file:
+        _write_whole(port_file, str(sandbox.bound_port))
+    stop_asked.wait()
+    if port_file:
+        port_file.unlink(missing_ok=True)
+    sandbox.stop()
+    return 0
+
+
+def _write_whole(path: Path, text: str) -> None:
+    # Whoever waits for the file must never read half of it.
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="ascii")
+    draft.replace(path)
+
+
+def _greeting(sandbox: "Sandbox") -> str:
+    authorization = shlex.quote(f"Authorization: {sandbox.token}")
+    group = {"recipients": ["+989120000000"], "message": "Hello from the sandbox"}
+    body = {"sending_type": "peer_to_peer", "from_number": "+983000505", "params": [group]}
+    return f"""\
+A local SMS gateway; nothing leaves this machine.
+
+  base URL    {sandbox.base_url}
+  token       {sandbox.token}
+  outbox      {sandbox.outbox_url}
+  connection  export AIRFLOW_CONN_P2PSMS_DEFAULT={shlex.quote(sandbox.connection_uri)}
+
+Send peer to peer:
+  curl -H {authorization} -H 'Content-Type: application/json' \\
+    -d {shlex.quote(json.dumps(body))} {sandbox.base_url}/api/send
+
+Send peer to peer by file:
+  printf 'recipient,message\\n09120000000,Hello from a file\\n' | curl -H {authorization} \\
+    -F sending_type=peer_to_peer_file -F from_number=+983000505 -F 'files[]=@-;filename=messages.csv' \\
+    {sandbox.base_url}/api/send
+
+Stop it with Ctrl-C."""

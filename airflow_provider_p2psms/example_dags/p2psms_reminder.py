@@ -1,0 +1,45 @@
+"""A recurring reminder: each evening, of tomorrow's appointments, to arrive in the morning, not at night."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import dag, task
+
+from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+
+
+@dag(
+    schedule="0 20 * * *",
+    start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Tehran"),
+    catchup=False,
+    tags=["p2psms", "example"],
+)
+def p2psms_reminder() -> None:
+    """Remind each patient of tomorrow's appointment."""
+
+    @task
+    def appointments() -> list[dict[str, Any]]:
+        """Stand in for a query of tomorrow's appointments."""
+        return [
+            {"phone": "09120000011", "name": "سارا", "at": "09:30"},
+            {"phone": "+98 935 000 0012", "name": "امید", "at": "11:00"},
+        ]
+
+    PeerToPeerSMSOperator(
+        task_id="remind",
+        messages=appointments(),
+        recipient_column="phone",
+        text="{name} عزیز، نوبت شما فردا ساعت {at} است.",
+        from_number="+983000505",
+        # The gateway sends at eight in the morning after the run; whatever the time, nobody is woken.
+        send_time="{{ data_interval_end.in_timezone('Asia/Tehran').add(days=1).at(8).isoformat() }}",
+        send_window=("08:00", "21:00", "Asia/Tehran"),
+        # A run that is cleared days later is not to remind of what has passed.
+        on_late="fail",
+        on_empty="succeed",
+    )
+
+
+p2psms_reminder()

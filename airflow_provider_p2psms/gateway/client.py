@@ -1,0 +1,172 @@
+"""
+The gateway as an object with methods: each call is one request; only questions are repeated.
+
+Knows paths and which of `wire.py` fits them. A send makes exactly one POST, whatever happens.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import msgspec
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.gateway import wire
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.gateway.transport import Transport
+
+_QUESTION_ATTEMPTS = 3
+_JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+
+class GatewayClient:
+    """
+    One account at one gateway; safe to share between threads.
+
+    Every method raises ``GatewayRefusedError`` (``AuthenticationError``) when the gateway says no. Questions
+    raise ``UnreachableError`` when no answer to trust came after three attempts: asking again is always safe.
+    """
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        self._transport = Transport(settings)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    # --- sends
+
+    def send_peer_to_peer(
+        self, groups: list[wire.Group], *, from_number: str, send_time: str | None = None
+    ) -> wire.Receipt:
+        """
+        Hand groups to the gateway in JSON: exactly one POST, never a second.
+
+        :param groups: recipients in E.164; about 1,000 of them in all is the most that the gateway likes.
+        :param send_time: ``YYYY-MM-DD HH:MM:SS`` in UTC; without it, at once.
+        :return: the receipt; one id per *group*, in the order given.
+        :raises GatewayRefusedError: the gateway answered and took nothing.
+        :raises UnreachableError: no connection was made; nothing left this machine.
+        :raises OutcomeUnknownError: the request left and no answer to trust came. Do not resend; reconcile.
+
+        Source: gateway docs, "Send Peer to Peer SMS".
+        """
+        answer = self._transport.exchange(
+            "POST",
+            wire.SEND_PATH,
+            data=wire.build_peer_to_peer(groups, from_number=from_number, send_time=send_time),
+            headers=_JSON,
+        )
+        return wire.parse_receipt(answer, expected=len(groups), private=(group.message for group in groups))
+
+    def send_peer_to_peer_file(
+        self,
+        messages: list[tuple[str, str]],
+        *,
+        from_number: str,
+        send_time: str | None = None,
+    ) -> wire.Receipt:
+        """
+        Upload (recipient, text) rows to the gateway as one CSV: exactly one POST, never a second.
+
+        :param messages: at most 10,000.
+        :return: the receipt; one id per *row*, in the order given.
+
+        Errors and ``send_time`` as in ``send_peer_to_peer``.
+
+        Source: gateway docs, "Send Peer to Peer by File".
+        """
+        answer = self._transport.exchange(
+            "POST",
+            wire.SEND_PATH,
+            data=wire.build_peer_to_peer_file(from_number=from_number, send_time=send_time),
+            files={"files[]": ("messages.csv", wire.build_csv(messages), "text/csv")},
+        )
+        return wire.parse_receipt(answer, expected=len(messages), private=(text for _, text in messages))
+
+    def cancel(self, outbox_id: int) -> None:
+        """
+        Cancel one scheduled message, until 5 minutes before its time.
+
+        :raises GatewayRefusedError: unknown or too late (``http_status`` 404).
+        :raises OutcomeUnknownError: no answer to trust came; it may be cancelled.
+
+        Source: gateway docs, "Cancel".
+        """
+        wire.parse_answer(self._post("/api/send/cancel", {"message_outbox_id": outbox_id}))
+
+    # --- questions
+
+    def check_token(self) -> wire.Account:
+        """Ask whose token it is; costs nothing, works with tokens and API keys."""
+        return wire.parse_account(self._ask(lambda: self._post("/api/acl/auth/check_token", {}))[0])
+
+    def calculate_price(self, message: str, *, from_number: str) -> wire.Price:
+        """Ask what one text from one line costs, in rial a recipient."""
+        question = {"number": from_number, "message": message}
+        data, _ = self._ask(lambda: self._post("/api/send/calculate-price", question))
+        return wire.parse_price(data)
+
+    def credit(self) -> Mapping[str, Any]:
+        """Ask for the account's credit: ``credit`` and ``gift`` in rial, as the gateway answers."""
+        data, _ = self._ask(lambda: self._get("/api/payment/credit/mine"))
+        return data if isinstance(data, dict) else {}
+
+    def numbers(self, *, page: int = 1, per_page: int = 100) -> wire.Page:
+        """Ask for a page of the account's lines: ``number``, ``alias``, ``is_66_char``."""
+        return wire.parse_page(
+            *self._ask(lambda: self._get("/api/number/numbers", page=page, per_page=per_page))
+        )
+
+    def report_by_bulk(self, outbox_id: int) -> Mapping[str, Any]:
+        """Ask for the record of one outbox id."""
+        data, _ = self._ask(lambda: self._get("/api/report/by_bulk", messages_outbox_id=outbox_id))
+        return data if isinstance(data, dict) else {}
+
+    def report_list(self, filters: Mapping[str, Any], *, page: int = 1, limit: int = 100) -> wire.Page:
+        """Ask for a page of outbox records; dates in ``filters`` are Unix seconds as strings."""
+        question = {"page": page, "limit": limit, "filters": dict(filters)}
+        return wire.parse_page(*self._ask(lambda: self._post("/api/report/new_list", question)))
+
+    def report_recipients(self, outbox_id: int, *, page: int = 1, per_page: int = 100) -> wire.Page:
+        """Ask for a page of the recipients of one outbox id; statuses are final once the message is."""
+        return wire.parse_page(
+            *self._ask(
+                lambda: self._get("/api/report/recipients", bulk_id=outbox_id, page=page, per_page=per_page)
+            )
+        )
+
+    def report_bulk_stats(self, outbox_id: int) -> Mapping[str, Any]:
+        """Ask for the counts of one outbox id by outcome, operator and language, as they come."""
+        data, _ = self._ask(lambda: self._get("/api/report/bulk_stats", bulk_id=outbox_id))
+        return data if isinstance(data, dict) else {}
+
+    # --- one request
+
+    def _get(self, path: str, **params: Any) -> Any:
+        return self._transport.exchange("GET", path, params=params)
+
+    def _post(self, path: str, document: Mapping[str, Any]) -> Any:
+        return self._transport.exchange("POST", path, data=msgspec.json.encode(document), headers=_JSON)
+
+    def _ask(self, request: Callable[[], Any]) -> tuple[Any, Mapping[str, Any]]:
+        """Repeat a question that stayed without an answer to trust: it changes nothing at the gateway."""
+        attempts = Retrying(
+            retry=retry_if_exception_type((UnreachableError, OutcomeUnknownError)),
+            stop=stop_after_attempt(_QUESTION_ATTEMPTS),
+            wait=wait_random_exponential(multiplier=0.2, max=5),
+            reraise=True,
+        )
+        try:
+            return attempts(lambda: wire.parse_answer(request()))
+        except OutcomeUnknownError as err:
+            raise UnreachableError(
+                "The gateway gave no answer to trust to a question. Asking again is safe."
+            ) from err

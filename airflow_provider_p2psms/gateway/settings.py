@@ -1,0 +1,202 @@
+"""
+What a connection says about the gateway: base address, token and options, read once and checked.
+
+Knows the field names of an Airflow connection, but not Airflow; what its values mean for rows (region,
+staging numbers) is left to those who use them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from airflow_provider_p2psms.errors import InvalidMessageError
+
+EXTRAS = (
+    "allow_http",
+    "allowed_recipients",
+    "ca_bundle",
+    "connect_timeout",
+    "from_number",
+    "proxy",
+    "read_timeout",
+    "redirect_to",
+    "region",
+)
+_TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """
+    One account at one gateway.
+
+    ``base_url`` ends before ``/api`` and has no trailing slash. Timeouts are in seconds.
+    ``allowed_recipients`` and ``redirect_to`` are as typed: numbers that staging may reach.
+    """
+
+    base_url: str
+    token: str = field(repr=False)
+    from_number: str | None = None
+    region: str = "IR"
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    proxy: str | None = field(default=None, repr=False)
+    ca_bundle: str | None = None
+    allowed_recipients: tuple[str, ...] = field(default=(), repr=False)
+    redirect_to: str | None = field(default=None, repr=False)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the gateway runs on this machine, as the sandbox does."""
+        return _is_loopback(urlsplit(self.base_url).hostname)
+
+
+def parse_settings(
+    *,
+    host: str | None,
+    password: str | None,
+    login: str | None = None,
+    schema: str | None = None,
+    port: int | None = None,
+    extra: Mapping[str, object] | None = None,
+) -> GatewaySettings:
+    """
+    Read the fields of a connection.
+
+    ``host`` is the base address with or without scheme and path. In a connection URI the path arrives as
+    ``schema``. Without a scheme it is https, and http on loopback, where the sandbox lives.
+
+    :raises InvalidMessageError: a field is missing, unknown or unusable; the text names it, never its value.
+    """
+    known = _known_extras(extra or {})
+    allow_http = _boolean(known, "allow_http")
+    return GatewaySettings(
+        base_url=build_base_url(host, schema=schema, port=port, allow_http=allow_http),
+        token=_token(password, login),
+        from_number=_text(known, "from_number"),
+        region=(_text(known, "region") or "IR").upper(),
+        connect_timeout_s=_seconds(known, "connect_timeout", default=10.0),
+        read_timeout_s=_seconds(known, "read_timeout", default=60.0),
+        proxy=_text(known, "proxy"),
+        ca_bundle=_text(known, "ca_bundle"),
+        allowed_recipients=_texts(known, "allowed_recipients"),
+        redirect_to=_text(known, "redirect_to"),
+    )
+
+
+def build_base_url(
+    host: str | None, *, schema: str | None = None, port: int | None = None, allow_http: bool = False
+) -> str:
+    """
+    Return the address to which ``/api/…`` is added: ``…/v1`` and ``…/v1/api`` give the same.
+
+    :raises InvalidMessageError: no host, parts that do not belong there, or plain http beyond this machine.
+    """
+    if not (host or "").strip():
+        raise InvalidMessageError(
+            "The connection has no Base URL (host), e.g. https://edge.ippanel.com/v1. Fill it in."
+        )
+    url = _split(str(host).strip(), schema=(schema or "").strip("/ "))
+    if url.scheme not in {"https", "http"}:
+        raise InvalidMessageError(f"The Base URL starts with {url.scheme}://; use https://.")
+    if url.username or url.password or url.query or url.fragment:
+        raise InvalidMessageError(
+            "The Base URL holds a user, a query or a fragment; leave them out. The token is the password."
+        )
+    if url.scheme == "http" and not (allow_http or _is_loopback(url.hostname)):
+        raise InvalidMessageError(
+            "The Base URL is plain http: token and messages would travel readable. Use https, or set "
+            "allow_http to true in the connection's extra if the network between is yours."
+        )
+    netloc = url.netloc if port is None or url.port else f"{url.netloc}:{port}"
+    path = url.path.rstrip("/").removesuffix("/api")
+    return f"{url.scheme}://{netloc}{path}"
+
+
+def _split(host: str, *, schema: str) -> SplitResult:
+    # In `p2psms://:TOKEN@host/v1` Airflow hands the path over as the schema; in the habit of its HTTP
+    # connections a schema is the scheme.
+    scheme, path = (schema, "") if schema in {"http", "https"} else ("", schema)
+    if "://" not in host:
+        at_home = _is_loopback(_parse_url(f"//{host}").hostname)
+        host = f"{scheme or ('http' if at_home else 'https')}://{host}"
+    return _parse_url(f"{host.rstrip('/')}/{path}" if path else host)
+
+
+def _parse_url(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        named = bool(url.hostname) and url.port != 0
+    except ValueError:  # brackets that do not match, or a port that is none
+        named = False
+    if not named:
+        raise InvalidMessageError(
+            "The Base URL has no host name, or a port that is none. It looks like https://edge.ippanel.com/v1."
+        )
+    return url
+
+
+def _is_loopback(hostname: str | None) -> bool:
+    if hostname == "localhost":
+        return True
+    try:
+        return ip_address(hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _token(password: str | None, login: str | None) -> str:
+    token = (password or "").strip()
+    if not token:
+        where = " It stands in Login; move it to Password." if login else " Fill in Password."
+        raise InvalidMessageError(f"The connection has no API token.{where}")
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidMessageError("The API token holds characters that no token has; copy it again.")
+    return token
+
+
+def _known_extras(extra: Mapping[str, object]) -> dict[str, object]:
+    unknown = sorted(set(extra) - set(EXTRAS))
+    if unknown:
+        raise InvalidMessageError(
+            f"The connection's extra has unknown names: {', '.join(unknown)}. Known are: {', '.join(EXTRAS)}."
+        )
+    # The connection form stores a field that was left empty as null or "".
+    return {name: value for name, value in extra.items() if value is not None and value != ""}
+
+
+def _text(extra: Mapping[str, object], name: str) -> str | None:
+    value = extra.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidMessageError(f"The connection's extra {name} is no text; put it in quotes.")
+    return value.strip() or None
+
+
+def _texts(extra: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = extra.get(name, [])
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        raise InvalidMessageError(f"The connection's extra {name} is no list of texts.")
+    return tuple(item.strip() for item in items if item.strip())
+
+
+def _boolean(extra: Mapping[str, object], name: str) -> bool:
+    value = extra.get(name, False)
+    lowered = str(value).strip().lower()
+    if lowered not in _TRUE | _FALSE:
+        raise InvalidMessageError(f"The connection's extra {name} is neither true nor false.")
+    return lowered in _TRUE
+
+
+def _seconds(extra: Mapping[str, object], name: str, *, default: float) -> float:
+    value = extra.get(name, default)
+    try:
+        seconds = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds <= 3600 or isinstance(value, bool):
+        raise InvalidMessageError(f"The connection's extra {name} is no number of seconds up to 3600.")
+    return seconds

@@ -1,0 +1,261 @@
+"""
+One exchange over HTTP, and the one fact that matters if it fails: had the request left this machine?
+
+Knows requests and sockets; what an answer means is read in `wire.py`. No redirect is followed, no request
+is repeated, and the size of an answer is bounded.
+"""
+
+import socket
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.gateway.wire import Answer
+
+# 10,000 ids, the most that one request may ask for, take 120 kB.
+MAX_ANSWER_BYTES = 8 * 2**20
+_CHUNK_BYTES = 2**16
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """How far this thread's request has come; ``expired`` once its deadline cut the connection."""
+
+    left: bool = False
+    expired: bool = False
+    sock: Any = None
+
+    def expire(self) -> None:
+        self.expired = True
+        if self.sock is not None:
+            with suppress(OSError):  # it may have ended by itself, just now
+                self.sock.shutdown(socket.SHUT_RDWR)
+
+
+# requests, urllib3 and the connection below all run in the thread that asked.
+_under_way = threading.local()
+
+
+class _NotesWhatLeft:
+    """
+    Notes the moment at which the first byte of a request is handed to the socket.
+
+    Error classes of HTTP libraries do not tell it: a TLS error, say, may come from the handshake (nothing
+    left) or from reading the answer (everything left).
+    """
+
+    _connecting = False
+
+    def connect(self) -> None:
+        self._connecting = True
+        try:
+            super().connect()  # type: ignore[misc]
+        finally:
+            self._connecting = False
+
+    def send(self, data: Any) -> None:
+        if self.sock is None:  # type: ignore[attr-defined]
+            self.connect()
+        # A tunnel through a proxy is opened while connecting: that is not yet our request.
+        if not self._connecting:
+            exchange: _Exchange = _under_way.exchange
+            exchange.sock = self.sock  # type: ignore[attr-defined]
+            if exchange.expired:
+                raise TimeoutError
+            if not exchange.left:
+                exchange.left = True
+                # urllib3 would write the body under the connect timeout, which is meant to be short.
+                self.sock.settimeout(_under_way.read_timeout_s)  # type: ignore[attr-defined]
+        super().send(data)  # type: ignore[misc]
+
+
+class _Http(_NotesWhatLeft, HTTPConnection):
+    pass
+
+
+class _Https(_NotesWhatLeft, HTTPSConnection):
+    pass
+
+
+class _HttpPool(HTTPConnectionPool):
+    ConnectionCls: ClassVar[type] = _Http  # type: ignore[misc]
+
+
+class _HttpsPool(HTTPSConnectionPool):
+    ConnectionCls: ClassVar[type] = _Https  # type: ignore[misc]
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class _Adapter(HTTPAdapter):
+    """Connections that note what left; no retries of any kind (the default of requests, kept on purpose)."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+class _BareToken(AuthBase):
+    """The token as it is, without a scheme. As an *auth* it also keeps a .netrc from replacing it."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._token
+        return request
+
+
+class Transport:
+    """Exchanges with one gateway; each thread has a session, and so a kept-alive connection, of its own."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._local = threading.local()
+        self._sessions: list[requests.Session] = []
+        self._lock = threading.Lock()
+
+    def exchange(self, method: str, path: str, **content: Any) -> Answer:
+        """
+        Make one request and read the whole answer, within one deadline over both.
+
+        :param path: below the base URL, e.g. ``/api/send``.
+        :param content: ``data``, ``files``, ``params`` and ``headers`` as requests takes them.
+        :raises UnreachableError: no connection was made; nothing left this machine.
+        :raises OutcomeUnknownError: the request left, in whole or in part, and no whole answer came back.
+        """
+        settings, exchange = self._settings, _Exchange()
+        _under_way.exchange, _under_way.read_timeout_s = exchange, settings.read_timeout_s
+        # The read timeout starts anew with every byte that trickles in; this one does not.
+        watch = threading.Timer(settings.connect_timeout_s + 2 * settings.read_timeout_s, exchange.expire)
+        watch.daemon = True
+        watch.start()
+        try:
+            return self._exchange(method, path, content)
+        except (requests.RequestException, HTTPError, OSError) as err:
+            if not exchange.left:
+                raise UnreachableError(f"No connection to the gateway: {_cause(err)}.") from err
+            why = "its deadline ran out" if exchange.expired else _cause(err)
+            raise OutcomeUnknownError(
+                f"The request left, but no whole answer came back: {why}. It may have been taken."
+            ) from err
+        finally:
+            watch.cancel()
+
+    def _exchange(self, method: str, path: str, content: dict[str, Any]) -> Answer:
+        settings = self._settings
+        with self._session().request(
+            method,
+            settings.base_url + path,
+            timeout=(settings.connect_timeout_s, settings.read_timeout_s),
+            # Both are given with each request: what the environment says would win over a session's.
+            proxies={"http": settings.proxy, "https": settings.proxy} if settings.proxy else None,
+            verify=settings.ca_bundle or True,
+            allow_redirects=False,
+            stream=True,
+            **content,
+        ) as response:
+            body = _read_bounded(response.iter_content(_CHUNK_BYTES), response.status_code)
+            return Answer(
+                response.status_code,
+                body,
+                response.headers.get("Content-Type", ""),
+                response.headers.get("Retry-After"),
+            )
+
+    def close(self) -> None:
+        """Close the connections of all threads."""
+        with self._lock:
+            while self._sessions:
+                self._sessions.pop().close()
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = self._local.session = self._new_session()
+            with self._lock:
+                self._sessions.append(session)
+        return session
+
+    def _new_session(self) -> requests.Session:
+        settings = self._settings
+        session = requests.Session()
+        session.mount("https://", _Adapter())
+        session.mount("http://", _Adapter())
+        session.auth = _BareToken(settings.token)
+        # Without it the gateway may answer an error in HTML.
+        session.headers["Accept"] = "application/json"
+        # Proxies and certificate bundles of the environment count, but not on the way to this machine itself.
+        session.trust_env = not settings.is_loopback
+        return session
+
+
+def _read_bounded(chunks: Iterable[bytes], http_status: int) -> bytes:
+    body = bytearray()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > MAX_ANSWER_BYTES:
+            raise OutcomeUnknownError(
+                f"The answer (HTTP {http_status}) is larger than {MAX_ANSWER_BYTES // 2**20} MiB and was not "
+                "read to its end. The request may have been taken.",
+                http_status=http_status,
+            )
+    return bytes(body)
+
+
+def _cause(err: BaseException) -> str:
+    """Name the fault in a few words of ours; libraries' texts may hold addresses with credentials."""
+    names = {type(link).__name__ for link in _chain(err)}
+    return next((text for name, text in _CAUSES.items() if name in names), type(err).__name__)
+
+
+def _chain(err: BaseException) -> Iterable[BaseException]:
+    """Return the error with all that it wraps: urllib3 keeps causes in arguments and attributes."""
+    todo, seen = [err], []
+    while todo:
+        link = todo.pop()
+        if link not in seen:
+            seen.append(link)
+            inside = (*link.args, getattr(link, "reason", None), link.__cause__, link.__context__)
+            todo += [each for each in inside if isinstance(each, BaseException)]
+    return seen
+
+
+# From the most specific on.
+_CAUSES = {
+    "ProxyError": "the proxy did not let it through",
+    "NameResolutionError": "the host name is not known (DNS)",
+    "gaierror": "the host name is not known (DNS)",
+    "SSLCertVerificationError": "its TLS certificate is not trusted",
+    "ConnectTimeoutError": "connecting timed out",
+    "ConnectTimeout": "connecting timed out",
+    "ConnectionRefusedError": "the connection was refused",
+    "ReadTimeoutError": "the answer timed out",
+    "ReadTimeout": "the answer timed out",
+    "TimeoutError": "it timed out",
+    "SSLEOFError": "the TLS connection was cut",
+    "SSLError": "TLS failed",
+    "IncompleteRead": "the answer was cut short",
+    "RemoteDisconnected": "the connection was closed without an answer",
+    "ConnectionResetError": "the connection was reset",
+    "BrokenPipeError": "the connection was cut",
+    "InvalidURL": "the address is not valid",
+    "ContentDecodingError": "the answer's compression is broken",
+}

@@ -1,0 +1,346 @@
+"""
+The gateway's documents as pure functions: build the requests, read the answers.
+
+Knows JSON and the meaning of each status; knows neither sockets nor retries. JSON is untyped where it comes
+in and typed where it leaves this module.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import msgspec
+
+from airflow_provider_p2psms.errors import (
+    AuthenticationError,
+    GatewayRefusedError,
+    OutcomeUnknownError,
+)
+
+SEND_PATH = "/api/send"
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A text with all its recipients: one entry of ``params``, one outbox id."""
+
+    recipients: list[str]
+    message: str
+
+    def __repr__(self) -> str:
+        return f"<Group of {len(self.recipients)} recipients>"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    What the gateway answered to a send that it took.
+
+    ``outbox_ids`` has one id a group (JSON) or a row (file), in the order given. That the gateway keeps that
+    order is nowhere stated; only their number is checked.
+    """
+
+    outbox_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back whole: the status, the decoded body, and the two headers that are read."""
+
+    http_status: int
+    body: bytes = field(repr=False)
+    content_type: str = ""
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose token it is. ``send_block`` and ``document_block``: the gateway will take nothing from them."""
+
+    user_name: str = field(repr=False)
+    user_id: int | None
+    send_block: bool
+    document_block: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one text costs a recipient, in rial, by operator; ``parts`` as the gateway counts them."""
+
+    mci_price: float
+    other_price: float
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list: its records as they came, its number, and the number of the last one."""
+
+    records: tuple[Mapping[str, Any], ...] = field(repr=False)
+    current_page: int
+    last_page: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """``data`` and ``meta`` of every answer; ``ok`` is ``None`` where ``meta.status`` is missing."""
+
+    data: Any
+    meta: Mapping[str, Any]
+    ok: bool | None
+    message: str | None
+    code: str | None
+    errors: Mapping[str, tuple[str, ...]]
+
+
+# --- requests ---------------------------------------------------------------------------------------------
+
+
+def build_peer_to_peer(groups: list[Group], *, from_number: str, send_time: str | None = None) -> bytes:
+    """
+    Return the JSON body of a peer-to-peer send, in UTF-8 without ASCII escapes.
+
+    ``send_time`` is ``YYYY-MM-DD HH:MM:SS`` in UTC; without it the messages go at once.
+
+    Source: gateway docs, "Send Peer to Peer SMS", "Request Body".
+    """
+    return msgspec.json.encode(
+        {
+            "sending_type": "peer_to_peer",
+            "from_number": from_number,
+            "params": groups,
+            **({"send_time": send_time} if send_time else {}),
+        }
+    )
+
+
+def build_peer_to_peer_file(*, from_number: str, send_time: str | None = None) -> dict[str, str]:
+    """
+    Return the form fields that go beside the file of a peer-to-peer send by file.
+
+    Source: gateway docs, "Send Peer to Peer by File", "Request Body".
+    """
+    return {
+        "sending_type": "peer_to_peer_file",
+        "from_number": from_number,
+        **({"send_time": send_time} if send_time else {}),
+    }
+
+
+def build_csv(messages: Iterable[tuple[str, str]]) -> bytes:
+    """
+    Return the file of such a send: header ``recipient,message``, a row a message, plain UTF-8, RFC 4180.
+
+    What else the gateway can read is nowhere stated, so it gets the plainest form: no BOM, commas, every text
+    quoted, CRLF.
+    """
+    rows = (f'{recipient},"{text.replace(chr(34), chr(34) * 2)}"\r\n' for recipient, text in messages)
+    return ("recipient,message\r\n" + "".join(rows)).encode()
+
+
+# --- answers ----------------------------------------------------------------------------------------------
+
+
+def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ()) -> Receipt:
+    """
+    Read the answer to a send.
+
+    :param expected: how many ids are due: one a group, or one a row of a file.
+    :param private: texts that must not be quoted back in an error, should the gateway do so.
+    :raises GatewayRefusedError: it took nothing (``AuthenticationError`` for 401).
+    :raises OutcomeUnknownError: a server error, an answer that cannot be read, or ids that do not add up.
+
+    Source: gateway docs, both sends, "Success Response" and "Error Responses"; any status but 200 means that
+    nothing was sent, except that a 5xx may come from a proxy on the way and proves nothing.
+    """
+    envelope = _parse_envelope(answer.body)
+    if not _is_success(answer.http_status):
+        _raise_failure(answer, envelope, private)
+    ids = _outbox_ids(envelope.data) if envelope else None
+    if envelope and envelope.ok is False and not ids:
+        _raise_refused(answer, envelope, private)
+    if not envelope:
+        _raise_unknown(answer, "is no JSON envelope")
+    if ids is None:
+        _raise_unknown(answer, "has no message_outbox_ids")
+    if len(ids) != expected:
+        _raise_unknown(answer, f"has {len(ids):,} ids where {expected:,} are due", ids)
+    if envelope.ok is False:
+        _raise_unknown(answer, "holds ids but says that it failed", ids)
+    return Receipt(ids)
+
+
+def parse_answer(answer: Answer) -> tuple[Any, Mapping[str, Any]]:
+    """
+    Return ``data`` and ``meta`` of the answer to a question, or to a cancel.
+
+    :raises GatewayRefusedError: it said no (``AuthenticationError`` for 401).
+    :raises OutcomeUnknownError: it said nothing that can be read.
+    """
+    envelope = _parse_envelope(answer.body)
+    if not _is_success(answer.http_status):
+        _raise_failure(answer, envelope, ())
+    if not envelope:
+        _raise_unknown(answer, "is no JSON envelope")
+    if envelope.ok is False:
+        _raise_refused(answer, envelope, ())
+    return envelope.data, envelope.meta
+
+
+def parse_account(data: Any) -> Account:
+    """Read the answer of ``check_token``."""
+    record = _record(data)
+    return Account(
+        user_name=str(record.get("user_name") or ""),
+        user_id=_number(record.get("user_id")),
+        send_block=bool(record.get("send_block")),
+        document_block=bool(record.get("document_block")),
+    )
+
+
+def parse_price(data: Any) -> Price:
+    """Read the answer of ``calculate-price``; useless (``OutcomeUnknownError``) without both prices."""
+    record = _record(data)
+    prices = [record.get(name) for name in ("mci_price", "other_price")]
+    if not all(isinstance(price, int | float) for price in prices):
+        raise OutcomeUnknownError("The gateway's answer about the price holds no prices.")
+    return Price(float(prices[0] or 0), float(prices[1] or 0), _number(record.get("parts")) or 0)
+
+
+def parse_page(data: Any, meta: Mapping[str, Any]) -> Page:
+    """Read one page of a report."""
+    records = data if isinstance(data, list) else []
+    return Page(
+        tuple(each for each in records if isinstance(each, dict)),
+        current_page=_number(meta.get("current_page")) or 1,
+        last_page=_number(meta.get("last_page")) or 1,
+        total=_number(meta.get("total")) or 0,
+    )
+
+
+def _is_success(http_status: int) -> bool:
+    return 200 <= http_status < 300  # 201 is among the documented success codes
+
+
+def _parse_envelope(body: bytes) -> _Envelope | None:
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if not isinstance(document, dict) or not document.keys() & {"data", "meta"}:
+        return None
+    meta = _record(document.get("meta"))
+    status, message, code = (meta.get(name) for name in ("status", "message", "message_code"))
+    return _Envelope(
+        data=document.get("data"),
+        meta=meta,
+        ok=status if isinstance(status, bool) else None,
+        message=message if isinstance(message, str) else None,
+        code=str(code) if code else None,
+        errors={str(name): _texts(texts) for name, texts in _record(meta.get("errors")).items()},
+    )
+
+
+def _outbox_ids(data: Any) -> tuple[int, ...] | None:
+    ids = _record(data).get("message_outbox_ids")
+    if not isinstance(ids, list) or not ids:
+        return None
+    numbers = tuple(_number(each) for each in ids)
+    return None if None in numbers else numbers  # type: ignore[return-value]
+
+
+def _record(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(str(each) for each in (value if isinstance(value, list) else [value]))
+
+
+def _number(value: Any) -> int | None:
+    # Ids are integers in send answers and strings in reports.
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+
+
+# --- what went wrong --------------------------------------------------------------------------------------
+
+_MEANING = {
+    400: "It cannot read the request.",
+    401: "It does not accept the API token. Put the bare token into the connection's password: no 'Bearer', "
+    "no 'AccessKey', no 'apikey'; a login token expires after 10 hours, an API key does not.",
+    402: "The account has to be paid first.",
+    403: "This account, line or address may not do that.",
+    404: "There is nothing at that address, or no such message. Check the connection's Base URL.",
+    405: "There is nothing at that address. Check the connection's Base URL.",
+    407: "The proxy wants credentials.",
+    413: "The request is too large. Lower batch_size.",
+    415: "It does not read that kind of file or request.",
+    422: "It does not accept the fields.",
+    429: "Within the last 40 seconds it took the same text for the same number from this line. This is no "
+    "request to slow down: sending later would make a second copy that is paid for.",
+}
+
+
+def _raise_failure(answer: Answer, envelope: _Envelope | None, private: Iterable[str]) -> NoReturn:
+    if answer.http_status < 200 or answer.http_status >= 500:
+        _raise_unknown(answer, "is a server error")
+    _raise_refused(answer, envelope, private)
+
+
+def _raise_refused(answer: Answer, envelope: _Envelope | None, private: Iterable[str]) -> NoReturn:
+    status = answer.http_status
+    if 300 <= status < 400:
+        meaning = "It points to another address, which is never followed. Check the connection's Base URL."
+    else:
+        meaning = _MEANING.get(status, "It took nothing.")
+    quiet = _Quiet(private)
+    words = quiet(envelope.message) if envelope and envelope.message else None
+    code = envelope.code if envelope else None
+    errors = (
+        {quiet(name): tuple(map(quiet, texts)) for name, texts in envelope.errors.items()} if envelope else {}
+    )
+    said = [f"HTTP {status}", *([f"code {code}"] if code else [])]
+    fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items())
+    error = AuthenticationError if status == 401 else GatewayRefusedError
+    raise error(
+        f"The gateway refused ({', '.join(said)}). {meaning}"
+        + (f" Its words: {words}" if words else "")
+        + (f" Its fields: {fields}" if fields else ""),
+        http_status=status,
+        message_code=code,
+        gateway_message=words,
+        field_errors=errors,
+        retry_after_s=_seconds(answer.retry_after),
+    )
+
+
+def _raise_unknown(answer: Answer, what: str, outbox_ids: tuple[int, ...] = ()) -> NoReturn:
+    kind = "HTML" if "html" in answer.content_type.lower() else f"{len(answer.body):,} bytes"
+    raise OutcomeUnknownError(
+        f"The gateway's answer (HTTP {answer.http_status}, {kind}) {what}. The request may have been taken.",
+        http_status=answer.http_status,
+        outbox_ids=outbox_ids,
+    )
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    # The other form, a date, is not worth trusting a foreign clock for.
+    return float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+
+
+class _Quiet:
+    """Takes numbers and our own texts out of the gateway's words: it may quote what it refuses."""
+
+    _DIGITS = re.compile(r"\+?\d[\d \-()]{3,}\d")
+    _LONGEST = 300
+
+    def __init__(self, private: Iterable[str]) -> None:
+        self._private = sorted(set(private), key=len, reverse=True)
+
+    def __call__(self, words: str) -> str:
+        for text in self._private:
+            words = words.replace(text, "…")
+        return self._DIGITS.sub("…", words)[: self._LONGEST]

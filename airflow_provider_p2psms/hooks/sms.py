@@ -1,0 +1,189 @@
+"""
+The hook: an Airflow connection of type ``p2psms`` as a client of the gateway.
+
+Knows how a connection is read; sends exactly once and keeps no record. The operators do more: they check
+rows, make batches and say what became of each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_p2psms import provider_info
+from airflow_provider_p2psms.airflow_compat import BaseHook
+from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
+
+if TYPE_CHECKING:
+    from airflow_provider_p2psms.gateway.client import GatewayClient
+    from airflow_provider_p2psms.gateway.settings import GatewaySettings
+    from airflow_provider_p2psms.gateway.wire import Page, Price
+
+
+class SMSHook(BaseHook):
+    """
+    One account at the gateway, by its connection.
+
+    :param p2psms_conn_id: the connection. *Host* is the base address, *Password* the API token; extras, all
+        optional: ``from_number``, ``region``, ``connect_timeout``, ``read_timeout``, ``proxy``,
+        ``ca_bundle``, ``allow_http``, ``allowed_recipients``, ``redirect_to``.
+    """
+
+    conn_name_attr = "p2psms_conn_id"
+    default_conn_name = "p2psms_default"
+    conn_type = "p2psms"
+    hook_name = "P2P SMS gateway"
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Say how the connection form labels and hides its fields (read by Airflow before 3.2)."""
+        return provider_info.ui_field_behaviour()
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Give the connection form's fields for the extras (read by Airflow before 3.2)."""
+        return provider_info.connection_form_widgets()
+
+    def __init__(self, p2psms_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.p2psms_conn_id = p2psms_conn_id
+
+    @cached_property
+    def settings(self) -> GatewaySettings:
+        """
+        What the connection says.
+
+        :raises InvalidMessageError: it names no gateway, no token, or something unknown.
+        """
+        from airflow_provider_p2psms.gateway.settings import parse_settings
+
+        connection = self.get_connection(self.p2psms_conn_id)
+        try:
+            return parse_settings(
+                host=connection.host,
+                password=connection.password,
+                login=connection.login,
+                schema=connection.schema,
+                port=connection.port,
+                extra=connection.extra_dejson,
+            )
+        except InvalidMessageError as err:
+            raise InvalidMessageError(f"Connection {self.p2psms_conn_id}: {err}") from None
+
+    def get_conn(self) -> GatewayClient:
+        """Return the client; it is one and the same for this hook, and threads may share it."""
+        return self._client
+
+    @cached_property
+    def _client(self) -> GatewayClient:
+        from airflow_provider_p2psms.gateway.client import GatewayClient
+
+        return GatewayClient(self.settings)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask the gateway whose token it is: costs nothing, sends nothing."""
+        try:
+            account = self.get_conn().check_token()
+        except P2PSMSError as err:
+            return False, str(err)
+        blocks = [name for name in ("send_block", "document_block") if getattr(account, name)]
+        if blocks:
+            return False, (
+                f"The token is good, but the gateway has blocked account {account.user_id} "
+                f"({', '.join(blocks)}): it will take no message. Ask the gateway's support."
+            )
+        return True, f"The gateway knows the token: account {account.user_id}."
+
+    def send_peer_to_peer(
+        self,
+        groups: Sequence[Mapping[str, Any]],
+        *,
+        from_number: str | None = None,
+        send_time: str | None = None,
+    ) -> list[int]:
+        """
+        Send groups in JSON: exactly one POST, never a second.
+
+        :param groups: ``{"recipients": [E.164, …], "message": text}``, about 1,000 recipients in all at most.
+        :param from_number: the sending line; default the connection's.
+        :param send_time: ``YYYY-MM-DD HH:MM:SS`` in UTC; without it, at once.
+        :return: one outbox id a group, in the order given.
+
+        Errors as in ``GatewayClient.send_peer_to_peer``. Nothing is checked or recorded here.
+        """
+        from airflow_provider_p2psms.gateway.wire import Group
+
+        receipt = self.get_conn().send_peer_to_peer(
+            [Group(list(group["recipients"]), group["message"]) for group in groups],
+            from_number=self.line(from_number),
+            send_time=send_time,
+        )
+        return list(receipt.outbox_ids)
+
+    def send_peer_to_peer_file(
+        self,
+        messages: Sequence[tuple[str, str]],
+        *,
+        from_number: str | None = None,
+        send_time: str | None = None,
+    ) -> list[int]:
+        """
+        Send (recipient, text) rows as one uploaded CSV: exactly one POST, never a second.
+
+        :param messages: at most 10,000.
+        :return: one outbox id a row, in the order given.
+
+        All else as in ``send_peer_to_peer``.
+        """
+        receipt = self.get_conn().send_peer_to_peer_file(
+            list(messages), from_number=self.line(from_number), send_time=send_time
+        )
+        return list(receipt.outbox_ids)
+
+    def cancel(self, outbox_id: int) -> None:
+        """Cancel one scheduled message, until 5 minutes before its time."""
+        self.get_conn().cancel(outbox_id)
+
+    def calculate_price(self, message: str, *, from_number: str | None = None) -> Price:
+        """Ask what one text costs a recipient, in rial."""
+        return self.get_conn().calculate_price(message, from_number=self.line(from_number))
+
+    def credit(self) -> Mapping[str, Any]:
+        """Ask for the account's credit."""
+        return self.get_conn().credit()
+
+    def report_by_bulk(self, outbox_id: int) -> Mapping[str, Any]:
+        """Ask for the record of one outbox id."""
+        return self.get_conn().report_by_bulk(outbox_id)
+
+    def report_list(self, filters: Mapping[str, Any], *, page: int = 1, limit: int = 100) -> Page:
+        """Ask for a page of outbox records."""
+        return self.get_conn().report_list(filters, page=page, limit=limit)
+
+    def report_recipients(self, outbox_id: int, *, page: int = 1, per_page: int = 100) -> Page:
+        """Ask for a page of the recipients of one outbox id."""
+        return self.get_conn().report_recipients(outbox_id, page=page, per_page=per_page)
+
+    def number(self, number: str) -> str:
+        """
+        Return a number in E.164, read in the connection's region.
+
+        :raises InvalidMessageError: it is none.
+        """
+        from airflow_provider_p2psms.rows.numbers import to_e164
+
+        return to_e164(number, self.settings.region)
+
+    def line(self, from_number: str | None = None) -> str:
+        """
+        Return the sending line: the one named, or the connection's.
+
+        :raises InvalidMessageError: neither names one.
+        """
+        line = (from_number or self.settings.from_number or "").strip()
+        if not line:
+            raise InvalidMessageError(
+                "No sending line: set from_number in the task or in the connection's extra, e.g. +983000505."
+            )
+        return line

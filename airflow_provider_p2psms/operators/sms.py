@@ -1,0 +1,295 @@
+"""
+The two send tasks: the same rows, checks, options and result; they differ in what goes over the wire.
+
+Thin on purpose: what they do with rows is in ``sending``. Here a DAG author's parameters are checked when the
+DAG is parsed, and what Airflow shows of a task is kept free of numbers and texts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+from airflow_provider_p2psms.airflow_compat import AirflowFailException, AirflowSkipException, BaseOperator
+from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.operators.concealed import conceal_rows, conceal_text, reveal
+from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
+from airflow_provider_p2psms.operators.translation import errors_for_airflow
+
+if TYPE_CHECKING:
+    import os
+
+    from airflow.sdk import Context
+
+    from airflow_provider_p2psms.errors import RowProblem
+    from airflow_provider_p2psms.rows import Message
+    from airflow_provider_p2psms.sending.plan import PlanRules
+    from airflow_provider_p2psms.sending.send import Sender, SendResult
+    from airflow_provider_p2psms.sending.timing import Timing
+
+OnInvalid = Literal["fail", "skip"]
+OnEmpty = Literal["skip", "succeed", "fail"]
+OnBackfill = Literal["skip", "send", "fail"]
+OnLate = Literal["fail", "send_now"]
+
+
+class _SendOperator(BaseOperator):
+    """What both send tasks share; see ``PeerToPeerSMSOperator`` for the parameters."""
+
+    template_fields: Sequence[str] = (
+        "messages",
+        "file",
+        "text",
+        "from_number",
+        "send_time",
+        "p2psms_conn_id",
+        "outcomes",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"messages": "json"}
+    ui_color = "#d9f2e6"
+
+    _form: ClassVar[Literal["PeerToPeer", "PeerToPeerFile"]]
+    _stop: threading.Event | None = None
+
+    def __init__(
+        self,
+        *,
+        messages: object = None,
+        file: str | os.PathLike[str] | None = None,
+        text: str | None = None,
+        recipient_column: str = "recipient",
+        message_column: str = "message",
+        key_column: str | None = None,
+        from_number: str | None = None,
+        send_time: datetime | str | None = None,
+        send_window: tuple[str, str, str] | None = None,
+        on_late: OnLate = "fail",
+        on_invalid: OnInvalid = "fail",
+        on_empty: OnEmpty = "skip",
+        on_backfill: OnBackfill = "skip",
+        drop_duplicates: bool = True,
+        max_recipients: int | None = None,
+        max_parts: int | None = None,
+        max_cost: float | None = None,
+        batch_size: int | None = None,
+        max_in_flight: int = 4,
+        outcomes: str | os.PathLike[str] | None = None,
+        p2psms_conn_id: str = SMSHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        # Each key of the result is an XCom of its own, to be pulled and mapped by itself.
+        super().__init__(**{"multiple_outputs": True, **kwargs})
+        self.messages = messages
+        self.file = file
+        self.text = text
+        self.recipient_column = recipient_column
+        self.message_column = message_column
+        self.key_column = key_column
+        self.from_number = from_number
+        self.send_time = send_time
+        self.send_window = send_window
+        self.on_late = on_late
+        self.on_invalid = on_invalid
+        self.on_empty = on_empty
+        self.on_backfill = on_backfill
+        self.drop_duplicates = drop_duplicates
+        self.max_recipients = max_recipients
+        self.max_parts = max_parts
+        self.max_cost = max_cost
+        self.batch_size = batch_size
+        self.max_in_flight = max_in_flight
+        self.outcomes = outcomes
+        self.p2psms_conn_id = p2psms_conn_id
+        self._check_parameters()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check all rows, send them, and return the result without numbers and texts."""
+        self._heed_backfill(context)
+        self._stop = threading.Event()
+        with errors_for_airflow(), ExitStack() as stack:
+            hook = SMSHook(self.p2psms_conn_id)
+            stack.callback(hook.get_conn().close)
+            sender = self._sender(hook, self._stop)
+            result = sender.send(self._checked_rows(hook, stack))
+        self._heed_empty(result)
+        return result.as_dict()
+
+    def on_kill(self) -> None:
+        """Let no new request leave; those under way are finished and counted."""
+        if self._stop:
+            self._stop.set()
+
+    # --- what was asked for
+
+    def _check_parameters(self) -> None:
+        """Refuse, when the DAG is parsed, what cannot work whatever the rows are."""
+        if (self.messages is None) == (self.file is None):
+            raise ValueError(f"{self.task_id}: give either messages or file, and not both.")
+        for name, allowed in (
+            ("on_late", OnLate),
+            ("on_invalid", OnInvalid),
+            ("on_empty", OnEmpty),
+            ("on_backfill", OnBackfill),
+        ):
+            if getattr(self, name) not in get_args(allowed):
+                raise ValueError(f"{self.task_id}: {name} is one of {', '.join(get_args(allowed))}.")
+        for name in ("batch_size", "max_in_flight", "max_recipients", "max_parts", "max_cost"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int | float) and value >= 1):
+                raise ValueError(f"{self.task_id}: {name} is a number of at least 1.")
+        if self.recipient_column == self.message_column:
+            raise ValueError(f"{self.task_id}: recipient_column and message_column are the same.")
+        self._timing(None if _has_template(self.send_time) else self.send_time)
+        if isinstance(self.text, str) and not _has_template(self.text):
+            from airflow_provider_p2psms.rows.template import parse_template
+
+            parse_template(self.text)
+
+    def _timing(self, send_time: object) -> Timing:
+        from airflow_provider_p2psms.sending.timing import SendWindow, Timing, parse_send_time
+
+        return Timing(
+            send_at_utc=parse_send_time(send_time),
+            window=SendWindow.parse(self.send_window) if self.send_window else None,
+            on_late=self.on_late,
+        )
+
+    def _heed_backfill(self, context: Context) -> None:
+        run_type = getattr(context.get("dag_run"), "run_type", "")
+        if self.on_backfill == "send" or getattr(run_type, "value", run_type) != "backfill":
+            return
+        told = f'A backfill, and on_backfill is "{self.on_backfill}": nothing is sent.'
+        raise AirflowSkipException(told) if self.on_backfill == "skip" else AirflowFailException(told)
+
+    def _heed_empty(self, result: SendResult) -> None:
+        if self.on_empty == "succeed" or result.handed_in:
+            return
+        told = f'No rows, and on_empty is "{self.on_empty}".'
+        raise AirflowSkipException(told) if self.on_empty == "skip" else AirflowFailException(told)
+
+    # --- what it takes
+
+    def _checked_rows(self, hook: SMSHook, stack: ExitStack) -> Iterable[Message | RowProblem]:
+        from airflow_provider_p2psms.rows import RowRules, check_rows, read_file, read_rows
+
+        rules = RowRules(
+            region=hook.settings.region,
+            text=reveal(self.text) or None,
+            recipient_column=self.recipient_column,
+            message_column=self.message_column,
+            key_column=self.key_column,
+        )
+        if self.file is not None:
+            stream, name = stack.enter_context(open_rows(self.file))
+            return check_rows(read_file(stream, name=name), rules)
+        return check_rows(read_rows(reveal(self.messages)), rules)
+
+    def _sender(self, hook: SMSHook, stop: threading.Event) -> Sender:
+        from airflow_provider_p2psms.sending import forms
+        from airflow_provider_p2psms.sending.send import Sender
+
+        form: forms.Form = getattr(forms, self._form)()
+        return Sender(
+            client=hook.get_conn(),
+            form=form,
+            from_number=hook.line(self.from_number),
+            rules=self._plan_rules(hook),
+            timing=self._timing(self.send_time),
+            batch_size=self.batch_size or form.batch_size,
+            max_in_flight=self.max_in_flight,
+            max_cost=self.max_cost,
+            open_outcomes=partial(open_outcomes, self.outcomes) if self.outcomes else None,
+            stop=stop,
+        )
+
+    def _plan_rules(self, hook: SMSHook) -> PlanRules:
+        from airflow_provider_p2psms.sending.plan import PlanRules
+
+        staging = hook.settings
+        return PlanRules(
+            on_invalid=self.on_invalid,
+            drop_duplicates=self.drop_duplicates,
+            max_recipients=self.max_recipients,
+            max_parts=self.max_parts,
+            allowed_recipients=frozenset(map(hook.number, staging.allowed_recipients)),
+            redirect_to=hook.number(staging.redirect_to) if staging.redirect_to else None,
+        )
+
+    # --- what Airflow shows of it
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        # Mapped tasks are rendered through this method alone, so it is the one place that sees every task.
+        super()._do_render_template_fields(parent, *args, **kwargs)
+        if parent is self:
+            self.messages = None if self.messages is None else conceal_rows(self.messages)
+            self.text = None if self.text is None else conceal_text(self.text)
+
+
+class PeerToPeerSMSOperator(_SendOperator):
+    """
+    Send each recipient their own text, in JSON batches of up to 1,000 recipients.
+
+    All rows are checked before the first request; each message is sent once.
+
+    :param messages: rows: ``{"recipients": […], "message": …}``, ``{"recipient": …, "message": …}``,
+        ``(recipient, message)``, mappings with any columns beside ``text``, a pandas or polars DataFrame, any
+        iterable of these, an upstream task's output, or JSON text of them. (templated)
+    :param file: instead of ``messages``: a CSV or XLSX with a header, by its local path or any
+        ``ObjectStoragePath`` URI (``s3://conn_id@bucket/key``). (templated)
+    :param text: the text of rows without one, with columns in braces: ``"Dear {name}"``. (templated)
+    :param recipient_column: the column of numbers. Default ``recipient``.
+    :param message_column: the column of texts. Default ``message``.
+    :param key_column: a column that names each row to its owner, for ``outcomes``.
+    :param from_number: the sending line; default the connection's. (templated)
+    :param send_time: when the gateway is to send: an aware datetime, ISO text with an offset, or
+        ``YYYY-MM-DD HH:MM:SS`` in UTC; 5 minutes to 3 months ahead. Default: at once. (templated)
+    :param send_window: ``("08:00", "21:00", "Asia/Tehran")``: outside it, the send is scheduled for its
+        next opening.
+    :param on_late: a ``send_time`` that is past: ``"fail"`` (default) or ``"send_now"``.
+    :param on_invalid: bad rows: ``"fail"`` (default: nothing is sent, each is named) or ``"skip"``.
+    :param on_empty: no rows: ``"skip"`` (default), ``"succeed"`` or ``"fail"``.
+    :param on_backfill: in a backfill run: ``"skip"`` (default), ``"send"`` or ``"fail"``.
+    :param drop_duplicates: send the same text to the same number once. Default True.
+    :param max_recipients: above this number of recipients nothing is sent.
+    :param max_parts: above this number of SMS parts (estimated) nothing is sent.
+    :param max_cost: above this cost in rial (at the gateway's dearest prices) nothing is sent.
+    :param batch_size: recipients a request (default 1,000), or rows a file (default 10,000).
+    :param max_in_flight: requests under way at once. Default 4.
+    :param outcomes: a path, local or ``ObjectStoragePath`` URI, for a CSV with a line for each row:
+        ``row,key,outcome,outbox_id,reason``; written also when the task fails. (templated)
+    :param p2psms_conn_id: the connection. (templated)
+    :return: ``message_outbox_ids`` (one a group), ``accepted``, ``already_accepted``, ``invalid``,
+        ``duplicates``, ``requests``, ``parts``, ``send_time``, ``from_number``: each an XCom of its own, too.
+
+    A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when it is not known
+    whether messages were taken. Only when no connection was made do the task's ``retries`` apply.
+
+    Source: gateway docs, "Send Peer to Peer SMS".
+    """
+
+    _form = "PeerToPeer"
+
+
+class PeerToPeerFileOperator(_SendOperator):
+    """
+    Send each recipient their own text, as uploaded CSV files of up to 10,000 rows.
+
+    Takes the same rows and parameters as ``PeerToPeerSMSOperator`` and returns the same result; every row is
+    a message of its own here and has its own outbox id. The upload is written anew from the checked rows,
+    whatever form they came in.
+
+    Source: gateway docs, "Send Peer to Peer by File".
+    """
+
+    _form = "PeerToPeerFile"
+
+
+def _has_template(value: object) -> bool:
+    """Whether Airflow has yet to render a parameter: a Jinja template, or the output of another task."""
+    if isinstance(value, str):
+        return "{{" in value or "{%" in value
+    return value is not None and not isinstance(value, datetime)

@@ -1,0 +1,57 @@
+"""Files of a task, local or in any object storage that Airflow knows: opened here, understood elsewhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
+
+from airflow_provider_p2psms.errors import InvalidMessageError
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+
+def _locate(path: str | os.PathLike[str]) -> Path | ObjectStoragePath:
+    """Return a local path, or, for a URI such as ``s3://conn_id@bucket/key``, an object storage path."""
+    if isinstance(path, Path) or (isinstance(path, str) and "://" not in path):
+        return Path(path).expanduser()
+    from airflow_provider_p2psms.airflow_compat import ObjectStoragePath
+
+    return ObjectStoragePath(cast("str", path))
+
+
+@contextmanager
+def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
+    """
+    Open a file of rows; give its stream and its name without the folder.
+
+    :raises InvalidMessageError: there is no such file.
+    """
+    located = _locate(path)
+    try:
+        stream = cast("Any", located).open("rb")
+    except FileNotFoundError as err:
+        raise InvalidMessageError(f"There is no file {located.name} to read rows from.") from err
+    with stream:
+        yield stream, located.name
+
+
+@contextmanager
+def open_outcomes(path: str | os.PathLike[str]) -> Iterator[TextIO]:
+    """Open a file for outcomes; a local one appears whole or not at all."""
+    located = _locate(path)
+    if not isinstance(located, Path):
+        with cast("Any", located).open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        return
+    located.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = located.with_name(f"{located.name}.{os.getpid()}.part")
+    try:
+        with unfinished.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        unfinished.replace(located)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""
+What Airflow is told about this package, above all how the form of a ``p2psms`` connection looks.
+
+Airflow reads this at every start, so nothing is imported here but the version. Airflow 3.2 and newer draw the
+form from `get_provider_info` without importing the hook. Older ones ask the hook, which passes
+`ui_field_behaviour` and `connection_form_widgets` on; both are made from the same two dictionaries.
+"""
+
+from typing import Any
+
+from airflow_provider_p2psms import __version__
+
+INTEGRATION = "P2P SMS"
+
+# The extras of a connection, all optional, in the order of the form. The shape is Airflow's "conn-fields".
+CONN_FIELDS: dict[str, dict[str, Any]] = {
+    "from_number": {
+        "label": "Sending line",
+        "schema": {"type": ["string", "null"]},
+        "description": "The line that messages come from unless a task names another, e.g. +983000505.",
+    },
+    "region": {
+        "label": "Region",
+        "schema": {"type": ["string", "null"]},
+        "description": "Country of the numbers that are written without a country code, as two letters. "
+        "Empty: IR.",
+    },
+    "connect_timeout": {
+        "label": "Connect timeout",
+        "schema": {"type": ["integer", "null"]},
+        "description": "Seconds to wait for a connection to the gateway. Empty: 10.",
+    },
+    "read_timeout": {
+        "label": "Read timeout",
+        "schema": {"type": ["integer", "null"]},
+        "description": "Seconds to wait for the gateway's answer. Empty: 60.",
+    },
+    "proxy": {
+        "label": "Proxy",
+        "schema": {"type": ["string", "null"]},
+        "description": "Address of an HTTP proxy on the way to the gateway, e.g. http://proxy.example.com:3128.",
+    },
+    "ca_bundle": {
+        "label": "CA bundle",
+        "schema": {"type": ["string", "null"]},
+        "description": "Path on the workers to a PEM file of certificate authorities to trust instead of the "
+        "usual ones. TLS is always verified.",
+    },
+    "allow_http": {
+        "label": "Allow plain HTTP",
+        "schema": {"type": ["boolean", "null"], "default": False},
+        "description": "Send token, numbers and texts unencrypted to a base URL that starts with http://. "
+        "Not needed for a gateway on this machine.",
+    },
+    "allowed_recipients": {
+        "label": "Allowed recipients",
+        "schema": {"type": ["string", "null"]},
+        "description": "For staging: numbers, separated by commas. No other number gets a message.",
+    },
+    "redirect_to": {
+        "label": "Redirect to",
+        "schema": {"type": ["string", "null"]},
+        "description": "For staging: one number that gets every message instead of its recipient.",
+    },
+}
+
+# "extra" is covered by the fields above. Airflow 3 shows its JSON all the same, in a section of its own.
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "login", "port", "extra"],
+    "relabeling": {"host": "Base URL", "password": "API token"},
+    "placeholders": {"host": "https://edge.ippanel.com/v1", "password": "The token of the gateway account"},
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the package to Airflow; the entry point ``apache_airflow_provider`` leads here."""
+    return {
+        "package-name": "airflow-provider-p2psms",
+        "name": INTEGRATION,
+        "description": "Send each customer their own text message through an SMS gateway: "
+        "never twice, never lost in silence.",
+        "versions": [__version__],
+        "integrations": [{"integration-name": INTEGRATION, "tags": ["service"]}],
+        "hooks": [
+            {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.hooks.sms"]},
+        ],
+        "operators": [
+            {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.operators.sms"]},
+        ],
+        "connection-types": [
+            {
+                "connection-type": "p2psms",
+                "hook-class-name": "airflow_provider_p2psms.hooks.sms.SMSHook",
+                "hook-name": "P2P SMS gateway",
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": CONN_FIELDS,
+            },
+        ],
+    }
+
+
+def ui_field_behaviour() -> dict[str, Any]:
+    """Give what ``get_ui_field_behaviour`` of the hook returns: the same, under Airflow's older key."""
+    return {
+        "hidden_fields": UI_FIELD_BEHAVIOUR["hidden-fields"],
+        "relabeling": UI_FIELD_BEHAVIOUR["relabeling"],
+        "placeholders": UI_FIELD_BEHAVIOUR["placeholders"],
+    }
+
+
+def connection_form_widgets() -> dict[str, Any]:
+    """
+    Give what ``get_connection_form_widgets`` of the hook returns: one WTForms field an extra.
+
+    :raises ImportError: Flask-AppBuilder or WTForms are missing. Airflow 3 puts stand-ins in their place
+        while it asks, which is why they are imported here and by these paths.
+    """
+    from flask_appbuilder.fieldwidgets import BS3TextFieldWidget  # noqa: PLC0415
+    from wtforms import BooleanField, IntegerField, StringField  # noqa: PLC0415
+    from wtforms.validators import Optional  # noqa: PLC0415
+
+    field_classes = {"string": StringField, "integer": IntegerField, "boolean": BooleanField}
+
+    def widget(spec: dict[str, Any]) -> Any:
+        kind = spec["schema"]["type"][0]
+        return field_classes[kind](
+            spec["label"],
+            validators=[Optional()],
+            description=spec["description"],
+            widget=None if kind == "boolean" else BS3TextFieldWidget(),
+        )
+
+    return {name: widget(spec) for name, spec in CONN_FIELDS.items()}

@@ -1,0 +1,126 @@
+"""Turns rows into messages, or into what is wrong with them: one result for each recipient handed in."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+from airflow_provider_p2psms.errors import RowProblem
+from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
+from airflow_provider_p2psms.rows.masking import describe_columns, mask
+from airflow_provider_p2psms.rows.message import Message
+from airflow_provider_p2psms.rows.row import Header, Row, UnfitError
+from airflow_provider_p2psms.rows.rules import RowRules
+from airflow_provider_p2psms.rows.texts import check_text
+from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number
+
+_GROUP = "recipients"  # the gateway's own name for the numbers of a group
+_ABSENT = object()
+
+
+def check_rows(rows: Iterable[Row], rules: RowRules) -> Iterator[Message | RowProblem]:
+    """
+    Check rows as they stream by: exactly one result for each recipient handed in, in order.
+
+    Rows are numbered from 1; the recipients of a group share its number, and each is checked on its own. A
+    row without a readable recipient gives one problem. Nothing is kept: duplicates are not looked for.
+
+    :raises InvalidMessageError: a table lacks a column that all its rows need, or cannot be read on.
+    """
+    # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
+    from airflow_provider_p2psms.rows.numbers import to_e164  # noqa: PLC0415
+
+    columns = columns_of(rules)
+    normalise = partial(to_e164, region=rules.region)
+    number = 0
+    for row in rows:
+        if isinstance(row, Header):
+            columns = find_columns(row, rules)
+            continue
+        number += 1
+        named = _name_pair(row, columns) if isinstance(row, tuple) else row
+        if isinstance(named, UnfitError):
+            yield named.as_problem(number)
+        else:
+            yield from _check_row(number, named, columns, normalise)
+
+
+def _check_row(
+    number: int, row: dict[Any, Any], columns: Columns, normalise: Callable[[object], str]
+) -> Iterator[Message | RowProblem]:
+    key, text, parts, fault = "", "", 0, None
+    try:
+        key = _key_of(row, columns)
+        text = _text_of(row, columns)
+        parts = check_text(text)
+    except UnfitError as err:
+        fault = err.as_problem(number, key=key, column=columns.message)
+    try:
+        column, recipients = _recipients_of(row, columns)
+    except UnfitError as err:
+        yield err.as_problem(number, key=key)
+        return
+    for recipient in recipients:
+        try:
+            e164 = normalise(recipient)
+        except UnfitError as err:
+            yield RowProblem(number, column, mask(recipient), str(err), key)
+        else:
+            yield fault or Message(number, e164, text, parts, key)
+
+
+def _name_pair(pair: tuple[Any, Any], columns: Columns) -> dict[Any, Any] | UnfitError:
+    if columns.key is not None:
+        return UnfitError("a pair has no key column; hand in mappings with one", column=columns.key)
+    return {columns.recipient: pair[0], columns.message: pair[1]}
+
+
+def _recipients_of(row: dict[Any, Any], columns: Columns) -> tuple[str, Sequence[object]]:
+    """Find the recipients of one row, and the column that they stand in."""
+    many = row.get(_GROUP)
+    own = row.get(columns.recipient, _ABSENT)
+    if isinstance(many, list | tuple):
+        if own is not _ABSENT and own is not many:
+            raise UnfitError(f"has both {_GROUP} and {columns.recipient}; leave one out", column=_GROUP)
+        if not many:
+            raise UnfitError("an empty list; a group has at least one recipient", column=_GROUP)
+        return _GROUP, many
+    if own is not _ABSENT:
+        return columns.recipient, (own,)
+    if _GROUP in row:
+        reason = f"not a list; a single number belongs in {columns.recipient!r}"
+        raise UnfitError(reason, column=_GROUP, shape=mask(many))
+    raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.recipient)
+
+
+def _text_of(row: dict[Any, Any], columns: Columns) -> str:
+    """Find the text of one row: its own, else the template's."""
+    own = row.get(columns.message)
+    if isinstance(own, str):
+        if own and not own.isspace():
+            return str.__str__(own)  # a subclass (an enum, numpy's) as the plain text that it holds
+    elif not is_missing(own):
+        return _number_as_text(own)
+    if columns.template is not None:
+        return columns.template.fill(row)
+    if columns.message in row:
+        raise UnfitError("is empty, and there is no text for rows without one")
+    raise UnfitError(f"no such column, and no text for rows without one; {describe_columns(row)}")
+
+
+def _number_as_text(own: object) -> str:
+    # A code alone in its column is a number to a database; nothing else was meant to be sent as a text.
+    if not is_number(own):
+        raise UnfitError(f"is a {type(own).__name__}, not a text")
+    return as_text(own)
+
+
+def _key_of(row: dict[Any, Any], columns: Columns) -> str:
+    if columns.key is None:
+        return ""
+    if columns.key not in row:
+        raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.key)
+    value = row[columns.key]
+    try:
+        return "" if is_missing(value) else as_text(value)
+    except UnfitError as err:
+        raise UnfitError(str(err), column=columns.key, shape=mask(value)) from None

@@ -1,0 +1,67 @@
+"""CSV as it comes: any usual encoding, delimiter and line end, with quotes as RFC 4180 has them."""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import BinaryIO
+
+from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.rows.encoding import detect_encoding
+from airflow_provider_p2psms.rows.row import Row
+from airflow_provider_p2psms.rows.table import read_table
+
+_DELIMITERS = ",;\t|"
+# Excel writes and reads this line above the header, to say which delimiter follows.
+_says_delimiter = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE).fullmatch
+
+
+def read_csv(stream: BinaryIO, origin: str) -> Iterator[Row]:
+    """
+    Stream the rows of a CSV file; its texts are not altered. Leaves the stream open.
+
+    :raises InvalidMessageError: the encoding is damaged (before the first row), or a quote (where it stands).
+    """
+    lines = io.TextIOWrapper(stream, detect_encoding(stream, origin=origin), newline="")
+    try:
+        yield from read_table(_records(lines, origin), origin=origin)
+    finally:
+        # Else it closes a stream that is not ours. Whose it is may have closed it before this generator.
+        with suppress(ValueError):
+            lines.detach()
+
+
+def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[list[object]]:
+    head, delimiter = _read_head(lines)
+    reader = csv.reader(chain(head, lines), delimiter=delimiter, strict=True)
+    try:
+        for cells in reader:
+            # Blank cells become None: a CSV has no other way to say that there is no value.
+            yield [None if not cell or cell.isspace() else cell for cell in cells]
+    except csv.Error as err:
+        raise InvalidMessageError(f"{origin}, line {reader.line_num:,}: {_explain(err)}") from None
+
+
+def _read_head(lines: io.TextIOWrapper) -> tuple[list[str], str]:
+    """Read the lines of the header, and the delimiter that they show; blank lines above it go with them."""
+    head: list[str] = []
+    for line in lines:
+        if not head and (said := _says_delimiter(line)):
+            return [], said[1]
+        head.append(line)
+        text = "".join(head)
+        if text.strip() and text.count('"') % 2 == 0:
+            break
+        if len(text) > csv.field_size_limit():  # a quote that never closes: the reader will say so
+            break
+    unquoted = re.sub(r'"[^"]*"', "", "".join(head))
+    return head, max(_DELIMITERS, key=unquoted.count)
+
+
+def _explain(err: csv.Error) -> str:
+    """Say what to do; the texts of Python's reader hold nothing of the file, but nothing to go by either."""
+    if "field limit" in str(err) or "end of data" in str(err):
+        return 'a quote is opened and never closed; write a quote within a text as ""'
+    return 'something stands behind a closing quote; write a quote within a text as ""'

@@ -1,0 +1,27 @@
+"""Rows of pandas and polars data frames, known by their methods alone."""
+
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+from airflow_provider_p2psms.rows.headers import build_header
+from airflow_provider_p2psms.rows.row import Row
+
+
+def is_frame(value: object) -> TypeGuard[Any]:
+    """Tell whether a value is a pandas or polars DataFrame."""
+    # The methods first: a LazyFrame has neither, and to ask for its columns costs a query plan.
+    return (hasattr(value, "iter_rows") or hasattr(value, "itertuples")) and hasattr(value, "columns")
+
+
+def read_frame(frame: Any) -> Iterator[Row]:
+    """
+    Stream the rows of a DataFrame behind its header; its index is not a column.
+
+    :raises InvalidMessageError: two columns have the same name.
+    """
+    coarse = (str(kind).lower() in {"float32", "float16"} for kind in frame.dtypes)
+    header = build_header("the DataFrame", frame.columns, coarse=coarse)
+    yield header
+    is_polars = hasattr(frame, "iter_rows")
+    for cells in frame.iter_rows() if is_polars else frame.itertuples(index=False, name=None):
+        yield dict(zip(header.columns, cells, strict=True))

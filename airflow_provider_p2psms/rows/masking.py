@@ -1,0 +1,71 @@
+"""Shows what stood in a row without showing it: shapes, lengths, and names of columns."""
+
+import unicodedata
+from collections.abc import Iterable
+
+from airflow_provider_p2psms.rows.values import is_missing, is_number
+
+_LONGEST = 24
+_LONGEST_NAME = 40
+_MOST_NAMES = 10
+# With so many digits a name may be somebody's number: a file without a header has people for column names.
+_DIGITS_OF_A_NUMBER = 5
+
+
+def mask(value: object) -> str:
+    """
+    Show the shape of a value: digits as ``•`` but for the last two, letters as ``x``, the rest as it is.
+
+    At most 24 characters long; characters that do not print become ``?``. What stands for nothing (``None``,
+    NaN) gives an empty text, what is neither text nor number the name of its type.
+    """
+    if is_missing(value):
+        return ""
+    if isinstance(value, str):
+        return _shape(value)
+    if is_number(value):
+        try:
+            return _shape(str(value))
+        except ValueError:  # an integer of more than 4,300 digits has no text
+            pass
+    return f"({type(value).__name__})"
+
+
+def measure(text: str) -> str:
+    """Show the length of a text: ``(1,532 characters)``."""
+    return f"({len(text):,} characters)"
+
+
+def describe_columns(names: Iterable[object]) -> str:
+    """Say which columns were found, ten at most, and none where they look like people's data."""
+    shown = [name if isinstance(name, str) else mask(name) for name in names]
+    if any(sum(map(str.isdecimal, name)) >= _DIGITS_OF_A_NUMBER for name in shown):
+        return "the names found hold numbers and are not shown: is the header row missing?"
+    few = ", ".join(_short(name) for name in shown[:_MOST_NAMES])
+    more = f" and {len(shown) - _MOST_NAMES} more" if len(shown) > _MOST_NAMES else ""
+    return f"found: {few or 'none'}{more}"
+
+
+def _short(name: str) -> str:
+    return " ".join(name.split()) if len(name) <= _LONGEST_NAME else measure(name)
+
+
+def _shape(text: str) -> str:
+    cut = len(text) > _LONGEST
+    shown = text[: _LONGEST - 1] if cut else text
+    digits = sum(map(str.isdecimal, shown))
+    masked = []
+    for char in shown:
+        masked.append(_shape_of(char, is_open=not cut and digits <= 2))
+        digits -= char.isdecimal()
+    return "".join(masked) + ("…" if cut else "")
+
+
+def _shape_of(char: str, *, is_open: bool) -> str:
+    match unicodedata.category(char)[0]:
+        case "N":
+            return char if is_open and char.isdecimal() else "•"
+        case "L" | "M":
+            return "x"
+        case _:
+            return char if char.isprintable() else "?"

@@ -1,0 +1,171 @@
+"""
+Phone numbers as people type them and spreadsheets damage them, into E.164.
+
+What a number is, is decided by the numbering plans of ``phonenumbers`` alone; there is no list of operators
+here. What cannot be read for certain is refused with what to do, never guessed.
+"""
+
+import re
+import unicodedata
+from typing import Any, Final
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+
+from airflow_provider_p2psms.rows.row import UnfitError
+from airflow_provider_p2psms.rows.values import is_missing, is_number
+
+# E.164, section 6: 15 digits with the country code; one more is a zero for the way within the country.
+_MOST_DIGITS: Final = 16
+# Two runs of so many digits in one cell are two numbers.
+_DIGITS_OF_A_NUMBER: Final = 7
+_FLOAT32_LIMIT: Final = 2**24
+
+
+class _Plain(dict[int, str | None]):
+    """
+    The translation to plain digits, by what Unicode says of a character, so that no script is forgotten.
+
+    Spaces, dashes, and what cannot be seen (bidi marks, joiners, byte order marks) go; the digits of any
+    script become ASCII. Only ASCII is kept ready: the rest is worked out each time and fills no memory.
+    """
+
+    def __missing__(self, code: int) -> str | None:
+        char = chr(code)
+        match unicodedata.category(char):
+            case "Nd":
+                return str(unicodedata.decimal(char))
+            case "Zs" | "Cf" | "Pd":
+                return None
+            case _:
+                return _LOOK_ALIKES.get(char, char)
+
+
+_LOOK_ALIKES: Final = {
+    "\N{FULLWIDTH PLUS SIGN}": "+",
+    "\N{FULLWIDTH SOLIDUS}": "/",
+    "\N{FULLWIDTH FULL STOP}": ".",
+    "\N{FULLWIDTH LEFT PARENTHESIS}": "(",
+    "\N{FULLWIDTH RIGHT PARENTHESIS}": ")",
+    "\N{MINUS SIGN}": "",
+    "\N{ARABIC TATWEEL}": "",  # the dash that a Persian keyboard has at hand
+    "\N{MIDDLE DOT}": "",
+    "\N{ARABIC DECIMAL SEPARATOR}": ".",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
+}
+_PLAIN: Final = _Plain({code: chr(code) for code in range(128)} | dict.fromkeys(map(ord, " -_\t"), None))
+_GROUPING: Final = str.maketrans("", "", ".()/")
+
+# What people and spreadsheets put around a number: Excel's text marker, its ="…" formula, a link.
+_wrapped = re.compile(
+    r"""'(?P<marked>[^']*)'?|="(?P<formula>[^"]*)"|tel:(?P<link>.*)""", re.IGNORECASE
+).fullmatch
+_is_number = re.compile(r"\+?[0-9]+").fullmatch
+_is_float = re.compile(r"([0-9]+)\.0+").fullmatch
+# Nobody puts a dot behind nine digits of a number: to drop it would add a digit to what was counted.
+_is_fraction = re.compile(r"[0-9]{9,}\.[0-9]+").fullmatch
+# A few digits behind a number that is already told: a note, or the last digits of a second number.
+_is_followed = re.compile(r".*[0-9](\([0-9]{1,3}\)|/[0-9]{1,3})").fullmatch
+_is_scientific = re.compile(r"\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+", re.IGNORECASE).fullmatch
+_runs_of_digits = re.compile(r"\d+").findall
+
+_EMPTY: Final = "is empty; it needs a phone number"
+_TWO_NUMBERS: Final = "holds more than one number; a row holds one"
+_TOO_LONG: Final = "too long for a phone number"
+_DIGITS_LOST: Final = "digits were lost; format the column as text and fill it again"
+_NOT_WHOLE: Final = "is not a whole number; format the column as text"
+_NO_COUNTRY: Final = "its country code is unknown"
+
+
+def to_e164(value: object, region: str) -> str:
+    """
+    Give the E.164 form of one number, however it was typed.
+
+    :param region: the country of numbers without a country code.
+    :raises UnfitError: it is no number, or not surely one; says why and what to do, and shows no digit.
+    """
+    typed = value if isinstance(value, str) else _digits_of(value)
+    plain = _plain(typed)
+    if not _is_number(plain):
+        raise UnfitError(_why_no_digits(typed, plain))
+    # 00 stands for + in all countries but a few that have another prefix, and no number begins with it there.
+    number = "+" + plain[2:] if plain.startswith("00") else plain
+    if len(number.lstrip("+")) > _MOST_DIGITS:
+        raise UnfitError(_TWO_NUMBERS if _holds_two(typed) else _TOO_LONG)
+    return phonenumbers.format_number(_parse(number, region), PhoneNumberFormat.E164)
+
+
+def _digits_of(value: Any) -> str:
+    """Write a number that arrived as a number; what is neither that nor text is refused."""
+    if is_missing(value):
+        raise UnfitError(_EMPTY)
+    if not is_number(value):
+        raise UnfitError(f"is a {type(value).__name__}, not a phone number")
+    if not 0 < value < 10**_MOST_DIGITS:
+        raise UnfitError("is a number, but no phone number")
+    if value != int(value):
+        raise UnfitError(_NOT_WHOLE)
+    if type(value).__name__ in {"float16", "float32"} and value >= _FLOAT32_LIMIT:
+        raise UnfitError(_DIGITS_LOST)
+    return str(int(value))
+
+
+def _plain(typed: str) -> str:
+    """Reduce a spelling to digits and a leading +; what has other characters comes back with them."""
+    plain = typed.translate(_PLAIN).strip()
+    if _is_number(plain):
+        return plain
+    if found := _wrapped(plain):
+        plain = "".join(filter(None, found.groups()))
+    if found := _is_float(plain):  # 9121234567.0: a spreadsheet or pandas took the number for a quantity
+        return found[1]
+    if _is_fraction(plain) or _is_followed(plain) or ("/" in plain and _holds_two(plain)):
+        return plain
+    return plain.translate(_GROUPING)
+
+
+def _holds_two(text: str) -> bool:
+    # Zeros in front do not count: 0098912/1234567 is one number.
+    return sum(len(run.lstrip("0")) >= _DIGITS_OF_A_NUMBER for run in _runs_of_digits(text)) > 1
+
+
+def _why_no_digits(typed: str, plain: str) -> str:
+    """Name what stands in the way, the most telling first."""
+    faults = (
+        (not typed.strip(), _EMPTY),
+        (_is_scientific(plain), _DIGITS_LOST),
+        (_holds_two(plain), _TWO_NUMBERS),
+        (_is_fraction(plain), _NOT_WHOLE),
+        (_is_followed(plain), "has digits in brackets or behind a slash at its end; write one number only"),
+        (not any(map(str.isdecimal, plain)), "holds no digits; it needs a phone number"),
+        (any(map(str.isalpha, plain)), "holds letters; write digits only"),
+        ("+" in plain[1:], "has a + within it; write it in front of the country code"),
+    )
+    other = "holds a character that no phone number has; write digits only"
+    return next((reason for is_so, reason in faults if is_so), other)
+
+
+def _parse(number: str, region: str) -> PhoneNumber:
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except NumberParseException as err:
+        unknown = err.error_type == NumberParseException.INVALID_COUNTRY_CODE
+        raise UnfitError(_NO_COUNTRY if unknown else "too short for a phone number") from None
+    if not phonenumbers.is_valid_number(parsed):
+        raise UnfitError(_why_invalid(parsed, None if number.startswith("+") else region))
+    return parsed
+
+
+def _why_invalid(parsed: PhoneNumber, region: str | None) -> str:
+    """Say what is wrong with a number; ``region`` is ``None`` where it has a country code of its own."""
+    country = region or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
+    elsewhere = "; one of another country needs + and its country code" if region else ""
+    match phonenumbers.is_possible_number_with_reason(parsed):
+        case ValidationResult.TOO_SHORT:
+            return f"too short for a number of {country}{elsewhere}"
+        case ValidationResult.TOO_LONG:
+            return f"too long for a number of {country}{elsewhere}"
+        case ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+            return f"lacks the area code that a number of {country} has"
+        case _:
+            return f"no number of {country} is like this: a digit is missing, wrong or too many{elsewhere}"

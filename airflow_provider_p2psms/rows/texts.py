@@ -1,0 +1,72 @@
+"""
+What makes a text one that the gateway takes, and how many SMS parts it is. Texts are never altered.
+
+Limits: the gateway's contract, 1,400 characters or 20 parts. Parts: 3GPP TS 23.038, GSM-7 or UCS-2.
+"""
+
+import re
+
+from airflow_provider_p2psms.rows.masking import measure
+from airflow_provider_p2psms.rows.row import UnfitError
+
+MAX_CHARACTERS = 1_400
+MAX_PARTS = 20
+
+_GSM_ESCAPED = "\f^{}\\[~]|€"
+_GSM_BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+    "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+_is_gsm = re.compile(f"[{re.escape(_GSM_BASIC + _GSM_ESCAPED)}]*+").fullmatch
+_escaped = re.compile(f"[{re.escape(_GSM_ESCAPED)}]")
+_beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
+_is_surrogate = re.compile("[\ud800-\udfff]").search
+
+
+def check_text(text: str) -> int:
+    """
+    Count the parts of a text that can be sent as it is.
+
+    :raises UnfitError: it is empty or too long, or holds what no SMS can carry.
+    """
+    if not text or text.isspace():
+        raise UnfitError("the text is empty")
+    if len(text) > MAX_CHARACTERS:
+        raise UnfitError(f"longer than the gateway takes: {MAX_CHARACTERS:,} characters", shape=measure(text))
+    if "\0" in text or _is_surrogate(text):
+        raise UnfitError("holds a NUL or half a character, which no SMS can carry", shape=measure(text))
+    parts = count_parts(text)
+    if parts > MAX_PARTS:
+        raise UnfitError(
+            f"takes {parts} SMS parts, the gateway takes {MAX_PARTS}; shorten it", shape=measure(text)
+        )
+    return parts
+
+
+def count_parts(text: str) -> int:
+    r"""
+    Estimate the SMS parts of a text; the gateway decides, and lines with 66-character parts count otherwise.
+
+    GSM-7 has 160 characters in one part and 153 in each of several (``^{}[]~|\€`` count twice), any other
+    character makes the whole text UCS-2: 70 and 67 UTF-16 units. No character is split between two parts.
+    """
+    if _is_gsm(text):
+        return _count(text, single=160, several=153, double=_escaped)
+    return _count(text, single=70, several=67, double=_beyond_the_bmp)
+
+
+def _count(text: str, *, single: int, several: int, double: re.Pattern[str]) -> int:
+    if len(text) <= single // 2:
+        return 1
+    doubles = [match.start() for match in double.finditer(text)]
+    if len(text) + len(doubles) <= single:
+        return 1
+    full_parts, used, last = 0, 0, 0
+    for place in doubles:
+        # Singles fill up whatever room there is; only a double can leave a unit unused.
+        ahead = used + place - last
+        full_parts, used = full_parts + ahead // several, ahead % several
+        if used == several - 1:
+            full_parts, used = full_parts + 1, 0
+        used, last = used + 2, place + 1
+    return full_parts + -(-(used + len(text) - last) // several)

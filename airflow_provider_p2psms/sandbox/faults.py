@@ -1,0 +1,261 @@
+"""
+The ways in which an answer can be lost or wrong, to order by name.
+
+================================  ==========  ===========================================================
+name                              taken       what the client sees
+================================  ==========  ===========================================================
+``refuse_400`` ``_401`` ``_403``  nothing     that HTTP status with the gateway's envelope
+``_404`` ``_413`` ``_422`` ``_429``
+``500_before``, ``500_after``     no / all    HTTP 500 with the gateway's envelope
+``502_html_before``, ``502_html`` no / all    HTTP 502 with the HTML of a proxy on the way
+``garbage``                       all         HTTP 200 that is no JSON
+``not_utf8``                      all         HTTP 200, JSON in Windows-1256
+``truncated``                     all         HTTP 200 whose body ends before its Content-Length
+``cut_before_answer``             all         the connection ends without a byte
+``cut_before_taken``              nothing     the connection ends without a byte
+``silence``                       all         no byte, until the client leaves
+``slow``                          all         the right answer, ``delay_s`` late
+``status_false``                  nothing     HTTP 200 with ``meta.status: false``
+``no_ids``                        all         HTTP 200 without ``message_outbox_ids``
+``too_few_ids, too_many_ids``     all         HTTP 200 with one id less, one more
+``too_large``                     all         HTTP 200 with a body of 64 MB
+``redirect``                      nothing     HTTP 302 to ``/sandbox/elsewhere``, which notes who follows
+``partial``                       first half  HTTP 500; the half of the groups or rows, rounded down
+================================  ==========  ===========================================================
+
+A fault meets a request as it comes: one that takes nothing does not even look at it. A request that the
+contract refuses gets its refusal, also where a fault that takes something was ordered, and has used it up.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from enum import Enum
+from typing import Any
+
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from airflow_provider_p2psms.sandbox import phrases
+from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, missing, not_found
+
+SEND_PATH = "/api/send"
+_PROXY_PAGE = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
+_LARGE_CHUNK = b"1123594208, " * 5_000
+_LARGE_SIZE = 64 * 1024 * 1024
+
+
+class Takes(Enum):
+    """How much of a good request is taken under a fault."""
+
+    NOTHING = 0
+    HALF = 1
+    ALL = 2
+
+
+@dataclass(slots=True)
+class Order:
+    """
+    A fault that waits for requests.
+
+    ``path`` is the end of the paths it is for. ``after`` requests pass first, then ``times`` are hit
+    (``None``: all of them). ``delay_s`` serves ``slow`` alone.
+    """
+
+    fault: str
+    times: int | None = 1
+    after: int = 0
+    path: str = SEND_PATH
+    delay_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        if self.fault not in FAULTS:
+            raise ValueError(f"no fault {self.fault!r}; known are {', '.join(FAULTS)}")
+        if (self.times is not None and self.times < 1) or self.after < 0 or self.delay_s < 0:
+            raise ValueError("times is 1 or more (or none for all), after and delay_s are 0 or more")
+        if not self.path.startswith("/"):
+            raise ValueError("path begins with a slash")
+
+    @property
+    def meant(self) -> "Fault":
+        """The fault that is named."""
+        return FAULTS[self.fault]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a fault takes, the HTTP status that leaves (``None``: no answer does), how the answer is made."""
+
+    takes: Takes
+    status: int | None
+    respond: Callable[[Answer, Order], ASGIApp]
+
+
+class Orders:
+    """The faults ordered, first come first served; may be used from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._orders: list[Order] = []
+
+    def add(self, order: Order) -> None:
+        """Put an order behind those that wait already."""
+        with self._lock:
+            self._orders.append(order)
+
+    def clear(self) -> None:
+        """Forget all orders."""
+        with self._lock:
+            self._orders.clear()
+
+    def waiting(self) -> list[dict[str, Any]]:
+        """Show the orders that still wait for requests."""
+        with self._lock:
+            return [asdict(order) for order in self._orders]
+
+    def next_for(self, path: str) -> Order | None:
+        """
+        Count a request on ``path`` and return the order that hits it, if one does.
+
+        Every order lets its own ``after`` requests pass, whether or not another one hits them.
+        """
+        with self._lock:
+            hit = None
+            for order in [order for order in self._orders if path.endswith(order.path)]:
+                if order.after:
+                    order.after -= 1
+                elif hit is None:
+                    hit = replace(order)
+                    self._use_up(order)
+            return hit
+
+    def _use_up(self, order: Order) -> None:
+        if order.times is not None:
+            order.times -= 1
+            if not order.times:
+                self._orders.remove(order)
+
+
+def render(answer: Answer) -> Response:
+    """Write an answer as the gateway does."""
+    return JSONResponse(answer.body, status_code=answer.status)
+
+
+async def client_left(receive: Receive) -> None:
+    """Return when the client has closed its connection."""
+    while (await receive())["type"] != "http.disconnect":
+        ...
+
+
+def delayed(app: ASGIApp, delay_s: float) -> ASGIApp:
+    """Answer ``delay_s`` later, or not at all if the client has left by then."""
+
+    async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(client_left(receive), delay_s)
+            return
+        await app(scope, receive, send)
+
+    return answer_late
+
+
+async def say_nothing(_scope: Scope, receive: Receive, _send: Send) -> None:
+    """Never answer."""
+    await client_left(receive)
+
+
+async def cut(scope: Scope, receive: Receive, _send: Send) -> None:
+    """Close the connection without a byte."""
+    scope["state"]["transport"].abort()
+    await client_left(receive)
+
+
+def _truncated(answer: Answer, _order: Order) -> ASGIApp:
+    response = render(answer)
+
+    async def answer_half(scope: Scope, receive: Receive, send: Send) -> None:
+        half = bytes(response.body)[: len(response.body) // 2]
+        await send({"type": "http.response.start", "status": 200, "headers": response.raw_headers})
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        scope["state"]["transport"].close()  # after what was written has left
+        await client_left(receive)
+
+    return answer_half
+
+
+async def _answer_endlessly(_scope: Scope, _receive: Receive, send: Send) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send(
+        {"type": "http.response.body", "body": b'{"data": {"message_outbox_ids": [', "more_body": True}
+    )
+    for _ in range(_LARGE_SIZE // len(_LARGE_CHUNK)):
+        await send({"type": "http.response.body", "body": _LARGE_CHUNK, "more_body": True})
+        await asyncio.sleep(0)  # lets this process hear that the client has left
+    await send({"type": "http.response.body", "body": b"1123594208]}}"})
+
+
+async def _redirect(scope: Scope, receive: Receive, send: Send) -> None:
+    # Another host name for the same process: whoever follows is seen, and takes a token elsewhere.
+    location = f"http://localhost:{scope['server'][1]}/sandbox/elsewhere"
+    await Response(status_code=302, headers={"location": location})(scope, receive, send)
+
+
+def _in_windows_1256(answer: Answer, _order: Order) -> ASGIApp:
+    content = json.dumps(answer.body, ensure_ascii=False).encode("cp1256", errors="replace")
+    return Response(content, media_type="application/json")
+
+
+def _with_ids(change: Callable[[list[int]], list[int] | None]) -> Callable[[Answer, Order], ASGIApp]:
+    def respond(answer: Answer, _order: Order) -> ASGIApp:
+        data = dict(answer.body["data"] or {})
+        ids = change(data.pop("message_outbox_ids", []))
+        if ids is not None:
+            data["message_outbox_ids"] = ids
+        return JSONResponse({**answer.body, "data": data})
+
+    return respond
+
+
+def _always(app: ASGIApp) -> Callable[[Answer, Order], ASGIApp]:
+    return lambda _answer, _order: app
+
+
+def _refusing(refused: Refused, *, takes: Takes = Takes.NOTHING) -> Fault:
+    return Fault(takes, refused.answer.status, _always(render(refused.answer)))
+
+
+_SERVER_ERROR = Refused(500, "500-1", phrases.SERVER_ERROR)
+_PROXY_ERROR = HTMLResponse(_PROXY_PAGE, status_code=502)
+_STATUS_FALSE = Refused(200, "400-31", phrases.REFUSED)
+
+FAULTS = {
+    "refuse_400": _refusing(Refused(400, "400-31", phrases.REFUSED)),
+    "refuse_401": _refusing(bad_credentials()),
+    "refuse_403": _refusing(Refused(403, "403-1", phrases.BLOCKED)),
+    "refuse_404": _refusing(not_found(phrases.NO_SUCH_PAGE)),
+    "refuse_413": _refusing(Refused(413, "413-1", phrases.REFUSED)),
+    "refuse_422": _refusing(missing("message")),
+    "refuse_429": _refusing(Refused(429, "429-1", phrases.REPEATED)),
+    "500_before": _refusing(_SERVER_ERROR),
+    "500_after": _refusing(_SERVER_ERROR, takes=Takes.ALL),
+    "502_html": Fault(Takes.ALL, 502, _always(_PROXY_ERROR)),
+    "502_html_before": Fault(Takes.NOTHING, 502, _always(_PROXY_ERROR)),
+    "garbage": Fault(Takes.ALL, 200, _always(PlainTextResponse("Thank you for your message!"))),
+    "not_utf8": Fault(Takes.ALL, 200, _in_windows_1256),
+    "truncated": Fault(Takes.ALL, 200, _truncated),
+    "cut_before_answer": Fault(Takes.ALL, None, _always(cut)),
+    "cut_before_taken": Fault(Takes.NOTHING, None, _always(cut)),
+    "silence": Fault(Takes.ALL, None, _always(say_nothing)),
+    "slow": Fault(Takes.ALL, 200, lambda answer, order: delayed(render(answer), order.delay_s)),
+    "status_false": _refusing(_STATUS_FALSE),
+    "no_ids": Fault(Takes.ALL, 200, _with_ids(lambda _ids: None)),
+    "too_few_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: ids[:-1])),
+    "too_many_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: [*ids, (ids[-1] if ids else 0) + 2])),
+    "too_large": Fault(Takes.ALL, 200, _always(_answer_endlessly)),
+    "redirect": Fault(Takes.NOTHING, 302, _always(_redirect)),
+    "partial": _refusing(_SERVER_ERROR, takes=Takes.HALF),
+}

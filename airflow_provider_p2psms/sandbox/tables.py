@@ -1,0 +1,85 @@
+"""The tables of the store, the questions asked of them, and the two records that tests read."""
+
+from dataclasses import dataclass, field
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS requests (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
+    body_size INTEGER NOT NULL, fault TEXT, status INTEGER, taken INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY, request INTEGER NOT NULL, kind TEXT NOT NULL, from_number TEXT NOT NULL,
+    text TEXT NOT NULL, parts INTEGER NOT NULL, recipient_count INTEGER NOT NULL, cost INTEGER NOT NULL,
+    fate INTEGER NOT NULL, created_at REAL NOT NULL, send_at REAL NOT NULL, send_time TEXT, cancelled_at REAL
+);
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY, outbox_id INTEGER NOT NULL, recipient TEXT NOT NULL, from_number TEXT NOT NULL,
+    digest BLOB NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS messages_alike ON messages (recipient, from_number, digest, at);
+CREATE INDEX IF NOT EXISTS messages_of_outbox ON messages (outbox_id);
+"""
+
+# An outbox record with its state at this moment; `:sent_before` is the moment of sending whose queue is over.
+SEEN = """
+WITH seen AS (
+    SELECT *,
+      CASE WHEN cancelled_at IS NOT NULL THEN 7 WHEN send_at > :sent_before THEN 5 ELSE fate END AS state
+    FROM outbox
+)
+"""
+WANTED = """
+FROM seen WHERE created_at <= :visible_before
+  AND (:number IS NULL OR from_number = :number)
+  AND (:messages_outbox_id IS NULL OR id = :messages_outbox_id)
+  AND (:create_from_date IS NULL OR CAST(created_at AS INTEGER) >= :create_from_date)
+  AND (:create_to_date IS NULL OR CAST(created_at AS INTEGER) <= :create_to_date)
+  AND (:send_from_date IS NULL OR CAST(send_at AS INTEGER) >= :send_from_date)
+  AND (:send_to_date IS NULL OR CAST(send_at AS INTEGER) <= :send_to_date)
+  AND (:from_exit_count IS NULL OR iif(state = 6, recipient_count, 0) >= :from_exit_count)
+  AND (:to_exit_count IS NULL OR iif(state = 6, recipient_count, 0) <= :to_exit_count)
+  AND (:message IS NULL OR instr(text, :message))
+  AND (:state_id IS NULL OR state = :state_id)
+"""
+SEARCHED = """
+FROM messages JOIN seen ON seen.id = messages.outbox_id
+WHERE (:outbox_id IS NULL OR seen.id = :outbox_id)
+  AND (:search = '' OR instr(recipient, :search) OR instr(text, :search) OR CAST(seen.id AS TEXT) = :search)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """
+    One message that was taken. ``request`` is the id of the noted request that brought it.
+
+    ``recipient`` is in E.164, also where a file held a local number; ``send_time`` is as it was given.
+    """
+
+    outbox_id: int
+    recipient: str = field(repr=False)
+    text: str = field(repr=False)
+    from_number: str
+    send_time: str | None
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotedRequest:
+    """
+    One request, noted before its answer left.
+
+    ``path`` begins with ``/api/``, whatever the base address; ``kind`` is the sending type (by content type)
+    or what stands behind ``/api/``; ``fault`` the name of the fault that hit it; ``status`` the HTTP status
+    answered, ``None`` where a fault answers nothing; ``taken`` whether messages were accepted with it.
+    """
+
+    id: int
+    at: float
+    method: str
+    path: str
+    kind: str
+    body_size: int
+    fault: str | None
+    status: int | None
+    taken: bool

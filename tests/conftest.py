@@ -1,0 +1,119 @@
+"""
+Airflow for the tests: a home of its own for every process, a migrated database, and DAG runs in process.
+
+Airflow reads its settings once, when it is first imported, so they are made here at import.
+"""
+
+import contextlib
+import fcntl
+import functools
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))
+
+# What the developer's shell says about Airflow (settings, connections) is not to reach the tests.
+for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[name]
+os.environ |= {
+    "AIRFLOW_HOME": str(AIRFLOW_HOME),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__DAGS_FOLDER": str(AIRFLOW_HOME),
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW_HOME}/airflow.db",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+}
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind in the temporary folder."""
+    shutil.rmtree(AIRFLOW_HOME, ignore_errors=True)
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Where Airflow runs with all its libraries, the only warnings to fail are those about this package."""
+    if item.get_closest_marker("airflow"):
+        ours = r"error:::(airflow_provider_p2psms|(.*\.)?(test_|conftest))"
+        item.add_marker(pytest.mark.filterwarnings("ignore", ours))
+
+
+@pytest.fixture(autouse=True)
+def _database_for_airflow(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("airflow"):
+        request.getfixturevalue("airflow_database")
+
+
+@pytest.fixture(scope="session")
+def airflow_database(pytestconfig: pytest.Config) -> Path:
+    """
+    Put a migrated database into this process's home.
+
+    It is a copy of one that the first process of the first run migrates (10 seconds), kept in pytest's cache
+    for all others.
+    """
+    version = importlib.metadata.version("apache-airflow")
+    cache = pytestconfig.cache.mkdir(f"airflow-{version}")
+    migrated = cache / "airflow.db"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not migrated.exists():
+            unfinished = cache / "unfinished.db"
+            unfinished.unlink(missing_ok=True)
+            subprocess.run(
+                [sys.executable, "-m", "airflow", "db", "migrate"],
+                env=os.environ | {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{unfinished}"},
+                check=True,
+                capture_output=True,
+            )
+            unfinished.rename(migrated)
+    return Path(shutil.copy(migrated, AIRFLOW_HOME / "airflow.db"))
+
+
+@pytest.fixture(scope="session")
+def _one_api_server() -> None:
+    """Let all tasks share one API server, as Airflow 3.3 does; before, each took 2 seconds for its own."""
+    with contextlib.suppress(ImportError):
+        from airflow.sdk.execution_time import supervisor
+
+        supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
+
+
+@pytest.fixture
+def run_dag(_one_api_server: None) -> Callable[..., Any]:
+    """
+    Run a DAG in this process; gives its run, with the state and the task instances.
+
+    A failed task fails the run and raises nothing. Connections and variables come from the environment.
+    """
+
+    def run(dag: Any, **kwargs: Any) -> Any:
+        register(dag)
+        return dag.test(**kwargs)
+
+    return run
+
+
+def register(dag: Any) -> None:
+    """Write the DAG to the database: since 3.1 Airflow runs none that it does not find there."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+    except ImportError:
+        try:
+            from airflow.models.dagbag import DagBag, sync_bag_to_db
+        except ImportError:
+            return
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    DagBundlesManager().sync_bundles_to_db()
+    bag = DagBag(dag_folder=os.devnull)
+    bag.bag_dag(dag)
+    sync_bag_to_db(bag, "dags-folder", None)

@@ -1,0 +1,316 @@
+"""Every way in which a send can end, over real sockets: which error, and whether it may have been sent."""
+
+import json
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from airflow_provider_p2psms.errors import (
+    AuthenticationError,
+    GatewayRefusedError,
+    OutcomeUnknownError,
+    UnreachableError,
+)
+from airflow_provider_p2psms.gateway.wire import Group
+
+from .conftest import answer, http
+
+GROUPS = [Group(["+989120000000"], "a text of one customer"), Group(["+989130000000"], "another text")]
+IDS = json.dumps({"data": {"message_outbox_ids": [11, 12]}, "meta": {"status": True}}).encode()
+HTML = b"<html><body>Bad gateway</body></html>"
+
+
+def send(client):
+    return client.send_peer_to_peer(GROUPS, from_number="+983000505")
+
+
+def send_file(client):
+    rows = [(number, group.message) for group in GROUPS for number in group.recipients]
+    return client.send_peer_to_peer_file(rows, from_number="+983000505")
+
+
+def reset(conn: socket.socket, _: bytes) -> None:
+    """Cut the connection with a TCP reset."""
+    conn.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def silence(conn: socket.socket, _: bytes) -> None:
+    """Wait until the client goes."""
+    while conn.recv(1):
+        pass
+
+
+def trickle(conn: socket.socket, _: bytes) -> None:
+    """Send a byte often enough that no read timeout strikes."""
+    conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+    for _second in range(100):
+        conn.sendall(b" ")
+        time.sleep(0.1)
+
+
+UNKNOWN_ANSWERS = {
+    "cut before the answer": lambda conn, _: None,
+    "reset before the answer": reset,
+    "read timeout": silence,
+    "trickling answer": trickle,
+    "cut within the headers": answer(b"HTTP/1.1 200 OK\r\nContent-"),
+    "cut within the body": answer(http(200, IDS)[:-5]),
+    "no HTTP": answer(b"\x00\x01\x02 what is this\r\n\r\n"),
+    "500 JSON": answer(http(500, b'{"data": null, "meta": {"status": false}}')),
+    "500 with ids": answer(http(500, IDS)),
+    "502 HTML": answer(http(502, HTML, "Content-Type: text/html")),
+    "503 with Retry-After": answer(http(503, b"", "Retry-After: 5")),
+    "200 HTML": answer(http(200, HTML, "Content-Type: text/html")),
+    "200 without a body": answer(http(200, b"")),
+    "204": answer(b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "200 not JSON": answer(http(200, b'{"data": {"message_outbox_ids": [11, 12')),
+    "200 not UTF-8": answer(
+        http(200, b'{"data": {"message_outbox_ids": [11, 12]}, "meta": {"message": "\xff"}}')
+    ),
+    "200 a list": answer(http(200, b"[11, 12]")),
+    "200 no envelope": answer(http(200, b'{"message_outbox_ids": [11, 12]}')),
+    "200 without ids": answer(http(200, b'{"data": {}, "meta": {"status": true}}')),
+    "200 with data null": answer(http(200, b'{"data": null, "meta": {"status": true}}')),
+    "200 with no id at all": answer(http(200, b'{"data": {"message_outbox_ids": []}, "meta": {}}')),
+    "200 with ids that are none": answer(
+        http(200, b'{"data": {"message_outbox_ids": [1, null]}, "meta": {}}')
+    ),
+    "200 with too few ids": answer(
+        http(200, b'{"data": {"message_outbox_ids": [11]}, "meta": {"status": true}}')
+    ),
+    "200 with too many ids": answer(http(200, b'{"data": {"message_outbox_ids": [1, 2, 3]}, "meta": {}}')),
+    "200 with ids and status false": answer(http(200, IDS.replace(b"true", b"false"))),
+    "200 with broken compression": answer(http(200, b"not gzip", "Content-Encoding: gzip")),
+    "200 too large": lambda conn, _: [conn.sendall(http(200, b" " * 2**20 * 9))],
+    "a status that there is not": answer(http(799, b"")),
+}
+
+REFUSALS = {
+    "301": (301, GatewayRefusedError),
+    "302": (302, GatewayRefusedError),
+    "307": (307, GatewayRefusedError),
+    "308": (308, GatewayRefusedError),
+    "400": (400, GatewayRefusedError),
+    "401": (401, AuthenticationError),
+    "403": (403, GatewayRefusedError),
+    "404": (404, GatewayRefusedError),
+    "405": (405, GatewayRefusedError),
+    "413": (413, GatewayRefusedError),
+    "418": (418, GatewayRefusedError),
+    "422": (422, GatewayRefusedError),
+    "429": (429, GatewayRefusedError),
+}
+
+
+@pytest.mark.parametrize("post", [send, send_file])
+@pytest.mark.parametrize("fault", UNKNOWN_ANSWERS)
+def test_no_answer_to_trust_is_unknown(fault, post, scripted, client):
+    """Once the request has left, all but a clear answer leaves the outcome unknown; nothing is repeated."""
+    gateway = scripted(UNKNOWN_ANSWERS[fault])
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        post(client(f"http://127.0.0.1:{gateway.port}/v1"))
+
+    assert caught.value.may_have_been_sent
+    assert 1 == len(gateway.requests)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", HTML, b'{"data": null, "meta": {"status": false, "message_code": "400-9"}}']
+)
+@pytest.mark.parametrize("status", REFUSALS)
+def test_a_clear_no_is_a_refusal(status, body, scripted, client):
+    """Any 3xx or 4xx says that nothing was taken, with a body or without; no redirect is followed."""
+    code, error = REFUSALS[status]
+    gateway = scripted(answer(http(code, body, "Location: /elsewhere", "Retry-After: 7")))
+
+    with pytest.raises(GatewayRefusedError) as caught:
+        send(client(f"http://127.0.0.1:{gateway.port}/v1"))
+
+    assert error is type(caught.value)
+    assert not caught.value.may_have_been_sent
+    assert (code, 7.0) == (caught.value.http_status, caught.value.retry_after_s)
+    assert f"HTTP {code}" in str(caught.value)
+    assert 1 == len(gateway.requests)
+
+
+def test_status_false_under_200_is_a_refusal(scripted, client):
+    """HTTP 200 with `meta.status` false and no ids took nothing."""
+    body = json.dumps({"data": None, "meta": {"status": False, "message": "نه", "message_code": "400-31"}})
+    gateway = scripted(answer(http(200, body.encode())))
+
+    with pytest.raises(GatewayRefusedError, match="نه") as caught:
+        send(client(f"http://127.0.0.1:{gateway.port}/v1"))
+
+    assert "400-31" == caught.value.message_code
+
+
+def test_the_gateways_words_come_along(scripted, client):
+    """A 422 keeps the gateway's words, code and fields on the error, and in its text."""
+    document = (Path(__file__).parents[1] / "documents/peer_to_peer.response_422.json").read_bytes()
+    gateway = scripted(answer(http(422, document)))
+
+    with pytest.raises(GatewayRefusedError) as caught:
+        send(client(f"http://127.0.0.1:{gateway.port}/v1"))
+
+    err = caught.value
+    assert ("400-2", "تکمیل گزینه پیام الزامی است") == (err.message_code, err.gateway_message)
+    assert {"message": ("تکمیل گزینه پیام الزامی است",)} == err.field_errors
+    assert "message: تکمیل گزینه پیام الزامی است" in str(err)
+
+
+def test_what_the_gateway_quotes_of_ours_is_not_repeated(scripted, client):
+    """Numbers and texts that a refusal quotes back stand in no error."""
+    words = f"The number +989120000000 (۰۹۱۲۰۰۰۰۰۰۰) cannot get «{GROUPS[0].message}»"
+    meta = {"status": False, "message": words, "errors": {"params.0.+989120000000": [words]}}
+    gateway = scripted(answer(http(422, json.dumps({"data": None, "meta": meta}).encode())))
+
+    with pytest.raises(GatewayRefusedError) as caught:
+        send(client(f"http://127.0.0.1:{gateway.port}/v1"))
+
+    told = f"{caught.value} {vars(caught.value)}"
+    assert "cannot get" in told
+    for private in ("9120000000", "۹۱۲۰", GROUPS[0].message, "secret-token"):
+        assert private not in told
+
+
+def test_ids_that_do_not_add_up_are_kept(scripted, client):
+    """Another number of ids than groups is unknown, but the ids are on the error."""
+    gateway = scripted(UNKNOWN_ANSWERS["200 with too many ids"])
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        send(client(f"http://127.0.0.1:{gateway.port}/v1"))
+
+    assert (200, (1, 2, 3)) == (caught.value.http_status, caught.value.outbox_ids)
+
+
+@pytest.mark.parametrize("body", [IDS, IDS.replace(b"11", b'"11"'), b"\xef\xbb\xbf"[:0] + IDS])
+def test_ids_as_due_are_a_receipt(body, scripted, client):
+    """One id a group, in the order given; a created status and text ids count as well."""
+    gateway = scripted(answer(http(201, body)))
+
+    assert (11, 12) == send(client(f"http://127.0.0.1:{gateway.port}/v1")).outbox_ids
+
+
+class TestNothingLeft:
+    """Faults before a connection stands: nothing was sent, and trying again is safe."""
+
+    def check(self, client) -> UnreachableError:
+        for post in (send, send_file):
+            with pytest.raises(UnreachableError) as caught:
+                post(client)
+        assert not caught.value.may_have_been_sent
+        return caught.value
+
+    def test_no_dns(self, client):
+        """A host name that nobody knows."""
+        assert "DNS" in str(self.check(client("https://gateway.invalid/v1")))
+
+    def test_refused(self, client):
+        """A port at which nobody listens."""
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            port = closed.getsockname()[1]
+        assert "refused" in str(self.check(client(f"http://127.0.0.1:{port}/v1")))
+
+    def test_connect_timeout(self, client, deaf_port):
+        """A host that does not answer to a connection."""
+        err = self.check(client(f"http://127.0.0.1:{deaf_port}/v1", connect_timeout_s=0.1))
+        assert "timed out" in str(err)
+
+    def test_tls_with_a_stranger(self, client, scripted, tls):
+        """A certificate that nobody vouches for; there is no way to turn the check off."""
+        gateway = scripted(answer(http(200, IDS)), tls=tls)
+        assert "not trusted" in str(self.check(client(f"https://127.0.0.1:{gateway.port}/v1")))
+        assert [] == gateway.requests
+
+    def test_tls_where_there_is_none(self, client, scripted):
+        """A port that speaks something else."""
+        gateway = scripted(answer(b"220 smtp ready\r\n"), read_request=False)
+        assert "TLS" in str(self.check(client(f"https://127.0.0.1:{gateway.port}/v1")))
+
+    def test_a_proxy_that_is_not_there(self, client):
+        """A proxy at which nobody listens."""
+        err = self.check(client("https://gateway.invalid/v1", proxy="http://user:pass@127.0.0.1:1"))
+        assert "proxy" in str(err)
+        assert "pass" not in str(err)
+
+    def test_a_proxy_that_says_no(self, client, scripted):
+        """A proxy that opens no tunnel: our request never began."""
+        proxy = scripted(answer(http(407, b"")))
+        self.check(client("https://gateway.invalid/v1", proxy=f"http://127.0.0.1:{proxy.port}"))
+        assert all(request.startswith(b"CONNECT gateway.invalid:443") for request in proxy.requests)
+
+    @pytest.fixture
+    def deaf_port(self) -> Iterator[int]:
+        """A listener whose queue is full, so that no further connection is made."""
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+            address = deaf.getsockname()
+            filling = [socket.socket() for _ in range(4)]
+            for each in filling:
+                each.setblocking(False)
+                each.connect_ex(address)
+            yield address[1]
+            for each in filling:
+                each.close()
+
+
+class TestOverTLS:
+    """With TLS, too, only what fails before the request left is safe to repeat."""
+
+    @pytest.fixture
+    def bundle(self, authority: trustme.CA, tmp_path: Path) -> str:
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        return str(tmp_path / "ca.pem")
+
+    def test_a_bundle_of_ones_own_is_trusted(self, client, scripted, tls, bundle):
+        """`ca_bundle` lets the send through."""
+        gateway = scripted(answer(http(200, IDS)), tls=tls)
+        assert (11, 12) == send(client(f"https://127.0.0.1:{gateway.port}/v1", ca_bundle=bundle)).outbox_ids
+
+    @pytest.mark.parametrize("fault", ["cut before the answer", "reset before the answer", "read timeout"])
+    def test_cut_after_the_handshake_is_unknown(self, fault, client, scripted, tls, bundle):
+        """A TLS error while waiting for the answer does not mean that nothing was sent."""
+        gateway = scripted(UNKNOWN_ANSWERS[fault], tls=tls)
+
+        with pytest.raises(OutcomeUnknownError):
+            send(client(f"https://127.0.0.1:{gateway.port}/v1", ca_bundle=bundle))
+
+        assert 1 == len(gateway.requests)
+
+
+def test_cut_while_the_body_is_written_is_unknown(scripted, client):
+    """A gateway that hangs up in the middle of a large request may have read enough of it."""
+    groups = [Group(["+989120000000"], "متن " * 300) for _ in range(5_000)]
+    gateway = scripted(lambda conn, _: (conn.recv(1000), reset(conn, b"")), read_request=False)
+
+    with pytest.raises(OutcomeUnknownError):
+        client(f"http://127.0.0.1:{gateway.port}/v1").send_peer_to_peer(groups, from_number="+983000505")
+
+
+def test_a_stalled_write_ends_by_the_read_timeout(scripted, client):
+    """A gateway that stops reading does not hold the send for ever."""
+    groups = [Group(["+989120000000"], "متن " * 300) for _ in range(20_000)]
+    gateway = scripted(lambda conn, _: time.sleep(3), read_request=False)
+
+    with pytest.raises(OutcomeUnknownError, match="timed out"):
+        client(f"http://127.0.0.1:{gateway.port}/v1").send_peer_to_peer(groups, from_number="+983000505")
+
+
+def test_a_connection_that_idled_away_is_replaced(scripted, client):
+    """The gateway closed a kept connection between two sends: the second makes a new one, and is sent."""
+    gateway = scripted(answer(http(200, IDS)))  # closes after each answer, without saying so
+    one = client(f"http://127.0.0.1:{gateway.port}/v1")
+
+    assert send(one) == send(one)
+    assert 2 == len(gateway.requests)
+
+
+def test_an_address_without_a_usable_host_is_unreachable(client):
+    """What is no host name at all never leaves."""
+    with pytest.raises(UnreachableError):
+        send(client("http://*bad..host*/v1"))

@@ -1,0 +1,94 @@
+"""What a connection may say, and how it is told when it says something else."""
+
+import pytest
+
+from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.gateway.settings import EXTRAS, parse_settings
+
+
+def parse(host: str | None = "edge.example.com/v1", **fields):
+    return parse_settings(**{"host": host, "password": "secret-token", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "base_url"),
+    [
+        ({"host": "https://edge.example.com/v1"}, "https://edge.example.com/v1"),
+        ({"host": "https://edge.example.com/v1/"}, "https://edge.example.com/v1"),
+        ({"host": "https://edge.example.com/v1/api"}, "https://edge.example.com/v1"),
+        ({"host": "https://edge.example.com/v1/api/"}, "https://edge.example.com/v1"),
+        ({"host": "https://edge.example.com"}, "https://edge.example.com"),
+        ({"host": "https://edge.example.com/api"}, "https://edge.example.com"),
+        ({"host": "edge.example.com/v1"}, "https://edge.example.com/v1"),
+        ({"host": " edge.example.com ", "schema": "v1"}, "https://edge.example.com/v1"),
+        ({"host": "edge.example.com", "schema": "v1/api"}, "https://edge.example.com/v1"),
+        ({"host": "edge.example.com", "schema": "https"}, "https://edge.example.com"),
+        ({"host": "edge.example.com", "port": 8443, "schema": "v1"}, "https://edge.example.com:8443/v1"),
+        ({"host": "edge.example.com:8443/v1", "port": 9}, "https://edge.example.com:8443/v1"),
+        ({"host": "127.0.0.1", "port": 8025, "schema": "v1"}, "http://127.0.0.1:8025/v1"),
+        ({"host": "localhost:8025/v1"}, "http://localhost:8025/v1"),
+        ({"host": "[::1]:8025/v1"}, "http://[::1]:8025/v1"),
+        ({"host": "127.0.0.1", "schema": "https"}, "https://127.0.0.1"),
+        ({"host": "http://sms.internal/v1", "extra": {"allow_http": True}}, "http://sms.internal/v1"),
+        ({"host": "sms.internal", "schema": "http", "extra": {"allow_http": "true"}}, "http://sms.internal"),
+    ],
+)
+def test_addresses(fields, base_url):
+    """A base address is read with or without scheme, path, port, and the path's `/api`."""
+    assert base_url == parse(**fields).base_url
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"host": None}, "no Base URL"),
+        ({"host": "  "}, "no Base URL"),
+        ({"host": "https:///v1"}, "no host name"),
+        ({"host": "https://[::1/v1"}, "Base URL"),
+        ({"host": "ftp://edge.example.com"}, "ftp://"),
+        ({"host": "http://edge.example.com"}, "plain http"),
+        ({"host": "https://user:pw@edge.example.com"}, "leave them out"),
+        ({"host": "https://edge.example.com/v1?key=1"}, "leave them out"),
+        ({"host": "https://edge.example.com:99999"}, "port"),
+        ({"password": None}, "no API token"),
+        ({"password": " ", "login": "me"}, "move it to Password"),
+        ({"password": "a\nb"}, "copy it again"),
+        ({"password": "توکن"}, "copy it again"),
+        ({"extra": {"form_number": "1"}}, "unknown names: form_number"),
+        ({"extra": {"read_timeout": 0}}, "read_timeout"),
+        ({"extra": {"read_timeout": "soon"}}, "read_timeout"),
+        ({"extra": {"connect_timeout": True}}, "connect_timeout"),
+        ({"extra": {"connect_timeout": [1]}}, "connect_timeout"),
+        ({"extra": {"allow_http": "perhaps"}}, "allow_http"),
+        ({"extra": {"from_number": 983000505}}, "from_number"),
+        ({"extra": {"allowed_recipients": 912}}, "allowed_recipients"),
+        ({"extra": {"allowed_recipients": [912]}}, "allowed_recipients"),
+    ],
+)
+def test_what_cannot_be_used_is_named(fields, told):
+    """A wrong field is named, with what to do; neither the token nor the value is shown."""
+    with pytest.raises(InvalidMessageError) as caught:
+        parse(**fields)
+
+    assert told in str(caught.value)
+    assert "secret-token" not in str(caught.value)
+
+
+def test_unknown_extras_are_told_the_known_ones():
+    """Whoever misspelled an extra sees them all."""
+    with pytest.raises(InvalidMessageError) as caught:
+        parse(extra={"fromnumber": "+983000505"})
+
+    assert all(name in str(caught.value) for name in EXTRAS)
+
+
+def test_extras_of_a_uri_are_texts():
+    """Values that arrive as text, as in a URI, mean the same as typed ones."""
+    typed = {"allow_http": True, "read_timeout": 5, "allowed_recipients": ["0912", "0935"], "region": "IR"}
+    texts = {"allow_http": "1", "read_timeout": "5", "allowed_recipients": " 0912,0935 ,", "region": "ir"}
+    assert parse(extra=typed) == parse(extra=texts)
+
+
+def test_fields_left_empty_are_absent():
+    """The connection form stores what was not filled in as null or an empty text."""
+    assert parse() == parse(extra=dict.fromkeys(EXTRAS)) == parse(extra=dict.fromkeys(EXTRAS, ""))

@@ -1,0 +1,310 @@
+"""The send tasks in real Airflow: DAG in, messages out, and what Airflow keeps of them."""
+
+import csv
+import datetime as dt
+import json
+import os
+import secrets
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pendulum
+import pytest
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+
+pytestmark = pytest.mark.airflow
+
+OPERATORS = [PeerToPeerSMSOperator, PeerToPeerFileOperator]
+LINE = "+983000505"
+TEXT = "خانم یا آقای {name}، سفارش {order} فرستاده شد"
+ROWS = [
+    {"recipient": f"0912000{number:04d}", "name": f"نام {number}", "order": number} for number in range(1, 6)
+]
+
+
+@pytest.fixture
+def dag(request: pytest.FixtureRequest) -> DAG:
+    """An empty DAG of this test's own."""
+    name = "".join(char if char.isalnum() else "_" for char in request.node.name)
+    return DAG(name, schedule=None, start_date=pendulum.datetime(2026, 1, 1), params={"name": "x"})
+
+
+@pytest.fixture
+def run(dag, run_dag):
+    """Run the DAG of this test; give the states of its tasks by their ids."""
+
+    def run(**kwargs):
+        tasks = run_dag(dag, **kwargs).get_task_instances()
+        return {f"{ti.task_id}{ti.map_index if ti.map_index >= 0 else ''}": str(ti.state) for ti in tasks}
+
+    return run
+
+
+def collect(dag, **wanted):
+    """Let a task keep what it is given; what it got stands in the list returned."""
+    got = []
+
+    @task(dag=dag)
+    def keep(**kwargs):
+        got.append({name: kwargs[name] for name in wanted})
+
+    keep(**wanted)
+    return got
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_rows_of_a_task_reach_people(operator, dag, run, p2psms_sandbox):
+    """Rows that a task returned arrive with their own texts; each key of the result is an XCom of its own."""
+
+    @task(dag=dag)
+    def rows():
+        return ROWS
+
+    sent = operator(task_id="send", dag=dag, messages=rows(), text=TEXT, from_number=LINE)
+    got = collect(
+        dag, result=sent.output, ids=sent.output["message_outbox_ids"], count=sent.output["accepted"]
+    )
+
+    assert {"rows": "success", "send": "success", "keep": "success"} == run()
+    ids = [message.outbox_id for message in p2psms_sandbox.arrived]
+    assert [(ids, 5)] == [(each["ids"], each["count"]) for each in got]
+    assert got[0]["result"] == {
+        "message_outbox_ids": ids,
+        "accepted": 5,
+        "already_accepted": 0,
+        "invalid": 0,
+        "duplicates": 0,
+        "requests": 1,
+        "parts": 5,
+        "send_time": None,
+        "from_number": LINE,
+    }
+    assert [TEXT.format(**row) for row in ROWS] == p2psms_sandbox.texts_arrived
+
+
+def test_the_next_task_maps_over_the_ids(dag, run, p2psms_sandbox):
+    """One task an id, by way of a task that returns the ids."""
+
+    @task(dag=dag)
+    def ids(outbox_ids):
+        return outbox_ids
+
+    @task(dag=dag)
+    def one(outbox_id):
+        assert outbox_id in [message.outbox_id for message in p2psms_sandbox.arrived]
+
+    sent = PeerToPeerSMSOperator(task_id="send", dag=dag, messages=ROWS, text=TEXT, from_number=LINE)
+    one.expand(outbox_id=ids(sent.output["message_outbox_ids"]))
+
+    assert Counter({"success": 7}) == Counter(run().values())
+
+
+def test_a_send_can_be_mapped(dag, run, p2psms_sandbox):
+    """Mapped over lists of rows, each list is a send of its own."""
+    PeerToPeerSMSOperator.partial(task_id="send", dag=dag, text=TEXT, from_number=LINE).expand(
+        messages=[ROWS[:2], ROWS[2:]]
+    )
+
+    assert {"send0": "success", "send1": "success"} == run()
+    assert 5 == len(p2psms_sandbox.arrived)
+    assert 2 == p2psms_sandbox.send_requests
+
+
+def test_templates_are_rendered(dag, run, p2psms_sandbox, tmp_path):
+    """Text, line, time, connection, file and outcomes are templates."""
+    (tmp_path / "rows.csv").write_text("recipient,who\n09120000001,a\n")
+    PeerToPeerSMSOperator(
+        task_id="send",
+        dag=dag,
+        file=f"{tmp_path}/{{{{ 'rows' }}}}.csv",
+        text="{{ params.name }} {who}",
+        from_number="{{ '+98' }}3000505",
+        send_time="{{ (data_interval_end or dag_run.run_after).add(days=2).isoformat() }}",
+        p2psms_conn_id="p2psms_{{ 'default' }}",
+        outcomes=f"{tmp_path}/{{{{ dag.dag_id }}}}.csv",
+    )
+
+    assert {"send": "success"} == run()
+    (message,) = p2psms_sandbox.arrived
+    assert ("x a", LINE) == (message.text, message.from_number)
+    assert message.send_time
+    assert (tmp_path / f"{dag.dag_id}.csv").exists()
+
+
+CSV = 'recipient{0}message\n09120000001{0}سلام «دنا»\n۰۹۱۲۰۰۰۰۰۰۲{0}"سلام{0} دو\nسطر"\n'
+TEXTS = ["سلام «دنا»", "سلام{0} دو\nسطر"]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1256"])
+def test_csv_files_as_they_come(encoding, delimiter, p2psms_sandbox, tmp_path):
+    """Encodings and delimiters of CSV files make no difference."""
+    written = CSV.format(delimiter)
+    if encoding == "cp1256":
+        written = written.replace("۰۹۱۲۰۰۰۰۰۰۲", "09120000002")  # it has no Persian digits
+    (tmp_path / "rows.csv").write_bytes(written.encode(encoding))
+
+    result = PeerToPeerFileOperator(task_id="send", file=tmp_path / "rows.csv", from_number=LINE).execute({})
+
+    assert [text.format(delimiter) for text in TEXTS] == p2psms_sandbox.texts_arrived
+    assert 2 == result["accepted"]
+
+
+def test_files_from_object_storage(p2psms_sandbox, tmp_path):
+    """A URI is opened through Airflow's object storage, for rows and for outcomes."""
+    (tmp_path / "rows.csv").write_text("recipient,message\n09120000001,hi\n")
+
+    PeerToPeerSMSOperator(
+        task_id="send",
+        file=f"file://{tmp_path}/rows.csv",
+        outcomes=f"file://{tmp_path}/outcomes.csv",
+        from_number=LINE,
+    ).execute({})
+
+    (line,) = csv.DictReader((tmp_path / "outcomes.csv").open())
+    assert ("1", "accepted") == (line["row"], line["outcome"])
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("fault", ["500_after", "cut_before_answer", "refuse_422", "refuse_401"])
+def test_what_retrying_cannot_mend_fails_for_good(operator, fault, dag, run, p2psms_sandbox):
+    """Airflow's own retries do not repeat a send that was refused or whose outcome is unknown."""
+    p2psms_sandbox.order_fault(fault)
+    operator(
+        task_id="send", dag=dag, messages=ROWS, text=TEXT, from_number=LINE,
+        retries=3, retry_delay=dt.timedelta(0),
+    )  # fmt: skip
+
+    assert {"send": "failed"} == run()
+    assert 1 == p2psms_sandbox.send_requests
+
+
+def test_a_gateway_out_of_reach_is_tried_again_by_airflow(dag, run, monkeypatch, p2psms_sandbox):
+    """When no connection was made the task's own retries apply, and the send is made once."""
+    monkeypatch.setattr("airflow_provider_p2psms.sending.run.CONNECT_ATTEMPTS", 1)
+    there = p2psms_sandbox.connection_uri
+    monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", "p2psms://:token@127.0.0.1:1/v1")
+
+    def comes_back(context):
+        os.environ["AIRFLOW_CONN_P2PSMS_DEFAULT"] = there
+
+    PeerToPeerSMSOperator(
+        task_id="send", dag=dag, messages=ROWS, text=TEXT, from_number=LINE,
+        retries=1, retry_delay=dt.timedelta(0), on_retry_callback=comes_back,
+    )  # fmt: skip
+
+    assert {"send": "success"} == run()
+    assert 5 == len(p2psms_sandbox.arrived)
+
+
+@pytest.mark.parametrize(
+    ("on_empty", "state"),
+    [("skip", "skipped"), ("succeed", "success"), ("fail", "failed"), (None, "skipped")],
+)
+def test_no_rows(on_empty, state, dag, run, p2psms_sandbox):
+    """`on_empty` says what becomes of a task without rows."""
+    options = {"on_empty": on_empty} if on_empty else {}
+    PeerToPeerSMSOperator(task_id="send", dag=dag, messages=[], from_number=LINE, **options)
+
+    assert {"send": state} == run()
+    assert 0 == p2psms_sandbox.send_requests
+
+
+@pytest.mark.parametrize(
+    ("on_backfill", "outcome"),
+    [(None, "AirflowSkipException"), ("fail", "AirflowFailException"), ("send", None)],
+)
+def test_backfills(on_backfill, outcome, p2psms_sandbox):
+    """A backfill sends nothing unless told to."""
+
+    class Backfill:
+        run_type = "backfill"
+
+    options = {"on_backfill": on_backfill} if on_backfill else {}
+    operator = PeerToPeerSMSOperator(task_id="send", messages=ROWS, text=TEXT, from_number=LINE, **options)
+    raised = None
+    try:
+        operator.execute({"dag_run": Backfill()})
+    except Exception as err:  # noqa: BLE001 - its class is what is asserted
+        raised = type(err).__name__
+
+    assert outcome == raised
+    assert (0 if outcome else 5) == len(p2psms_sandbox.arrived)
+
+
+def test_a_window_schedules(p2psms_sandbox):
+    """Outside the window the gateway is given the next opening."""
+    now = pendulum.now("UTC")
+    window = (now.add(hours=2).format("HH:mm"), now.add(hours=3).format("HH:mm"), "UTC")
+
+    result = PeerToPeerSMSOperator(
+        task_id="send", messages=ROWS, text=TEXT, from_number=LINE, send_window=window
+    ).execute({})
+
+    assert now.add(hours=2).format("YYYY-MM-DD HH:mm:00") == result["send_time"]
+    assert {result["send_time"]} == {message.send_time for message in p2psms_sandbox.arrived}
+
+
+def test_staging_by_connection(p2psms_sandbox, monkeypatch):
+    """A connection that allows one number lets no other text out, and the result says so."""
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_P2PSMS_DEFAULT",
+        json.dumps(
+            {
+                "conn_type": "p2psms",
+                "host": p2psms_sandbox.base_url,
+                "password": p2psms_sandbox.token,
+                "extra": {"from_number": LINE, "allowed_recipients": ["۰۹۱۲ ۰۰۰ ۰۰۰۲"]},
+            }
+        ),
+    )
+    result = PeerToPeerSMSOperator(task_id="send", messages=ROWS, text=TEXT).execute({})
+
+    assert (1, 4) == (result["accepted"], result["held_back"])
+    assert ["+989120000002"] == [message.recipient for message in p2psms_sandbox.arrived]
+
+
+@pytest.mark.parametrize("fault", [None, "refuse_422", "500_after", "bad rows"])
+def test_nothing_private_is_left_behind(fault, dag, run, p2psms_sandbox, tmp_path, capfd):
+    """Database, logs and output hold no number, text or token, whether a send succeeds or fails."""
+    p2psms_sandbox.duplicate_window_s = 0
+    if fault and fault != "bad rows":
+        p2psms_sandbox.order_fault(fault, times=None)
+    number, word = f"935{secrets.randbelow(10**4):04d}", secrets.token_hex(8)
+    rows = [f"0{number}{place:03d},{word} {place},{word}" for place in range(50)]
+    bad = [f"0{number},{word},{word}", f"0{number}000,{word * 100},{word}"] if fault == "bad rows" else []
+    (tmp_path / "rows.csv").write_text("\n".join(["recipient,message,name", *rows, *bad]), "utf-8")
+    options = {"dag": dag, "from_number": LINE, "text": f"{word} {{name}}"}
+    outcomes = tmp_path / "outcomes.csv"
+    for operator in OPERATORS:
+        operator(
+            task_id=operator.__name__, file=str(tmp_path / "rows.csv"), outcomes=str(outcomes), **options
+        )
+    PeerToPeerSMSOperator.partial(task_id="mapped", **options).expand(file=[str(tmp_path / "rows.csv")])
+
+    states = run()
+
+    assert {"failed" if fault else "success"} == set(states.values())
+    home = Path(os.environ["AIRFLOW_HOME"])
+    written = {str(file): file.read_bytes() for file in [*home.rglob("*"), outcomes] if file.is_file()}
+    written["output"] = "".join(capfd.readouterr()).encode()
+    told = f"{len(bad)} bad rows of {len(rows + bad)}".encode()
+    assert any(told in text for text in written.values()) == (fault == "bad rows")
+    for private in (number, p2psms_sandbox.token):
+        assert [] == [name for name, text in written.items() if private.encode() in text]
+    # The DAG's author wrote this word into the DAG, and so Airflow keeps it with the DAG; but only there.
+    assert {"airflow.db", "airflow.db-wal"} >= {
+        Path(name).name for name, text in written.items() if word.encode() in text
+    }
+    with closing(sqlite3.connect(home / "airflow.db")) as database:
+        tables = [table for (table,) in database.execute("select name from sqlite_master where type='table'")]
+        assert [] == [
+            table
+            for table in tables
+            if table not in {"serialized_dag", "dag_code"}
+            and any(word in str(row) for row in database.execute(f'select * from "{table}"'))
+        ]

@@ -1,0 +1,168 @@
+"""``p2psms sandbox`` as a process of its own."""
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from airflow_provider_p2psms import cli
+
+MODULE = [sys.executable, "-m", "airflow_provider_p2psms.sandbox"]
+
+
+class Started:
+    """A sandbox in a process, ready to answer."""
+
+    token = "sandbox-token"
+
+    def __init__(self, process, bound_port):
+        self.process = process
+        self.bound_port = bound_port
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start the command line and wait for its port; every process is ended."""
+    processes = []
+
+    def run(*arguments, command=MODULE):
+        port_file = tmp_path / f"port-{len(processes)}"
+        process = subprocess.Popen(
+            [*command, "--port", "0", "--port-file", str(port_file), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        processes.append(process)
+        deadline = time.monotonic() + 60
+        while not port_file.exists():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        return Started(process, int(port_file.read_text()))
+
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def end(process, number=signal.SIGTERM):
+    """Signal a process; gives its exit code and what it printed."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_is_and_ends_cleanly(number, start, tmp_path):
+    """The greeting holds all that a developer needs; a signal ends it with 0 and removes the port file."""
+    started = start()
+    address = f"127.0.0.1:{started.bound_port}"
+
+    code, out, err = end(started.process, number)
+
+    assert (code, err) == (0, "")
+    assert f"http://{address}/v1\n" in out
+    assert f"export AIRFLOW_CONN_P2PSMS_DEFAULT=p2psms://:sandbox-token@{address}/v1\n" in out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
+def test_the_printed_curl_commands_work(start, asker):
+    """Both sends can be pasted into a shell as they are printed."""
+    started = start()
+    commands = []
+    while len(commands) < 2:
+        line = started.process.stdout.readline().strip()
+        if line.startswith(("curl", "printf")):
+            while line.endswith("\\"):
+                line = line[:-1] + started.process.stdout.readline().strip()
+            commands.append(line)
+
+    answers = [
+        subprocess.run(["sh", "-c", f"{command} -sS"], capture_output=True, check=True)
+        for command in commands
+    ]
+
+    assert [json.loads(answer.stdout)["meta"]["status"] for answer in answers] == [True, True]
+    assert asker(started)("GET", "/sandbox/state").json["messages"] == 2
+
+
+def test_its_options_reach_the_sandbox(start, asker, tmp_path):
+    """Faults, limits and the database are taken from the command line; another run finds the file again."""
+    database = str(tmp_path / "sandbox.sqlite")
+    started = start(
+        "--database", database, "--fault", "500_before:2", "--fault", "refuse_403", "--no-reports"
+    )
+    ask = asker(started)
+
+    assert [ask.send(text).status for text in "abcd"] == [500, 500, 403, 200]
+    assert ask.post("report/new_list", {}).status == 404
+    assert end(started.process)[0] == 0
+
+    again = start("--database", database, "--duplicate-window-s", "0", "--send-block")
+    assert asker(again)("GET", "/sandbox/state").json["messages"] == 1
+    assert asker(again).send("x").status == 403
+    assert end(again.process)[0] == 0
+
+
+def test_the_installed_command(start, asker):
+    """``p2psms sandbox`` is the same."""
+    command = shutil.which("p2psms", path=str(sys.prefix) + "/bin") or pytest.skip("not installed")
+
+    started = start("--queue-s", "0", "--latency-ms", "1", command=[command, "sandbox"])
+
+    assert asker(started).send("hello").status == 200
+    assert end(started.process)[0] == 0
+
+
+def test_it_warns_when_others_can_reach_it(start):
+    """An address beyond this machine needs to be asked for, and is warned about."""
+    started = start("--host", "0.0.0.0")
+
+    code, _, err = end(started.process)
+
+    assert (code, "other machines can reach it" in err) == (0, True)
+
+
+def test_what_it_cannot_start_with(sandbox, tmp_path, capsys):
+    """A taken port, an unknown fault and a broken database are told in a line, with exit code 1."""
+    for arguments in (
+        ["--port", str(sandbox.bound_port)],
+        ["--port", "0", "--fault", "thunder"],
+        ["--port", "0", "--database", str(tmp_path)],
+    ):
+        assert cli.main(["sandbox", *arguments]) == 1
+        assert re.match(r"The sandbox cannot start: .+\n$", capsys.readouterr().err)
+
+
+def test_it_names_the_missing_extra(monkeypatch, capsys):
+    """Without the libraries of the extra, the command says how to get them."""
+    for name in [name for name in sys.modules if name.startswith("airflow_provider_p2psms.sandbox.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "starlette.applications", None)
+
+    assert cli.main(["sandbox"]) == 1
+    assert "pip install 'airflow-provider-p2psms[sandbox]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("port_file", [True, False])
+def test_in_this_process(port_file, monkeypatch, tmp_path, capsys):
+    """The command returns 0 after its signal; the greeting quotes what a shell would take apart."""
+    monkeypatch.setattr(signal, "signal", lambda _number, handler: handler())  # as if it came at once
+    arguments = ["--port-file", str(tmp_path / "port")] if port_file else ["--host", "0.0.0.0"]
+
+    assert cli.main(["sandbox", "--port", "0", "--token", "it's", *arguments]) == 0
+
+    printed = capsys.readouterr()
+    assert shlex.quote("Authorization: it's") in printed.out
+    assert printed.err.startswith("Warning") == (not port_file)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,76 @@
+"""A send without Airflow, against the sandbox."""
+
+import csv
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
+from airflow_provider_p2psms.sandbox import Sandbox
+from airflow_provider_p2psms.sending.forms import PeerToPeer
+from airflow_provider_p2psms.sending.plan import PlanRules
+from airflow_provider_p2psms.sending.send import Sender, SendResult
+from airflow_provider_p2psms.sending.timing import Timing
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """Run a gateway for one test."""
+    with Sandbox() as running:
+        yield running
+
+
+class Sending:
+    """Sends rows to the sandbox and keeps what the outcomes file would hold."""
+
+    def __init__(self, client: GatewayClient) -> None:
+        self.client = client
+        self.stop = threading.Event()
+        self.outcomes_text = ""
+
+    @contextmanager
+    def open_outcomes(self) -> Iterator[io.StringIO]:
+        stream = io.StringIO()
+        yield stream
+        self.outcomes_text = stream.getvalue()
+
+    @property
+    def outcomes(self) -> list[dict[str, str]]:
+        return list(csv.DictReader(io.StringIO(self.outcomes_text)))
+
+    def __call__(
+        self, messages: object, *, text: str | None = None, key_column: str | None = None, **options: Any
+    ) -> SendResult:
+        rules = {name: options.pop(name) for name in list(options) if name in PlanRules.__dataclass_fields__}
+        sender = {
+            "client": self.client,
+            "form": PeerToPeer(),
+            "from_number": "+983000505",
+            "rules": PlanRules(**rules),
+            "timing": Timing(),
+            "batch_size": 1_000,
+            "max_in_flight": 4,
+            "open_outcomes": self.open_outcomes,
+            "stop": self.stop,
+        }
+        row_rules = RowRules(text=text, key_column=key_column)
+        return Sender(**sender | options).send(check_rows(read_rows(messages), row_rules))
+
+
+@pytest.fixture
+def send(sandbox: Sandbox) -> Iterator[Callable[..., SendResult] | Sending]:
+    """Send rows to the sandbox."""
+    settings = GatewaySettings(base_url=sandbox.base_url, token=sandbox.token, read_timeout_s=1.0)
+    with GatewayClient(settings) as client:
+        yield Sending(client)
+
+
+def numbers(count: int) -> list[str]:
+    """Make numbers that are all different and all good."""
+    return [f"+98912{number:07d}" for number in range(1, count + 1)]

@@ -1,0 +1,323 @@
+"""From checked rows to what arrived, over real HTTP: each message once, each row accounted for."""
+
+import threading
+from collections import Counter
+
+import pytest
+
+from airflow_provider_p2psms.errors import (
+    GatewayRefusedError,
+    InvalidMessageError,
+    LedgerError,
+    OutcomeUnknownError,
+    UnreachableError,
+)
+from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.sending.forms import PeerToPeer, PeerToPeerFile
+
+from .conftest import numbers
+
+UNKNOWN_FAULTS = [
+    "500_before",
+    "500_after",
+    "502_html",
+    "garbage",
+    "not_utf8",
+    "truncated",
+    "cut_before_answer",
+    "cut_before_taken",
+    "silence",
+    "no_ids",
+    "too_few_ids",
+    "too_many_ids",
+    "too_large",
+    "partial",
+]
+REFUSING_FAULTS = [
+    "refuse_400",
+    "refuse_401",
+    "refuse_403",
+    "refuse_404",
+    "refuse_413",
+    "refuse_422",
+    "refuse_429",
+]
+
+
+@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
+def test_each_row_arrives_once(form, send, sandbox):
+    """Every row reaches its number with its own text, in as few requests as fit; the result counts them."""
+    rows = [(number, f"متن {place}") for place, number in enumerate(numbers(25))]
+
+    result = send(rows, form=form, batch_size=10)
+
+    assert Counter(rows) == Counter((message.recipient, message.text) for message in sandbox.arrived)
+    assert (25, 0, 0, 0, 3) == (
+        result.accepted, result.already_accepted, result.invalid, result.duplicates, result.requests
+    )  # fmt: skip
+    assert ("+983000505", None, 25) == (result.from_number, result.send_time, result.parts)
+    ids = {message.recipient: message.outbox_id for message in sandbox.arrived}
+    assert [ids[number] for number, _ in rows] == result.message_outbox_ids
+
+
+def test_the_same_text_is_one_group(send, sandbox):
+    """Numbers with the same text share a group and its id; outcomes give each row that id."""
+    one, two, three = numbers(3)
+
+    result = send([(one, "a"), (two, "b"), (three, "a")])
+
+    assert 2 == len(result.message_outbox_ids)
+    first, second = result.message_outbox_ids
+    assert [str(first), str(second), str(first)] == [row["outbox_id"] for row in send.outcomes]
+    assert {one: first, two: second, three: first} == {m.recipient: m.outbox_id for m in sandbox.arrived}
+
+
+def test_duplicates_go_once(send, sandbox):
+    """The same text to the same number, however it is spelled, is sent once and counted."""
+    result = send(
+        [("09120000001", "hi"), ("+989120000001", "hi"), ("۹۱۲۰۰۰۰۰۰۱", "hi"), ("09120000001", "ho")]
+    )
+
+    assert (2, 2) == (result.accepted, result.duplicates)
+    assert ["hi", "ho"] == sandbox.texts_arrived
+    assert ["accepted", "duplicate", "duplicate", "accepted"] == [row["outcome"] for row in send.outcomes]
+
+
+def test_duplicates_go_as_often_as_asked(send, sandbox):
+    """With `drop_duplicates` off the gateway gets each."""
+    send([("09120000001", "hi"), ("09120000001", "hi")], drop_duplicates=False)
+
+    assert ["hi", "hi"] == sandbox.texts_arrived
+
+
+def test_one_bad_row_holds_all_back(send, sandbox):
+    """Nothing leaves while a row is bad; the error and the outcomes name it, and the good rows, too."""
+    rows = [("09120000001", "hi"), ("0912", "hi"), ("09120000003", "")]
+
+    with pytest.raises(InvalidMessageError) as caught:
+        send(rows)
+
+    assert 0 == sandbox.send_requests
+    assert (2, [2, 3]) == (caught.value.count, [problem.row for problem in caught.value.problems])
+    assert "2 bad rows of 3" in str(caught.value)
+    assert ["refused", "invalid", "invalid"] == [row["outcome"] for row in send.outcomes]
+
+
+def test_bad_rows_can_be_skipped(send, sandbox):
+    """With `on_invalid="skip"` the good rows go and the bad ones are counted and written down."""
+    result = send([("09120000001", "hi"), ("0912", "hi")], on_invalid="skip")
+
+    assert (1, 1) == (result.accepted, result.invalid)
+    assert ["hi"] == sandbox.texts_arrived
+    assert ["accepted", "invalid"] == [row["outcome"] for row in send.outcomes]
+
+
+def test_the_error_shows_the_first_hundred(send):
+    """Of 200 bad rows a hundred are shown and all are counted; no digit of theirs is."""
+    with pytest.raises(InvalidMessageError) as caught:
+        send([(f"0912345{number:03d}", "hi") for number in range(200)])
+
+    assert (200, 100) == (caught.value.count, len(caught.value.problems))
+    assert "… and 100 more" in str(caught.value)
+    assert "0912345" not in str(caught.value)
+
+
+def test_outcomes_name_each_row_to_its_owner(send):
+    """The key column stands in the outcomes as it was handed in."""
+    rows = [{"recipient": number, "id": f"order {place}"} for place, number in enumerate(numbers(3))]
+
+    send(rows, text="{id}", key_column="id")
+
+    assert [("1", "order 0"), ("2", "order 1"), ("3", "order 2")] == [
+        (row["row"], row["key"]) for row in send.outcomes
+    ]
+
+
+def test_no_rows_make_no_request(send, sandbox):
+    """An empty send is a result of zeros."""
+    result = send([])
+
+    assert (0, 0, []) == (result.handed_in, result.requests, result.message_outbox_ids)
+    assert 0 == sandbox.send_requests
+
+
+@pytest.mark.parametrize(("guard", "limit"), [("max_recipients", 2), ("max_parts", 5)])
+def test_a_guard_passed_sends_nothing(guard, limit, send, sandbox):
+    """Above a guard nothing is sent, and the error names it with both numbers."""
+    with pytest.raises(InvalidMessageError, match=guard):
+        send([(number, "x" * 200) for number in numbers(3)], **{guard: limit})
+
+    assert 0 == sandbox.send_requests
+    assert {"refused"} == {row["outcome"] for row in send.outcomes}
+
+
+def test_cost_is_asked_before_anything_is_sent(send, sandbox):
+    """`max_cost` counts every recipient at the dearer price, one question a kind of text."""
+    rows = [(number, "تست" if place % 2 else "test") for place, number in enumerate(numbers(10))]
+
+    with pytest.raises(InvalidMessageError, match="max_cost"):
+        send(rows, max_cost=1_000)
+    assert 0 == sandbox.send_requests
+    assert 2 == len(sandbox.requests)
+
+    assert 10 == send(rows, max_cost=10_000_000).accepted
+
+
+class TestStaging:
+    """Only numbers that staging allows get texts."""
+
+    def test_others_are_held_back(self, send, sandbox):
+        """Numbers that are not allowed are counted and written down, and get nothing."""
+        one, two = numbers(2)
+
+        result = send([(one, "hi"), (two, "hi")], allowed_recipients=frozenset({two}))
+
+        assert (1, 1) == (result.accepted, result.held_back)
+        assert [two] == [message.recipient for message in sandbox.arrived]
+        assert ["refused", "accepted"] == [row["outcome"] for row in send.outcomes]
+
+    def test_one_number_gets_them_all(self, send, sandbox):
+        """With `redirect_to` every text goes to that number."""
+        send([(number, f"to {number}") for number in numbers(3)], redirect_to="+989350000000")
+
+        assert {"+989350000000"} == {message.recipient for message in sandbox.arrived}
+        assert 3 == len(sandbox.arrived)
+
+
+@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
+@pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
+def test_an_unknown_outcome_stops_the_send(fault, form, send, sandbox):
+    """After an answer that cannot be trusted nothing more leaves or is repeated; every row is named."""
+    sandbox.order_fault(fault, after=1)
+    rows = [(number, f"text {number}") for number in numbers(40)]
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        send(rows, form=form, batch_size=10, max_in_flight=1)
+
+    assert 2 == sandbox.send_requests
+    assert "10 were accepted, 10 are in doubt and 20 were refused or not sent" in caught.value.__notes__[0]
+    assert ["accepted"] * 10 + ["in_doubt"] * 10 + ["refused"] * 20 == [
+        row["outcome"] for row in send.outcomes
+    ]
+    assert {1} == set(Counter((m.recipient, m.text) for m in sandbox.arrived).values())
+
+
+@pytest.mark.parametrize("fault", [*REFUSING_FAULTS, "redirect", "status_false"])
+def test_a_refusal_stops_the_send(fault, send, sandbox):
+    """After a refusal nothing more leaves; what was accepted and what was not is told apart."""
+    sandbox.order_fault(fault, after=1)
+
+    with pytest.raises(GatewayRefusedError):
+        send([(number, "hi") for number in numbers(30)], batch_size=10, max_in_flight=1)
+
+    assert 2 == sandbox.send_requests
+    assert 10 == len(sandbox.arrived)
+    assert ["accepted"] * 10 + ["refused"] * 20 == [row["outcome"] for row in send.outcomes]
+
+
+def test_what_is_under_way_is_recorded_when_another_fails(send, sandbox):
+    """A failure waits for the requests beside it, and counts what they brought."""
+    sandbox.latency_s = 0.05
+    sandbox.order_fault("refuse_422")
+
+    with pytest.raises(GatewayRefusedError):
+        send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=4)
+
+    outcomes = Counter(row["outcome"] for row in send.outcomes)
+    assert 30 <= len(sandbox.arrived) == outcomes["accepted"] < 90
+    assert 100 == outcomes["accepted"] + outcomes["refused"]
+
+
+def test_a_gateway_that_is_not_there_is_tried_again(send, monkeypatch):
+    """What never left is tried a few times, then ends as unreachable: nothing was sent."""
+    monkeypatch.setattr("airflow_provider_p2psms.sending.run.Run._pause", lambda *_: None)
+    nowhere = GatewayClient(GatewaySettings(base_url="http://127.0.0.1:1/v1", token="t"))
+
+    with nowhere, pytest.raises(UnreachableError):
+        send([("09120000001", "hi")], client=nowhere)
+
+    assert ["refused"] == [row["outcome"] for row in send.outcomes]
+
+
+def test_stopping_lets_nothing_more_leave(send, sandbox):
+    """Once stopped no new request leaves; those under way are finished and recorded."""
+    inner = send.client.send_peer_to_peer
+
+    def stopped_meanwhile(*args, **kwargs):
+        if sandbox.send_requests == 2:
+            send.stop.set()
+        return inner(*args, **kwargs)
+
+    send.client.send_peer_to_peer = stopped_meanwhile
+
+    with pytest.raises(OutcomeUnknownError, match="stopped"):
+        send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=1)
+
+    outcomes = Counter(row["outcome"] for row in send.outcomes)
+    assert 30 == len(sandbox.arrived) == outcomes["accepted"]
+    assert 70 == outcomes["refused"]
+
+
+def test_an_interrupt_is_not_a_reason_to_send_again(send, sandbox):
+    """A time-out in the middle waits for what is under way, then says that it must not be repeated."""
+
+    def interrupted(now):
+        if sandbox.send_requests:
+            raise TimeoutError
+
+    class Timing:
+        send_time = staticmethod(interrupted)
+
+    with pytest.raises(OutcomeUnknownError, match="interrupted"):
+        send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=1, timing=Timing())
+
+    assert 10 == len(sandbox.arrived) == Counter(row["outcome"] for row in send.outcomes)["accepted"]
+
+
+def test_at_most_so_many_requests_at_once(send, sandbox):
+    """`max_in_flight` requests are under way, never more, and more than one."""
+    lock, current, seen = threading.Lock(), [0], []
+    inner = send.client.send_peer_to_peer
+
+    def counted(*args, **kwargs):
+        with lock:
+            current[0] += 1
+            seen.append(current[0])
+        try:
+            return inner(*args, **kwargs)
+        finally:
+            with lock:
+                current[0] -= 1
+
+    send.client.send_peer_to_peer = counted
+    sandbox.latency_s = 0.02
+    send([(number, "hi") for number in numbers(200)], batch_size=10, max_in_flight=3)
+
+    assert 3 == max(seen)
+
+
+def test_outcomes_that_cannot_be_written_hold_the_send_back(send, sandbox):
+    """A path that cannot be written is found out before anything is sent."""
+
+    def nowhere():
+        raise PermissionError
+
+    with pytest.raises(LedgerError, match="PermissionError"):
+        send([("09120000001", "hi")], open_outcomes=nowhere)
+
+    assert 0 == sandbox.send_requests
+
+
+def test_outcomes_lost_after_the_send_are_no_reason_to_send_again(send, sandbox):
+    """If writing fails at the end the error says what was accepted, and is none that Airflow retries."""
+    calls = []
+
+    def full():
+        calls.append(1)
+        if len(calls) > 1:
+            raise OSError(28, "No space left")
+        return send.open_outcomes()
+
+    with pytest.raises(LedgerError, match="1 were accepted"):
+        send([("09120000001", "hi")], open_outcomes=full)

@@ -4,7 +4,7 @@
 export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
-OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
+OLDER_AIRFLOWS := 2.11 3.1 3.2
 
 .DEFAULT_GOAL := help
 .PHONY: help venv test lint format browser matrix demo demo-open lock clean

@@ -14,8 +14,7 @@ lock() {
 }
 
 lock dev 'apache-airflow==3.3.2'
-# Airflow 3.2.2 and 3.0.6 set no upper bounds that would keep out releases which break them.
+# Airflow 3.2.2 sets no upper bounds that would keep out releases which break it.
 lock airflow-3.2 'apache-airflow==3.2.2' 'fastapi<0.137' 'svcs==25.1.0'
 lock airflow-3.1 'apache-airflow==3.1.8'
-lock airflow-3.0 'apache-airflow==3.0.6' 'fastapi<0.118' 'pyjwt<2.11'
 lock airflow-2.11 'apache-airflow==2.11.2'

@@ -121,8 +121,9 @@ class Sandbox(Settings):
 
     @property
     def connection_uri(self) -> str:
-        """The Airflow connection to this sandbox as a URI."""
-        return f"p2psms://:{quote(self.token, safe='')}@{self._address}/v1"
+        """The Airflow connection to this sandbox as a URI; it sends from the first of its lines."""
+        line = quote(self.lines[0], safe="")
+        return f"p2psms://:{quote(self.token, safe='')}@{self._address}/v1?from_number={line}"
 
     @property
     def outbox_url(self) -> str:

@@ -164,6 +164,7 @@ def test_no_chain_behind_a_refusal():
 def national(region):
     """Draw from the numbers that the metadata holds for an example, with other digits at their end."""
     example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    assert example
     digits = phonenumbers.national_significant_number(example)
     tails = st.text("0123456789", min_size=4, max_size=4)
     return tails.map(lambda tail: phonenumbers.parse(digits[:-4] + tail, region))

@@ -71,7 +71,8 @@ def test_it_says_where_it_is_and_ends_cleanly(number, start, tmp_path):
 
     assert (code, err) == (0, "")
     assert f"http://{address}/v1\n" in out
-    assert f"export AIRFLOW_CONN_P2PSMS_DEFAULT=p2psms://:sandbox-token@{address}/v1\n" in out
+    uri = f"p2psms://:sandbox-token@{address}/v1?from_number=%2B983000505"
+    assert f"export AIRFLOW_CONN_P2PSMS_DEFAULT='{uri}'\n" in out
     assert not list(tmp_path.iterdir())
 
 

@@ -24,7 +24,7 @@ def test_addresses(sandbox):
     address = f"127.0.0.1:{sandbox.bound_port}"
 
     assert sandbox.base_url == f"http://{address}/v1"
-    assert sandbox.connection_uri == f"p2psms://:sandbox-token@{address}/v1"
+    assert sandbox.connection_uri == f"p2psms://:sandbox-token@{address}/v1?from_number=%2B983000505"
     assert sandbox.outbox_url == f"http://{address}/"
 
 
@@ -32,7 +32,7 @@ def test_a_token_is_quoted_in_the_uri_and_hidden_in_the_repr():
     """A token with special characters survives the URI, and shows nowhere else."""
     sandbox = Sandbox(token="a/b@c:d")
 
-    assert sandbox.connection_uri == "p2psms://:a%2Fb%40c%3Ad@127.0.0.1:0/v1"
+    assert sandbox.connection_uri == "p2psms://:a%2Fb%40c%3Ad@127.0.0.1:0/v1?from_number=%2B983000505"
     assert "a/b" not in repr(sandbox)
 
 

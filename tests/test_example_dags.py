@@ -1,0 +1,73 @@
+"""The example DAGs, each run whole against the sandbox."""
+
+import csv
+import importlib
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import airflow_provider_p2psms.example_dags
+
+pytestmark = pytest.mark.airflow
+
+HERE = Path(airflow_provider_p2psms.example_dags.__file__).parent
+EXAMPLES = sorted(file.stem for file in HERE.glob("p2psms_*.py"))
+
+
+def example(name):
+    """Return the one DAG of an example's file, parsed anew."""
+    module = importlib.reload(importlib.import_module(f"airflow_provider_p2psms.example_dags.{name}"))
+    return getattr(module, name)()
+
+
+@pytest.fixture
+def run(run_dag):
+    """Run an example; give the states of its tasks."""
+
+    def run(name, **conf):
+        tasks = run_dag(example(name), run_conf=conf).get_task_instances()
+        return Counter(f"{ti.task_id} {ti.state}" for ti in tasks)
+
+    return run
+
+
+def test_each_example_has_a_test():
+    """No example is left unrun."""
+    assert ["p2psms_campaign", "p2psms_pipeline", "p2psms_reminder"] == EXAMPLES
+
+
+def test_the_pipeline_tells_each_customer(run, p2psms_sandbox):
+    """Each of the orders' customers gets their own text once, and the ids are fanned out."""
+    states = run("p2psms_pipeline")
+
+    orders = list(csv.DictReader((HERE / "data/orders.csv").open(encoding="utf-8")))
+    assert len(orders) >= 1_000
+    assert {"orders success": 1, "notify success": 1, "id_pages success": 1, "store success": 3} == states
+    assert len(orders) == len(set(p2psms_sandbox.texts_arrived)) == len(p2psms_sandbox.arrived)
+    for order, text in zip(orders, p2psms_sandbox.texts_arrived, strict=True):
+        assert all(order[column] in text for column in ("name", "order_id", "amount", "city"))
+
+
+def test_the_reminder_waits_for_the_morning(run, p2psms_sandbox):
+    """Appointments are reminded of at eight in Tehran."""
+    assert {"appointments success": 1, "remind success": 1} == run("p2psms_reminder")
+
+    assert {"04:30:00"} == {message.send_time.split()[1] for message in p2psms_sandbox.arrived}
+    assert {"+989120000011", "+989350000012"} == {message.recipient for message in p2psms_sandbox.arrived}
+
+
+def test_the_campaign_keeps_outcomes(run, p2psms_sandbox, tmp_path):
+    """Good rows are uploaded, a damaged number and a repeated text are not, and each row is told of."""
+    outcomes = tmp_path / "outcomes.csv"
+
+    assert {"send success": 1} == run("p2psms_campaign", outcomes=str(outcomes))
+
+    assert {
+        "C-101": "accepted",
+        "C-102": "accepted",
+        "C-103": "accepted",
+        "C-104": "invalid",
+        "C-105": "duplicate",
+    } == {row["key"]: row["outcome"] for row in csv.DictReader(outcomes.open(encoding="utf-8"))}
+    assert 3 == len(p2psms_sandbox.arrived)

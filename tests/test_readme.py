@@ -82,7 +82,7 @@ def test_every_parameter_is_explained():
 
     rows = re.findall(r"^\| (`.*?`) \|", README, re.MULTILINE)
     explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
-    taken = {name for name in inspect.signature(PeerToPeerSMSOperator.__init__).parameters} - {
+    taken = set(inspect.signature(PeerToPeerSMSOperator.__init__).parameters) - {
         "self",
         "kwargs",
     }

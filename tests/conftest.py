@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import functools
 import importlib.metadata
+import inspect
 import os
 import shutil
 import subprocess
@@ -95,9 +96,11 @@ def run_dag(_one_api_server: None) -> Callable[..., Any]:
     A failed task fails the run and raises nothing. Connections and variables come from the environment.
     """
 
-    def run(dag: Any, **kwargs: Any) -> Any:
+    def run(dag: Any, *, logical_date: Any = None, **kwargs: Any) -> Any:
         register(dag)
-        return dag.test(**kwargs)
+        # Airflow 2 called it the execution date.
+        name = next(each for each in inspect.signature(dag.test).parameters if each.endswith("_date"))
+        return dag.test(**{name: logical_date}, **kwargs)
 
     return run
 

@@ -14,7 +14,13 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
-from airflow_provider_p2psms.airflow_compat import AirflowFailException, AirflowSkipException, BaseOperator
+from airflow_provider_p2psms.airflow_compat import (
+    MULTIPLE_OUTPUTS,
+    AirflowFailException,
+    AirflowSkipException,
+    BaseOperator,
+    push_outputs,
+)
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.concealed import conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
@@ -82,7 +88,7 @@ class _SendOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         # Each key of the result is an XCom of its own, to be pulled and mapped by itself.
-        super().__init__(**{"multiple_outputs": True, **kwargs})
+        super().__init__(**{"multiple_outputs": MULTIPLE_OUTPUTS, **kwargs})
         self.messages = messages
         self.file = file
         self.text = text
@@ -116,6 +122,7 @@ class _SendOperator(BaseOperator):
             sender = self._sender(hook, self._stop)
             result = sender.send(self._checked_rows(hook, stack))
         self._heed_empty(result)
+        push_outputs(context, result.as_dict())
         return result.as_dict()
 
     def on_kill(self) -> None:

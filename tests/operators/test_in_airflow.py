@@ -123,7 +123,7 @@ def test_templates_are_rendered(dag, run, p2psms_sandbox, tmp_path):
         file=f"{tmp_path}/{{{{ 'rows' }}}}.csv",
         text="{{ params.name }} {who}",
         from_number="{{ '+98' }}3000505",
-        send_time="{{ (data_interval_end or dag_run.run_after).add(days=2).isoformat() }}",
+        send_time="{{ macros.datetime.now(macros.dateutil.tz.UTC) + macros.timedelta(days=2) }}",
         p2psms_conn_id="p2psms_{{ 'default' }}",
         outcomes=f"{tmp_path}/{{{{ dag.dag_id }}}}.csv",
     )

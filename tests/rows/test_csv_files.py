@@ -298,3 +298,14 @@ def test_files_of_other_kinds(content, reason):
 def test_what_is_wrong_with_a_row_travels_in_its_place():
     """A row that cannot be read is in the stream as what is wrong with it: rows keep their numbers."""
     assert isinstance(read("a,b\n1,2,3\n")[0], UnfitError)
+
+
+def test_a_stream_that_its_owner_closes_first():
+    """Rows that are left half read when their stream is closed end without an error of their own."""
+    with io.BytesIO(b"recipient,message\n1,2\n3,4\n") as stream:
+        rows = read_file(stream, name="rows.csv")
+        next(rows)
+
+    del rows  # an error here would be an unraisable one, which pytest reports
+
+    assert stream.closed

@@ -79,7 +79,7 @@ def test_spellings_of_one_number(typed):
         (Decimal("sNaN"), "is empty"),
         (pd.NA, "is empty"),
         (pd.NaT, "is empty"),
-        (np.datetime64("NaT"), "is empty"),
+        (np.datetime64("NaT", "s"), "is empty"),
         ("\u200f-", "holds no digits"),
         ("none", "holds no digits"),
         ("0912 CALL ME", "holds letters"),

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import (
     BaseHook,
     BaseOperator,
     ObjectStoragePath,
+    conf,
 )
 
 __all__ = [
@@ -20,6 +21,9 @@ __all__ = [
     "BaseHook",
     "BaseOperator",
     "ObjectStoragePath",
+    "airflow_home",
+    "conf",
+    "never_expire",
     "push_outputs",
 ]
 
@@ -32,3 +36,17 @@ def push_outputs(context: Any, result: dict[str, Any]) -> None:
     for key, value in result.items():
         if not MULTIPLE_OUTPUTS and "ti" in context and value is not None:
             context["ti"].xcom_push(key, value)
+
+
+def never_expire() -> Any:
+    """Return what makes Airflow's state store (3.3 and newer) keep a record as long as its run."""
+    from airflow.sdk.execution_time.context import NEVER_EXPIRE  # noqa: PLC0415 - there since 3.3
+
+    return NEVER_EXPIRE
+
+
+def airflow_home() -> str:
+    """Return the folder that Airflow calls its home."""
+    from airflow.configuration import AIRFLOW_HOME  # noqa: PLC0415 - loaded by whoever runs a task
+
+    return str(AIRFLOW_HOME)

@@ -4,6 +4,7 @@ The gateway as an object with methods: each call is one request; only questions 
 Knows paths and which of `wire.py` fits them. A send makes exactly one POST, whatever happens.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -44,13 +45,19 @@ class GatewayClient:
     # --- sends
 
     def send_peer_to_peer(
-        self, groups: list[wire.Group], *, from_number: str, send_time: str | None = None
+        self,
+        groups: list[wire.Group],
+        *,
+        from_number: str,
+        send_time: str | None = None,
+        start_by: float = math.inf,
     ) -> wire.Receipt:
         """
         Hand groups to the gateway in JSON: exactly one POST, never a second.
 
         :param groups: recipients in E.164; about 1,000 of them in all is the most that the gateway likes.
         :param send_time: ``YYYY-MM-DD HH:MM:SS`` in UTC; without it, at once.
+        :param start_by: ``time.monotonic()`` after which the request may not leave any more.
         :return: the receipt; one id per *group*, in the order given.
         :raises GatewayRefusedError: the gateway answered and took nothing.
         :raises UnreachableError: no connection was made; nothing left this machine.
@@ -63,6 +70,7 @@ class GatewayClient:
             wire.SEND_PATH,
             data=wire.build_peer_to_peer(groups, from_number=from_number, send_time=send_time),
             headers=_JSON,
+            start_by=start_by,
         )
         return wire.parse_receipt(answer, expected=len(groups), private=(group.message for group in groups))
 
@@ -72,6 +80,7 @@ class GatewayClient:
         *,
         from_number: str,
         send_time: str | None = None,
+        start_by: float = math.inf,
     ) -> wire.Receipt:
         """
         Upload (recipient, text) rows to the gateway as one CSV: exactly one POST, never a second.
@@ -79,7 +88,7 @@ class GatewayClient:
         :param messages: at most 10,000.
         :return: the receipt; one id per *row*, in the order given.
 
-        Errors and ``send_time`` as in ``send_peer_to_peer``.
+        Errors, ``send_time`` and ``start_by`` as in ``send_peer_to_peer``.
 
         Source: gateway docs, "Send Peer to Peer by File".
         """
@@ -88,6 +97,7 @@ class GatewayClient:
             wire.SEND_PATH,
             data=wire.build_peer_to_peer_file(from_number=from_number, send_time=send_time),
             files={"files[]": ("messages.csv", wire.build_csv(messages), "text/csv")},
+            start_by=start_by,
         )
         return wire.parse_receipt(answer, expected=len(messages), private=(text for _, text in messages))
 

@@ -47,6 +47,11 @@ class GatewaySettings:
     redirect_to: str | None = field(default=None, repr=False)
 
     @property
+    def exchange_s(self) -> float:
+        """How long a request may take at most, from the search for a connection to the answer's last byte."""
+        return self.connect_timeout_s + self.read_timeout_s
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the gateway runs on this machine, as the sandbox does."""
         return _is_loopback(urlsplit(self.base_url).hostname)

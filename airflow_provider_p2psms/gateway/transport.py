@@ -5,8 +5,11 @@ Knows requests and sockets; what an answer means is read in `wire.py`. No redire
 is repeated, and the size of an answer is bounded.
 """
 
+import math
 import socket
+import struct
 import threading
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,8 +33,14 @@ _CHUNK_BYTES = 2**16
 
 @dataclass(slots=True)
 class _Exchange:
-    """How far this thread's request has come; ``expired`` once its deadline cut the connection."""
+    """
+    How far this thread's request has come.
 
+    ``start_by`` (monotonic seconds) is the latest moment for its first byte; ``expired`` says that its
+    deadline cut the connection.
+    """
+
+    start_by: float
     left: bool = False
     expired: bool = False
     sock: Any = None
@@ -71,10 +80,14 @@ class _NotesWhatLeft:
         if not self._connecting:
             exchange: _Exchange = _under_way.exchange
             exchange.sock = self.sock  # type: ignore[attr-defined]
-            if exchange.expired:
+            if exchange.expired or (not exchange.left and time.monotonic() > exchange.start_by):
                 raise TimeoutError
             if not exchange.left:
                 exchange.left = True
+                # Once we give up on a request no byte of it may follow: closing drops what is still buffered.
+                self.sock.setsockopt(  # type: ignore[attr-defined]
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+                )
                 # urllib3 would write the body under the connect timeout, which is meant to be short.
                 self.sock.settimeout(_under_way.read_timeout_s)  # type: ignore[attr-defined]
         super().send(data)  # type: ignore[misc]
@@ -132,19 +145,20 @@ class Transport:
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
 
-    def exchange(self, method: str, path: str, **content: Any) -> Answer:
+    def exchange(self, method: str, path: str, *, start_by: float = math.inf, **content: Any) -> Answer:
         """
-        Make one request and read the whole answer, within one deadline over both.
+        Make one request and read the whole answer, within one deadline over both (``exchange_s``).
 
         :param path: below the base URL, e.g. ``/api/send``.
+        :param start_by: ``time.monotonic()`` after which the request may not begin any more.
         :param content: ``data``, ``files``, ``params`` and ``headers`` as requests takes them.
         :raises UnreachableError: no connection was made; nothing left this machine.
         :raises OutcomeUnknownError: the request left, in whole or in part, and no whole answer came back.
         """
-        settings, exchange = self._settings, _Exchange()
+        settings, exchange = self._settings, _Exchange(start_by)
         _under_way.exchange, _under_way.read_timeout_s = exchange, settings.read_timeout_s
         # The read timeout starts anew with every byte that trickles in; this one does not.
-        watch = threading.Timer(settings.connect_timeout_s + 2 * settings.read_timeout_s, exchange.expire)
+        watch = threading.Timer(settings.exchange_s, exchange.expire)
         watch.daemon = True
         watch.start()
         try:

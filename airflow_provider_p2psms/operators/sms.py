@@ -23,6 +23,7 @@ from airflow_provider_p2psms.airflow_compat import (
 )
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.concealed import conceal_rows, conceal_text, reveal
+from airflow_provider_p2psms.operators.ledger import ledger_rules
 from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
 
@@ -41,6 +42,7 @@ OnInvalid = Literal["fail", "skip"]
 OnEmpty = Literal["skip", "succeed", "fail"]
 OnBackfill = Literal["skip", "send", "fail"]
 OnLate = Literal["fail", "send_now"]
+OnInDoubt = Literal["reconcile", "fail", "resend"]
 
 
 class _SendOperator(BaseOperator):
@@ -54,6 +56,7 @@ class _SendOperator(BaseOperator):
         "send_time",
         "p2psms_conn_id",
         "outcomes",
+        "resend",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"messages": "json"}
     ui_color = "#d9f2e6"
@@ -77,6 +80,9 @@ class _SendOperator(BaseOperator):
         on_invalid: OnInvalid = "fail",
         on_empty: OnEmpty = "skip",
         on_backfill: OnBackfill = "skip",
+        on_in_doubt: OnInDoubt = "reconcile",
+        resend: str | None = None,
+        report_lag: float = 60.0,
         drop_duplicates: bool = True,
         max_recipients: int | None = None,
         max_parts: int | None = None,
@@ -102,6 +108,9 @@ class _SendOperator(BaseOperator):
         self.on_invalid = on_invalid
         self.on_empty = on_empty
         self.on_backfill = on_backfill
+        self.on_in_doubt = on_in_doubt
+        self.resend = resend
+        self.report_lag = report_lag
         self.drop_duplicates = drop_duplicates
         self.max_recipients = max_recipients
         self.max_parts = max_parts
@@ -119,7 +128,7 @@ class _SendOperator(BaseOperator):
         with errors_for_airflow(), ExitStack() as stack:
             hook = SMSHook(self.p2psms_conn_id)
             stack.callback(hook.get_conn().close)
-            sender = self._sender(hook, self._stop)
+            sender = self._sender(hook, context, self._stop)
             result = sender.send(self._checked_rows(hook, stack))
         self._heed_empty(result)
         push_outputs(context, result.as_dict())
@@ -141,6 +150,7 @@ class _SendOperator(BaseOperator):
             ("on_invalid", OnInvalid),
             ("on_empty", OnEmpty),
             ("on_backfill", OnBackfill),
+            ("on_in_doubt", OnInDoubt),
         ):
             if getattr(self, name) not in get_args(allowed):
                 raise ValueError(f"{self.task_id}: {name} is one of {', '.join(get_args(allowed))}.")
@@ -195,7 +205,7 @@ class _SendOperator(BaseOperator):
             return check_rows(read_file(stream, name=name), rules)
         return check_rows(read_rows(reveal(self.messages)), rules)
 
-    def _sender(self, hook: SMSHook, stop: threading.Event) -> Sender:
+    def _sender(self, hook: SMSHook, context: Context, stop: threading.Event) -> Sender:
         from airflow_provider_p2psms.sending import forms
         from airflow_provider_p2psms.sending.send import Sender
 
@@ -206,6 +216,14 @@ class _SendOperator(BaseOperator):
             from_number=hook.line(self.from_number),
             rules=self._plan_rules(hook),
             timing=self._timing(self.send_time),
+            ledger=ledger_rules(
+                context,
+                on_in_doubt=self.on_in_doubt,
+                report_lag_s=self.report_lag,
+                resend=self.resend,
+                retries=self.retries or 0,
+            ),
+            drop_duplicates=self.drop_duplicates,
             batch_size=self.batch_size or form.batch_size,
             max_in_flight=self.max_in_flight,
             max_cost=self.max_cost,
@@ -219,7 +237,6 @@ class _SendOperator(BaseOperator):
         staging = hook.settings
         return PlanRules(
             on_invalid=self.on_invalid,
-            drop_duplicates=self.drop_duplicates,
             max_recipients=self.max_recipients,
             max_parts=self.max_parts,
             allowed_recipients=frozenset(map(hook.number, staging.allowed_recipients)),
@@ -240,7 +257,8 @@ class PeerToPeerSMSOperator(_SendOperator):
     """
     Send each recipient their own text, in JSON batches of up to 1,000 recipients.
 
-    All rows are checked before the first request; each message is sent once.
+    All rows are checked before the first request. Each message is sent once, whatever dies: what may leave is
+    in the ledger before it leaves, and a retry, a clear or a restart sends what the ledger does not hold.
 
     :param messages: rows: ``{"recipients": […], "message": …}``, ``{"recipient": …, "message": …}``,
         ``(recipient, message)``, mappings with any columns beside ``text``, a pandas or polars DataFrame, any
@@ -260,6 +278,12 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param on_invalid: bad rows: ``"fail"`` (default: nothing is sent, each is named) or ``"skip"``.
     :param on_empty: no rows: ``"skip"`` (default), ``"succeed"`` or ``"fail"``.
     :param on_backfill: in a backfill run: ``"skip"`` (default), ``"send"`` or ``"fail"``.
+    :param on_in_doubt: what an earlier request may have sent: ``"reconcile"`` (default: the gateway's reports
+        settle it, and what they cannot settle fails for good), ``"fail"`` or ``"resend"``.
+    :param resend: a word, e.g. from a DAG param, to send on purpose what was sent before: each new word opens
+        a ledger of its own once, so that retries under the same word send nothing twice. (templated)
+    :param report_lag: seconds that the gateway's reports may take to show a send: only after that is *not
+        there* believed. Default 60.
     :param drop_duplicates: send the same text to the same number once. Default True.
     :param max_recipients: above this number of recipients nothing is sent.
     :param max_parts: above this number of SMS parts (estimated) nothing is sent.
@@ -272,8 +296,9 @@ class PeerToPeerSMSOperator(_SendOperator):
     :return: ``message_outbox_ids`` (one a group), ``accepted``, ``already_accepted``, ``invalid``,
         ``duplicates``, ``requests``, ``parts``, ``send_time``, ``from_number``: each an XCom of its own, too.
 
-    A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when it is not known
-    whether messages were taken. Only when no connection was made do the task's ``retries`` apply.
+    A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when neither answer nor
+    reports tell whether messages were taken. When the gateway, the ledger or the worker fails, the task's
+    ``retries`` apply, and go on where it ended.
 
     Source: gateway docs, "Send Peer to Peer SMS".
     """

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException
-from airflow_provider_p2psms.errors import P2PSMSError, UnreachableError
+from airflow_provider_p2psms.errors import (
+    GatewayRefusedError,
+    InvalidMessageError,
+    OutcomeUnknownError,
+    P2PSMSError,
+)
 
 
 @contextmanager
@@ -12,16 +17,16 @@ def errors_for_airflow() -> Iterator[None]:
     """
     Translate this package's errors.
 
-    ``UnreachableError`` becomes an ``AirflowException``: nothing was sent, and a later try may find the
-    gateway. All others become an ``AirflowFailException``, which Airflow does not retry: the same rows, token
-    or request would be refused again, and what may have been sent must not be sent twice.
+    What retrying cannot mend becomes an ``AirflowFailException``, which Airflow does not retry: the same rows,
+    token or request would be refused again, and what the reports cannot settle is for a person. All else
+    becomes an ``AirflowException``: the ledger lets a later try go on where this one ended.
     """
     try:
         yield
-    except UnreachableError as err:
-        raise AirflowException(_text(err)) from err
-    except P2PSMSError as err:
+    except (InvalidMessageError, GatewayRefusedError, OutcomeUnknownError) as err:
         raise AirflowFailException(_text(err)) from err
+    except P2PSMSError as err:
+        raise AirflowException(_text(err)) from err
 
 
 def _text(err: P2PSMSError) -> str:

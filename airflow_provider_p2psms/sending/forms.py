@@ -5,7 +5,7 @@ Each knows how many messages fit into one request, how its receipt's ids belong 
 the client's sends it is. They are all that the two operators differ in.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.wire import Group, Receipt
@@ -22,10 +22,13 @@ class Form(Protocol):
     def id_positions(self, entries: list[Entry]) -> list[int]:
         """Return, for each message, which of the receipt's ids is its own."""
 
-    def send(
-        self, client: GatewayClient, entries: list[Entry], *, from_number: str, send_time: str | None
-    ) -> Receipt:
-        """Make the one POST; errors as in ``GatewayClient.send_peer_to_peer``."""
+    def send(self, client: GatewayClient, entries: list[Entry], *, from_number: str, **when: Any) -> Receipt:
+        """
+        Make the one POST.
+
+        ``when`` is ``send_time`` and ``start_by``; they and the errors are those of
+        ``GatewayClient.send_peer_to_peer``.
+        """
 
 
 class PeerToPeer:
@@ -39,15 +42,13 @@ class PeerToPeer:
         places: dict[str, int] = {}
         return [places.setdefault(entry.text, len(places)) for entry in entries]
 
-    def send(
-        self, client: GatewayClient, entries: list[Entry], *, from_number: str, send_time: str | None
-    ) -> Receipt:
+    def send(self, client: GatewayClient, entries: list[Entry], *, from_number: str, **when: Any) -> Receipt:
         """Send the messages grouped by text, in the order in which each text first stands."""
         recipients: dict[str, list[str]] = {}
         for entry in entries:
             recipients.setdefault(entry.text, []).append(entry.recipient)
         groups = [Group(numbers, text) for text, numbers in recipients.items()]
-        return client.send_peer_to_peer(groups, from_number=from_number, send_time=send_time)
+        return client.send_peer_to_peer(groups, from_number=from_number, **when)
 
 
 class PeerToPeerFile:
@@ -59,9 +60,7 @@ class PeerToPeerFile:
         """Return each row's own place."""
         return list(range(len(entries)))
 
-    def send(
-        self, client: GatewayClient, entries: list[Entry], *, from_number: str, send_time: str | None
-    ) -> Receipt:
+    def send(self, client: GatewayClient, entries: list[Entry], *, from_number: str, **when: Any) -> Receipt:
         """Send the messages row by row."""
         rows = [(entry.recipient, entry.text) for entry in entries]
-        return client.send_peer_to_peer_file(rows, from_number=from_number, send_time=send_time)
+        return client.send_peer_to_peer_file(rows, from_number=from_number, **when)

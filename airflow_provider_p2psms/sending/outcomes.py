@@ -7,23 +7,13 @@ is laid over the notes. Columns: ``row,key,outcome,outbox_id,reason``; a group h
 
 import csv
 import tempfile
-from collections.abc import Iterator
-from typing import Literal, Protocol, Self, TextIO
-
-import msgspec
+from itertools import count
+from typing import Protocol, Self, TextIO
 
 from airflow_provider_p2psms.rows.message import Message
+from airflow_provider_p2psms.sending.fates import Fates, Outcome
 
-Outcome = Literal["accepted", "duplicate", "invalid", "refused", "in_doubt"]
 HEADER = ("row", "key", "outcome", "outbox_id", "reason")
-
-
-class Fate(msgspec.Struct, frozen=True):
-    """What became of one message that was to be sent."""
-
-    outcome: Outcome
-    outbox_id: int | None = None
-    reason: str = ""
 
 
 class Notes(Protocol):
@@ -67,12 +57,13 @@ class OutcomeNotes:
         """Note a row whose fate is known already."""
         self._writer.writerow((row, key, outcome, "", reason))
 
-    def write(self, stream: TextIO, fates: Iterator[Fate]) -> None:
+    def write(self, stream: TextIO, fates: Fates) -> None:
         """
         Write the outcomes.
 
-        :param fates: one for each message noted ``to_send``, in their order.
+        :param fates: the message that was noted n-th by ``to_send`` has place n.
         """
+        places = count()
         lines = csv.writer(stream, lineterminator="\n")
         lines.writerow(HEADER)
         self._file.seek(0)
@@ -80,5 +71,5 @@ class OutcomeNotes:
             if len(noted) == len(HEADER):
                 lines.writerow(noted)
             else:
-                fate = next(fates)
+                fate = fates[next(places)]
                 lines.writerow((*noted, fate.outcome, fate.outbox_id, fate.reason))

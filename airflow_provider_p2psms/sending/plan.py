@@ -5,15 +5,17 @@ Knows what may be sent at all (guards, duplicates, staging); knows neither HTTP 
 plan holds no text itself: checked messages wait in its spool.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from typing import Literal
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
+from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows.message import Message
+from airflow_provider_p2psms.sending.fates import Fates
 from airflow_provider_p2psms.sending.outcomes import Notes
-from airflow_provider_p2psms.sending.spool import Spool
+from airflow_provider_p2psms.sending.spool import Entry, Spool
 
 SHOWN_PROBLEMS = 100
 
@@ -28,23 +30,34 @@ class PlanRules:
     """
 
     on_invalid: Literal["fail", "skip"] = "fail"
-    drop_duplicates: bool = True
     max_recipients: int | None = None
     max_parts: int | None = None
-    allowed_recipients: frozenset[str] = frozenset()
+    allowed_recipients: frozenset[str] = field(default=frozenset(), repr=False)
     redirect_to: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the ledger knows: the ids of messages accepted by earlier tries, and which are in doubt."""
+
+    digester: Digester
+    accepted: Mapping[bytes, int] = field(default_factory=dict)
+    doubtful: AbstractSet[bytes] = frozenset()
 
 
 @dataclass(slots=True)
 class Plan:
     """
-    What the check found: counts of recipients, and samples of texts for the price.
+    What the check found: counts of recipients, and where their messages wait.
 
-    ``samples`` maps (is GSM-7, parts) to one text of that kind and how many there are: they cost the same.
+    ``spool`` has what nobody has tried to send yet, ``doubtful`` by digest what an earlier try may have sent.
+    ``samples`` maps (is ASCII, parts) to one text of that kind and how many there are: they cost the same.
     """
 
     spool: Spool
-    recipients: int = 0
+    fates: Fates = field(default_factory=Fates)
+    doubtful: dict[bytes, Entry] = field(default_factory=dict, repr=False)
+    already_accepted: int = 0
     parts: int = 0
     invalid: int = 0
     duplicates: int = 0
@@ -53,28 +66,32 @@ class Plan:
     samples: dict[tuple[bool, int], tuple[str, int]] = field(default_factory=dict, repr=False)
 
     @property
+    def recipients(self) -> int:
+        """How many recipients get a text by this send, those of earlier tries included."""
+        return len(self.fates)
+
+    @property
     def handed_in(self) -> int:
         """How many recipients the rows named, good and bad."""
         return self.recipients + self.invalid + self.duplicates + self.held_back
 
 
 def build_plan(
-    results: Iterable[Message | RowProblem], spool: Spool, notes: Notes, *, rules: PlanRules
-) -> Plan:
+    results: Iterable[Message | RowProblem], plan: Plan, notes: Notes, *, rules: PlanRules, known: Known
+) -> None:
     """
-    Read all rows into the spool, counting; raises nothing for a bad row (see ``check_plan``).
+    Read all rows into the plan; raises nothing for a bad row (see ``check_plan``).
 
     :param results: what the check of the rows yields, in their order.
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
-    plan, seen = Plan(spool), set[bytes]()
+    seen = set[bytes]()
     for result in results:
         if isinstance(result, RowProblem):
             _note_problem(plan, notes, result)
         else:
-            _place(plan, notes, result, rules, seen)
-    spool.finish()
-    return plan
+            _place(plan, notes, result, rules, known, seen)
+    plan.spool.finish()
 
 
 def check_plan(plan: Plan, rules: PlanRules) -> None:
@@ -103,7 +120,9 @@ def _note_problem(plan: Plan, notes: Notes, problem: RowProblem) -> None:
     notes.left_out(problem.row, problem.key, "invalid", f"{problem.column}: {problem.reason}")
 
 
-def _place(plan: Plan, notes: Notes, message: Message, rules: PlanRules, seen: set[bytes]) -> None:
+def _place(  # noqa: PLR0917 - the hot path: keywords cost time
+    plan: Plan, notes: Notes, message: Message, rules: PlanRules, known: Known, seen: set[bytes]
+) -> None:
     recipient = rules.redirect_to or message.recipient
     if rules.allowed_recipients and recipient not in rules.allowed_recipients:
         plan.held_back += 1
@@ -111,27 +130,26 @@ def _place(plan: Plan, notes: Notes, message: Message, rules: PlanRules, seen: s
             message.row, message.key, "refused", "held back: not among the connection's allowed_recipients"
         )
         return
-    if rules.drop_duplicates:
-        mark = _digest(recipient, message.text)
-        if mark in seen:
-            plan.duplicates += 1
-            notes.left_out(
-                message.row, message.key, "duplicate", "an earlier row has this text for this number"
-            )
-            return
-        seen.add(mark)
-    plan.spool.add(recipient, message.text)
-    plan.recipients += 1
+    digest = known.digester(recipient, message.text)
+    if digest in seen:
+        plan.duplicates += 1
+        notes.left_out(message.row, message.key, "duplicate", "an earlier row has this text for this number")
+        return
+    seen.add(digest)
+    notes.to_send(message)
     plan.parts += message.parts
+    if outbox_id := known.accepted.get(digest, 0):
+        plan.already_accepted += 1
+        plan.fates.add(outbox_id)
+        return
+    entry = Entry(recipient, message.text, digest, plan.fates.add())
+    if digest in known.doubtful:
+        plan.doubtful[digest] = entry
+    else:
+        plan.spool.add(entry)
     kind = message.text.isascii(), message.parts
     sample, count = plan.samples.get(kind, (message.text, 0))
     plan.samples[kind] = sample, count + 1
-    notes.to_send(message)
-
-
-def _digest(recipient: str, text: str) -> bytes:
-    # 16 bytes: at a million messages a chance of 1e-27 that two are taken for one.
-    return blake2b(f"{recipient}\0{text}".encode(), digest_size=16).digest()
 
 
 def _report(plan: Plan) -> str:

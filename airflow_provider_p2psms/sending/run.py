@@ -1,173 +1,376 @@
 """
-The second half of a send: batches leave in order, a few at once, until all are settled or one goes wrong.
+The second half of a send: what the protocol says is done here, with threads, sockets, a clock and the ledger.
 
-The first failure stops new requests; those under way are waited for and recorded, whatever ends the run, a
-signal included. Each batch is posted once. What certainly never left this machine is tried again a few times.
-Only the thread that calls ``Run.go`` reads the spool and records what came of a batch: the ledger's intents
-(before a batch is submitted) and receipts (when it is settled) belong there.
+Requests leave in worker threads, a few at once; only the thread that calls ``Run.go`` reads the spool and
+writes the ledger. Whatever ends the run, a signal included, those under way are waited for and recorded.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     InvalidMessageError,
+    LedgerError,
     OutcomeUnknownError,
     P2PSMSError,
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway.wire import Receipt
-from airflow_provider_p2psms.sending.outcomes import Fate
+from airflow_provider_p2psms.ledger.ledger import Doubt, Ledger
+from airflow_provider_p2psms.ledger.protocol import (
+    Ask,
+    Await,
+    CheckOwner,
+    End,
+    Found,
+    Pause,
+    Post,
+    Protocol,
+    Record,
+    Stage,
+)
+from airflow_provider_p2psms.ledger.records import NOT_TAKEN
+from airflow_provider_p2psms.ledger.reports import Reports, Request, Search, find_taken
+from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
+from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.spool import Batch, Entry, Spool
 
 log = logging.getLogger(__name__)
 
 CONNECT_ATTEMPTS = 3
 PROGRESS_EVERY_S = 10.0
-# The worst comes first: what may have been sent has to be told before what was not.
-_SEVERITY = (OutcomeUnknownError, GatewayRefusedError, InvalidMessageError, UnreachableError, P2PSMSError)
+DUPLICATE_STATUS = 429
 
-Post = Callable[[list[Entry], str | None], Receipt]
-SendTime = Callable[[datetime], str | None]
+# What is posted of an item: its messages, for when, and until when it may leave (``time.monotonic()``).
+Send = Callable[[list[Entry], str | None, float], Receipt]
+
+
+@dataclass(slots=True)
+class Item:
+    """
+    The messages of one request.
+
+    ``entries`` are read from the spool's ``batch`` when they are needed, or are what is left of an item that
+    was in doubt. ``doubts`` are its open intents.
+    """
+
+    batch: Batch | None = None
+    entries: list[Entry] = field(default_factory=list, repr=False)
+    doubts: list[Doubt] = field(default_factory=list)
+
+
+class Clock:
+    """Unix time that never jumps: the wall clock at the start, and what has passed since."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def __call__(self) -> float:
+        """Return the time now."""
+        return time.monotonic() + self._offset
+
+    def monotonic(self, at: float) -> float:
+        """Return a moment as ``time.monotonic()`` counts it."""
+        return at - self._offset
 
 
 class Run:
     """
-    One pass over the batches of a spool.
+    One try's run over what is to be sent.
 
-    ``receipts`` and ``failures`` are by batch number; a batch in neither was not sent. ``send_time`` is the
-    first batch's, in the gateway's form.
+    What came of each message stands in ``fates``; ``failure`` and ``stopped`` say why it ended early.
 
-    :param post: makes the one POST of a batch; called in threads of this run.
+    :param send: makes the one POST of a batch; called in threads of this run.
+    :param known_ids: ids that the ledger holds already: they belong to no request in doubt.
+    :param tried: digests of messages that an earlier try was about to send, and that were not taken.
     :param send_time: says of each batch, as it is about to leave, for when it is (``Timing.send_time``).
     :param stop: once set, no new request leaves.
     """
 
     def __init__(
-        self, spool: Spool, *, post: Post, send_time: SendTime, max_in_flight: int, stop: threading.Event
+        self,
+        ledger: Ledger,
+        protocol: Protocol,
+        items: list[Item],
+        fates: Fates,
+        spool: Spool,
+        *,
+        form: Form,
+        send: Send,
+        reports: Reports,
+        sender: str,
+        known_ids: set[int],
+        tried: AbstractSet[bytes],
+        send_time: Callable[[datetime], str | None],
+        stop: threading.Event,
+        clock: Clock,
     ) -> None:
-        self.receipts: dict[int, Receipt] = {}
-        self.failures: dict[int, P2PSMSError] = {}
+        self.failure: P2PSMSError | None = None
+        self.stopped = False
         self.send_time: str | None = None
-        self._spool = spool
-        self._post = post
-        self._send_time = send_time
-        self._max_in_flight = max_in_flight
-        self._stop = stop
-        self._under_way: dict[Future[Receipt], Batch] = {}
+        self.requests = 0
+        self.found = 0
+        self._ledger, self._protocol, self._items = ledger, protocol, items
+        self._fates, self._spool, self._form = fates, spool, form
+        self._send, self._reports, self._sender = send, reports, sender
+        self._known_ids, self._tried, self._when = known_ids, tried, send_time
+        self._stop, self._clock = stop, clock
+        self._under_way: dict[Future[Receipt], int] = {}
+        self._progress = _Progress(fates)
 
-    def go(self) -> None:
-        """Send batch after batch; what came of them stands in this object even if this is interrupted."""
-        progress = _Progress(sum(batch.size for batch in self._spool.batches))
-        batches = iter(self._spool.batches)
-        with ThreadPoolExecutor(self._max_in_flight, thread_name_prefix="p2psms") as pool:
+    def go(self, *, max_in_flight: int) -> None:
+        """Do what the protocol says until it says that it is over."""
+        with ThreadPoolExecutor(max_in_flight, thread_name_prefix="p2psms") as pool:
             try:
-                while self._fill(pool, batches):
-                    done, _ = wait(self._under_way, timeout=PROGRESS_EVERY_S, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        self._settle(future)
-                    progress.log(self.accepted)
+                while not isinstance(action := self._protocol.next(self._clock()), End):
+                    self._do(action, pool)
+                    if self._stop.is_set():
+                        self.stopped = True
+                        self._protocol.halt()
+            except LedgerError as err:
+                self._give_up(err)
             finally:
                 self._stop.set()
-                for future in list(self._under_way):
-                    self._settle(future)
+                self._finish()
 
-    @property
-    def accepted(self) -> int:
-        """How many recipients the gateway took."""
-        return sum(self._spool.batches[number].size for number in self.receipts)
+    # --- one action
 
-    @property
-    def requests(self) -> int:
-        """How many POSTs left this machine."""
-        left = (GatewayRefusedError, OutcomeUnknownError)
-        return len(self.receipts) + sum(isinstance(err, left) for err in self.failures.values())
+    def _do(self, action: object, pool: ThreadPoolExecutor) -> None:
+        match action:
+            case Record():
+                self._record(action)
+            case CheckOwner():
+                self._check_owner()
+            case Post():
+                self._post(action, pool)
+            case Await():
+                self._await()
+            case Ask():
+                self._ask(action)
+            case Pause():
+                self._stop.wait(max(0.0, action.until - self._clock()))
 
-    @property
-    def failure(self) -> P2PSMSError | None:
-        """The worst of what went wrong."""
-        return min(self.failures.values(), key=_severity, default=None)
+    def _record(self, action: Record) -> None:
+        for number in action.take_back:
+            self._settle(number, NOT_TAKEN)
+        at = self._clock()
+        for number in action.intend:
+            item = self._items[number]
+            item.entries = item.entries or self._read(item)
+            item.doubts = self._ledger.intend(
+                [entry.digest for entry in item.entries],
+                sender=self._sender,
+                at=at,
+                until=self._protocol.over_by(at),
+            )
+        self._ledger.flush()
+        self._protocol.recorded(action, at)
 
-    def fate(self, batch: Batch) -> Fate:
-        """Return what became of a batch, without the ids of its messages."""
-        if batch.number in self.receipts:
-            return Fate("accepted")
-        err = self.failures.get(batch.number)
-        if err is None:
-            return Fate("refused", reason="not sent: the send ended before its turn")
-        return Fate("in_doubt" if err.may_have_been_sent else "refused", reason=str(err))
+    def _check_owner(self) -> None:
+        is_me = self._ledger.is_owner()
+        if not is_me:
+            self.failure = LedgerError("A newer try of this task has begun; this one sends nothing more.")
+        self._protocol.owner(is_me=is_me)
 
-    def _fill(self, pool: ThreadPoolExecutor, batches: Iterator[Batch]) -> bool:
-        """Submit as many batches as may be under way; say whether any is."""
-        while len(self._under_way) < self._max_in_flight and not self._stop.is_set():
-            batch = next(batches, None)
-            if batch is None:
-                break
-            try:
-                when = self._send_time(datetime.now(UTC))
-            except InvalidMessageError as err:  # earlier batches took so long that the time came too near
-                self._fail(batch, err)
-                break
-            if batch.number == 0:
-                self.send_time = when
-            future = pool.submit(self._post_patiently, self._spool.read(batch), when)
-            self._under_way[future] = batch
-        return bool(self._under_way)
+    def _post(self, action: Post, pool: ThreadPoolExecutor) -> None:
+        item = self._items[action.item]
+        try:
+            when = self._when(datetime.now(UTC))
+        except InvalidMessageError as err:  # earlier batches took so long that the time came too near
+            self._not_sent(action.item, err)
+            return
+        self.send_time = self.send_time or when
+        start_by = self._clock.monotonic(action.start_by)
+        self._under_way[pool.submit(self._post_patiently, item.entries, when, start_by)] = action.item
 
-    def _post_patiently(self, entries: list[Entry], send_time: str | None) -> Receipt:
-        """Post; try again what certainly never left this machine, unless the run is to stop."""
+    def _post_patiently(self, entries: list[Entry], when: str | None, start_by: float) -> Receipt:
+        """Post; try again what certainly never left this machine, while its intent lasts."""
+
+        def give_up(state: RetryCallState) -> bool:
+            late = time.monotonic() + 1.0 > start_by
+            return self._stop.is_set() or late or state.attempt_number >= CONNECT_ATTEMPTS
+
         attempts = Retrying(
             retry=retry_if_exception_type(UnreachableError),
-            stop=lambda state: self._stop.is_set() or stop_after_attempt(CONNECT_ATTEMPTS)(state),
+            stop=give_up,
             wait=wait_random_exponential(multiplier=0.5, max=5),
             sleep=self._pause,
             reraise=True,
         )
-        return attempts(self._post, entries, send_time)
+        return attempts(self._send, entries, when, start_by)
 
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
-    def _settle(self, future: Future[Receipt]) -> None:
-        batch = self._under_way[future]
+    def _await(self) -> None:
+        done, _ = wait(self._under_way, timeout=PROGRESS_EVERY_S, return_when=FIRST_COMPLETED)
+        for future in done:
+            self._answered(future)
+        self._progress.log()
+
+    # --- what came of a request
+
+    def _answered(self, future: Future[Receipt]) -> None:
+        number = self._under_way[future]
         try:
-            self.receipts[batch.number] = future.result()
-        except P2PSMSError as err:
-            self._fail(batch, err)
+            self._accepted(number, future.result())
+        except (OutcomeUnknownError, GatewayRefusedError, UnreachableError) as err:
+            self._failed(number, err)
         except Exception as err:  # noqa: BLE001 - a fault of our own says nothing about the message: in doubt
             unknown = OutcomeUnknownError(f"{type(err).__name__} while a batch was under way.")
             unknown.__cause__ = err
-            self._fail(batch, unknown)
+            self._failed(number, unknown)
+        # Not before: what an interrupt leaves here is looked at again at the end.
         del self._under_way[future]
 
-    def _fail(self, batch: Batch, err: P2PSMSError) -> None:
-        self.failures[batch.number] = err
-        self._stop.set()
+    def _accepted(self, number: int, receipt: Receipt) -> None:
+        entries = self._items[number].entries
+        positions = self._form.id_positions(entries)
+        self.requests += 1
+        self._take(
+            number,
+            {entry.digest: receipt.outbox_ids[at] for entry, at in zip(entries, positions, strict=True)},
+        )
+        self._protocol.settled(number)
 
+    def _failed(self, number: int, err: P2PSMSError) -> None:
+        status = err.http_status if isinstance(err, GatewayRefusedError) else None
+        self.requests += not isinstance(err, UnreachableError)
+        said_taken = status == DUPLICATE_STATUS and self._was_tried(number)
+        if said_taken or err.may_have_been_sent:
+            log.warning("A request is in doubt: %s", err)
+            self._end(number, Fate("in_doubt", reason=str(err)))
+            self._protocol.unknown(number, self._clock(), said_taken=said_taken)
+        else:
+            self._not_sent(number, err)
 
-def _severity(err: P2PSMSError) -> int:
-    return next(place for place, kind in enumerate(_SEVERITY) if isinstance(err, kind))
+    def _was_tried(self, number: int) -> bool:
+        entries = self._items[number].entries
+        return self._protocol.was_in_doubt(number) or any(entry.digest in self._tried for entry in entries)
+
+    def _not_sent(self, number: int, err: P2PSMSError) -> None:
+        self._end(number, Fate("refused", reason=str(err)))
+        self._settle(number, NOT_TAKEN)
+        self._protocol.not_sent(number)
+        self._protocol.halt()
+        if not isinstance(self.failure, GatewayRefusedError):
+            self.failure = err
+
+    def _take(self, number: int, ids: dict[bytes, int]) -> None:
+        """Note ids of an item's messages, and that those with id 0 were not taken."""
+        item = self._items[number]
+        for entry in item.entries:
+            if outbox_id := ids.get(entry.digest):
+                self._fates.accept(entry.place, outbox_id)
+                self._known_ids.add(outbox_id)
+        for doubt in item.doubts:
+            self._ledger.settle(doubt, ids)
+        item.doubts = []
+        item.entries = [entry for entry in item.entries if not ids.get(entry.digest)]
+
+    def _settle(self, number: int, outbox_id: int) -> None:
+        item = self._items[number]
+        entries = item.entries
+        self._take(number, {entry.digest: outbox_id for entry in entries})
+
+    def _end(self, number: int, fate: Fate) -> None:
+        self._fates.end([entry.place for entry in self._items[number].entries], fate)
+
+    # --- what is in doubt
+
+    def _ask(self, action: Ask) -> None:
+        asked_at = self._clock()
+        requests = [self._request(self._items[number]) for number in action.items]
+        log.info("Asking the gateway's reports for %s requests in doubt.", len(requests))
+        try:
+            searches = find_taken(self._reports, requests, known_ids=self._known_ids)
+        except GatewayRefusedError as err:
+            self.failure = OutcomeUnknownError(f"The gateway has no reports to ask: {err}")
+            self._protocol.no_reports()
+            return
+        except UnreachableError as err:
+            if any(self._protocol.is_over(number, asked_at) for number in action.items):
+                self.failure = err
+                self._protocol.halt()
+                return
+            searches = [Search(request) for request in requests]
+        for number, search in zip(action.items, searches, strict=True):
+            self._reported(number, search, asked_at)
+
+    def _request(self, item: Item) -> Request:
+        return Request(
+            sender=item.doubts[0].sender,
+            at=min(doubt.at for doubt in item.doubts),
+            until=max(doubt.until for doubt in item.doubts),
+            messages=tuple((entry.recipient, entry.text) for entry in item.entries),
+        )
+
+    def _reported(self, number: int, search: Search, asked_at: float) -> None:
+        entries = self._items[number].entries
+        missing = search.ids.count(0)
+        found: Found = (
+            "all" if not missing else "hazy" if search.hazy else "some" if any(search.ids) else "none"
+        )
+        if self._protocol.reported(number, asked_at, found=found):
+            log.info("In doubt: %s were taken, %s were not.", len(entries) - missing, missing)
+            inherited = self._items[number].batch is None
+            self.found += len(entries) - missing if inherited else 0
+            self._take(number, {entry.digest: each for entry, each in zip(entries, search.ids, strict=True)})
+            self._end(number, NOT_SENT)
+
+    # --- the end
+
+    def _finish(self) -> None:
+        for future in list(self._under_way):
+            self._answered(future)
+        self._protocol.halt()
+        with suppress(LedgerError):  # what is not recorded is in doubt, and the next try finds it out
+            while isinstance(action := self._protocol.next(self._clock()), Record):
+                self._record(action)
+
+    def _give_up(self, err: LedgerError) -> None:
+        log.error("The ledger failed, so nothing more leaves: %s", err)
+        self.failure = err
+        self._protocol.halt(ledger_lost=True)
+
+    @property
+    def doubtful(self) -> Iterator[Item]:
+        """The items that are in doubt."""
+        return (
+            item
+            for item, stage in zip(self._items, self._protocol.stages, strict=True)
+            if stage is Stage.IN_DOUBT
+        )
+
+    def _read(self, item: Item) -> list[Entry]:
+        assert item.batch  # noqa: S101 - an item without entries is a batch of the spool
+        return self._spool.read(item.batch)
 
 
 class _Progress:
     """Says how far the send is, at most every 10 seconds."""
 
-    def __init__(self, total: int) -> None:
-        self._total = total
+    def __init__(self, fates: Fates) -> None:
+        self._fates = fates
         self._started = self._said = time.monotonic()
+        self._before = fates.count()["accepted"]
 
-    def log(self, accepted: int) -> None:
+    def log(self) -> None:
         now = time.monotonic()
         if now - self._said < PROGRESS_EVERY_S:
             return
         self._said = now
-        rate, left = accepted / (now - self._started), self._total - accepted
+        accepted = self._fates.count()["accepted"]
+        rate, left = (accepted - self._before) / (now - self._started), len(self._fates) - accepted
         eta = f"about {left / rate:,.0f} s" if rate else "unknown time"
         log.info("Accepted %s, left %s, %.0f a second, %s to go.", f"{accepted:,}", f"{left:,}", rate, eta)

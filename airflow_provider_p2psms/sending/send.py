@@ -1,28 +1,38 @@
 """
-One send from checked rows to its result: plan, guards, run, outcomes.
+One send from checked rows to its result: ledger, plan, guards, run, outcomes.
 
-This is the whole of the product without Airflow; the operators hand in rows and a client and pass on what
-comes back.
+This is the whole of the product without Airflow; the operators hand in rows, a client and a store for the
+ledger, and pass on what comes back.
 """
 
 import logging
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from airflow_provider_p2psms.errors import GatewayRefusedError, LedgerError, OutcomeUnknownError, RowProblem
+from airflow_provider_p2psms.errors import (
+    LedgerError,
+    OutcomeUnknownError,
+    P2PSMSError,
+    RowProblem,
+    UnreachableError,
+)
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.wire import Receipt
+from airflow_provider_p2psms.ledger.digest import Digester
+from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
+from airflow_provider_p2psms.ledger.protocol import OnInDoubt, Protocol
+from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.cost import check_cost
+from airflow_provider_p2psms.sending.fates import Fate
 from airflow_provider_p2psms.sending.forms import Form
-from airflow_provider_p2psms.sending.outcomes import Fate, NoNotes, Notes, OutcomeNotes
-from airflow_provider_p2psms.sending.plan import Plan, PlanRules, build_plan, check_plan
-from airflow_provider_p2psms.sending.run import Run
+from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
+from airflow_provider_p2psms.sending.plan import Known, Plan, PlanRules, build_plan, check_plan
+from airflow_provider_p2psms.sending.run import Clock, Item, Run
 from airflow_provider_p2psms.sending.spool import Entry, Spool
 from airflow_provider_p2psms.sending.timing import Timing
 
@@ -64,6 +74,27 @@ class SendResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRules:
+    """
+    Which ledger a send keeps, and what it makes of what is in doubt.
+
+    :param store: where its records lie; a send never shares ``store`` and ``name`` with another.
+    :param scope: what the send is, e.g. its task and run; mixed into the digests.
+    :param try_number: from 1.
+    :param must_exist: whether an earlier try must have left records (see ``Ledger.open``).
+    :param report_lag_s: how long the gateway's reports may take to show a send.
+    """
+
+    store: Store = field(repr=False)
+    name: str = "p2psms"
+    scope: str = ""
+    try_number: int = 1
+    must_exist: bool = False
+    on_in_doubt: OnInDoubt = "reconcile"
+    report_lag_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
     """Everything about a send but its rows."""
 
@@ -72,141 +103,186 @@ class Sender:
     from_number: str
     rules: PlanRules
     timing: Timing
+    ledger: LedgerRules
     batch_size: int
     max_in_flight: int
+    drop_duplicates: bool = True
     max_cost: float | None = None
     open_outcomes: OpenOutcomes | None = None
     stop: threading.Event
 
     def send(self, results: Iterable[Message | RowProblem]) -> SendResult:
         """
-        Check all rows, then send them, then say what became of each.
+        Check all rows, send what no earlier try has sent, and say what became of each.
 
         :param results: what the check of the rows yields. They are read once, to their end, before the first
             request.
-        :raises InvalidMessageError: a row, a guard or the time is wrong; nothing was sent.
-        :raises GatewayRefusedError: the gateway refused a batch; the notes on the error count what came of
-            the others.
-        :raises UnreachableError: no connection, and nothing was sent.
-        :raises OutcomeUnknownError: some messages may or may not have been taken, or some were taken and the
-            rest was not sent. Running this again would send them again.
+        :raises InvalidMessageError: a row, a guard or the time is wrong; this try sent nothing.
+        :raises GatewayRefusedError: the gateway refused a batch.
+        :raises OutcomeUnknownError: some messages may have been taken, and the reports cannot tell.
+        :raises UnreachableError: the gateway cannot be reached, or fails all the time. A later try goes on.
+        :raises LedgerError: the ledger failed. A later try goes on.
+        :raises P2PSMSError: the send was stopped. A later try goes on.
 
-        Where outcomes are wanted they are written in each of these cases, too.
+        The notes on an error count what became of all. Where outcomes are wanted they are written in each of
+        these cases, too.
         """
+        ledger = Ledger(self.ledger.store, name=self.ledger.name, try_number=self.ledger.try_number)
+        history = ledger.open(must_exist=self.ledger.must_exist)
         with ExitStack() as stack:
-            spool = stack.enter_context(Spool(batch_size=self.batch_size))
+            plan = Plan(stack.enter_context(Spool(batch_size=self.batch_size)))
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
-            run = Run(
-                spool,
-                post=self._post,
-                send_time=self.timing.send_time,
-                max_in_flight=self.max_in_flight,
-                stop=self.stop,
-            )
-            self._write_outcomes(
-                notes, spool, run
-            )  # a path that cannot be written is found out before the send
+            self._write_outcomes(notes, plan)  # a path that cannot be written is found out before the send
             try:
-                plan = build_plan(results, spool, notes, rules=self.rules)
-                self._check(plan)
-                _go(run, plan)
+                build_plan(results, plan, notes, rules=self.rules, known=self._known(history))
+                self._check(plan, history)
+                run = self._run(plan, ledger, history)
             finally:
-                self._write_outcomes(notes, spool, run)
-            return self._result(plan, run)
+                self._write_outcomes(notes, plan)
+            return self._result(plan, run, ledger, history)
 
-    def _write_outcomes(self, notes: Notes, spool: Spool, run: Run) -> None:
-        if not (self.open_outcomes and isinstance(notes, OutcomeNotes)):
-            return
-        try:
-            with self.open_outcomes() as stream:
-                notes.write(stream, self._fates(spool, run))
-        except Exception as err:
-            # Any storage may fail in any way; Airflow must not send again because of it.
-            raise LedgerError(
-                f"The outcomes file cannot be written ({type(err).__name__}). Of this send's recipients "
-                f"{run.accepted:,} were accepted."
-            ) from err
+    # --- before
 
-    def _check(self, plan: Plan) -> None:
+    def _known(self, history: History) -> Known:
+        return Known(
+            digester=Digester(
+                scope=self.ledger.scope, sender=self.from_number, distinct=self.drop_duplicates
+            ),
+            accepted=history.accepted,
+            doubtful={digest for doubt in history.doubts for digest in doubt.digests},
+        )
+
+    def _check(self, plan: Plan, history: History) -> None:
         check_plan(plan, self.rules)
-        if plan.recipients:
+        if plan.spool.batches:
             self.timing.send_time(datetime.now(UTC))
-            if self.max_cost is not None:
-                check_cost(plan, self.client, from_number=self.from_number, max_cost=self.max_cost)
+        if plan.samples and self.max_cost is not None:
+            check_cost(plan, self.client, from_number=self.from_number, max_cost=self.max_cost)
         counts = plan.recipients, len(plan.spool.batches), plan.parts, plan.invalid, plan.duplicates
         log.info(
             "Checked: %s recipients in %s requests, %s parts; %s bad rows, %s duplicates.",
             *(f"{count:,}" for count in counts),
         )
+        if plan.already_accepted:
+            log.info("Earlier tries sent %s of them; they are not sent again.", f"{plan.already_accepted:,}")
         if plan.held_back:
             log.warning("Staging: %s recipients are held back (allowed_recipients).", f"{plan.held_back:,}")
         if self.rules.redirect_to:
             log.warning("Staging: all texts go to one number (redirect_to).")
+        gone = sum(len(doubt.digests) - doubt.digests.count(b"") for doubt in history.doubts) - len(
+            plan.doubtful
+        )
+        if gone:
+            log.warning(
+                "Earlier tries left %s messages in doubt that are no longer among the rows.", f"{gone:,}"
+            )
 
-    def _post(self, entries: list[Entry], send_time: str | None) -> Receipt:
-        return self.form.send(self.client, entries, from_number=self.from_number, send_time=send_time)
+    # --- the send
 
-    def _result(self, plan: Plan, run: Run) -> SendResult:
+    def _run(self, plan: Plan, ledger: Ledger, history: History) -> Run:
+        inherited = [_inherited(plan, doubt) for doubt in history.doubts]
+        inherited = [item for item in inherited if item.entries]
+        for item in inherited:
+            places = [entry.place for entry in item.entries]
+            plan.fates.end(places, Fate("in_doubt", reason="an earlier try may have sent it"))
+        run = Run(
+            ledger,
+            Protocol(
+                inherited=[item.doubts[0].until for item in inherited],
+                planned=len(plan.spool.batches),
+                max_in_flight=self.max_in_flight,
+                exchange_s=self.client.settings.exchange_s,
+                lag_s=self.ledger.report_lag_s,
+                fenced=self.ledger.store.fences,
+                on_in_doubt=self.ledger.on_in_doubt,
+            ),
+            [*inherited, *(Item(batch) for batch in plan.spool.batches)],
+            plan.fates,
+            plan.spool,
+            form=self.form,
+            send=self._post,
+            reports=self.client,
+            sender=self.from_number,
+            known_ids=set(history.accepted.values()),
+            tried=history.not_taken,
+            send_time=self.timing.send_time,
+            stop=self.stop,
+            clock=Clock(),
+        )
+        run.go(max_in_flight=self.max_in_flight)
+        return run
+
+    def _post(self, entries: list[Entry], send_time: str | None, start_by: float) -> Receipt:
+        return self.form.send(
+            self.client, entries, from_number=self.from_number, send_time=send_time, start_by=start_by
+        )
+
+    # --- after
+
+    def _result(self, plan: Plan, run: Run, ledger: Ledger, history: History) -> SendResult:
+        counts = plan.fates.count()
+        if counts["accepted"] < plan.recipients:
+            raise _failure(run, counts)
+        requests, send_time = run.requests, run.send_time
+        if history.closing and not requests:
+            requests, send_time = history.closing.requests, history.closing.send_time
+            log.info("All of it was sent by an earlier try. Nothing was sent now; the result is the same.")
+        else:
+            ledger.close(requests=requests, send_time=send_time)
+            log.info("Accepted: %s recipients.", f"{plan.recipients:,}")
         return SendResult(
-            message_outbox_ids=[
-                outbox_id
-                for batch in plan.spool.batches
-                for outbox_id in run.receipts[batch.number].outbox_ids
-            ],
-            accepted=run.accepted,
-            already_accepted=0,
+            message_outbox_ids=plan.fates.outbox_ids(),
+            accepted=plan.recipients,
+            already_accepted=plan.already_accepted + run.found,
             invalid=plan.invalid,
             duplicates=plan.duplicates,
-            requests=run.requests,
+            requests=requests,
             parts=plan.parts,
-            send_time=run.send_time,
+            send_time=send_time,
             from_number=self.from_number,
             held_back=plan.held_back,
         )
 
-    def _fates(self, spool: Spool, run: Run) -> Iterator[Fate]:
-        """Yield one fate a message, in the order in which they were placed."""
-        for batch in spool.batches:
-            fate, receipt = run.fate(batch), run.receipts.get(batch.number)
-            if receipt is None:
-                yield from [fate] * batch.size
-            else:
-                for position in self.form.id_positions(spool.read(batch)):
-                    yield Fate("accepted", receipt.outbox_ids[position])
+    def _write_outcomes(self, notes: Notes, plan: Plan) -> None:
+        if not (self.open_outcomes and isinstance(notes, OutcomeNotes)):
+            return
+        try:
+            with self.open_outcomes() as stream:
+                notes.write(stream, plan.fates)
+        except Exception as err:
+            # Any storage may fail in any way; a later try sends nothing again and writes them anew.
+            raise LedgerError(f"The outcomes file cannot be written ({type(err).__name__}).") from err
 
 
-def _go(run: Run, plan: Plan) -> None:
-    """Run, and tell apart how it ends: all accepted, nothing sent, or something that must not be repeated."""
-    try:
-        run.go()
-    except BaseException as err:  # a time-out or a signal, too: what was accepted must not be sent again
-        if run.requests:
-            raise _unfinished("The send was interrupted.", plan, run) from err
-        raise
-    if run.accepted == plan.recipients:
-        return
+def _inherited(plan: Plan, doubt: Doubt) -> Item:
+    """Return what an earlier try left in doubt, as far as the rows still hold it."""
+    entries = [plan.doubtful[digest] for digest in doubt.digests if digest in plan.doubtful]
+    return Item(entries=entries, doubts=[doubt])
+
+
+def _failure(run: Run, counts: dict[Any, int]) -> P2PSMSError:
+    """Say why a run ended before its end; what cannot be settled comes before what can be tried again."""
     failure = run.failure
-    if failure and (
-        failure.may_have_been_sent or not run.accepted or isinstance(failure, GatewayRefusedError)
-    ):
-        failure.add_note(_tally(plan, run))
-        raise failure
-    raise _unfinished(str(failure or "The send was stopped."), plan, run) from failure
-
-
-def _unfinished(reason: str, plan: Plan, run: Run) -> OutcomeUnknownError:
-    err = OutcomeUnknownError(
-        f"{reason} A part has left already; running it again would send that part again."
+    if failure is None and counts["in_doubt"] and not run.stopped:
+        failure = OutcomeUnknownError("Nobody can tell whether some messages were taken.")
+    if failure is None and run.stopped:
+        failure = P2PSMSError("The send was stopped. A later try sends the rest.")
+    if failure is None:
+        failure = UnreachableError("The gateway fails all the time, and takes nothing. A later try goes on.")
+    if isinstance(failure, OutcomeUnknownError):
+        failure.add_note(_ways_on(run, counts))
+    failure.add_note(
+        f"{counts['accepted']:,} recipients were accepted, {counts['in_doubt']:,} are in doubt, "
+        f"{counts['refused']:,} were refused or not sent."
     )
-    err.add_note(_tally(plan, run))
-    return err
+    return failure
 
 
-def _tally(plan: Plan, run: Run) -> str:
-    counts = Counter[str]()
-    for batch in plan.spool.batches:
-        counts[run.fate(batch).outcome] += batch.size
+def _ways_on(run: Run, counts: dict[Any, int]) -> str:
+    since = min((doubt.at for item in run.doubtful for doubt in item.doubts), default=0.0)
+    when = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return (
-        f"Of {plan.recipients:,} recipients {counts['accepted']:,} were accepted, {counts['in_doubt']:,} are "
-        f"in doubt and {counts['refused']:,} were refused or not sent."
+        f"{counts['in_doubt']:,} recipients are in doubt since {when}. Look at the gateway's outbox of that "
+        "time. If their texts are there, mark this task as successful; if they are not, clear it with "
+        'on_in_doubt="resend", which sends them and what is left; to send all anew, give resend a word.'
     )

@@ -6,7 +6,6 @@ are read once, so that generators and cursors serve as well as lists. The file i
 """
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,10 +15,16 @@ _IN_MEMORY_BYTES = 8 * 2**20
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A message on its way: who gets what. Neither shows in its ``repr``."""
+    """
+    A message on its way: who gets what, how the ledger knows it, and its place among the fates.
+
+    Nothing of it shows in its ``repr``.
+    """
 
     recipient: str
     text: str
+    digest: bytes
+    place: int
 
     def __repr__(self) -> str:
         return "<Entry>"
@@ -52,9 +57,9 @@ class Spool:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, recipient: str, text: str) -> None:
+    def add(self, entry: Entry) -> None:
         """Append one message."""
-        self._open.append(Entry(recipient, text))
+        self._open.append(entry)
         if len(self._open) == self._batch_size:
             self.finish()
 
@@ -70,6 +75,3 @@ class Spool:
         """Return the messages of a batch; one thread alone may add and read."""
         self._file.seek(batch.start)
         return self._decoder.decode(self._file.read(batch.length))
-
-    def __iter__(self) -> Iterator[list[Entry]]:
-        return map(self.read, self.batches)

@@ -11,12 +11,19 @@ import pytest
 
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.ledger.stores import MemoryStore
 from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.forms import PeerToPeer
 from airflow_provider_p2psms.sending.plan import PlanRules
-from airflow_provider_p2psms.sending.send import Sender, SendResult
+from airflow_provider_p2psms.sending.send import LedgerRules, Sender, SendResult
 from airflow_provider_p2psms.sending.timing import Timing
+
+
+@pytest.fixture(autouse=True)
+def _exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here all clocks are one, so no time is allowed for their difference."""
+    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.SKEW_S", 0.1)
 
 
 @pytest.fixture
@@ -33,6 +40,8 @@ class Sending:
         self.client = client
         self.stop = threading.Event()
         self.outcomes_text = ""
+        self.store = MemoryStore()
+        self.tries = 0
 
     @contextmanager
     def open_outcomes(self) -> Iterator[io.StringIO]:
@@ -47,6 +56,8 @@ class Sending:
     def __call__(
         self, messages: object, *, text: str | None = None, key_column: str | None = None, **options: Any
     ) -> SendResult:
+        self.tries += 1
+        self.stop = threading.Event()
         rules = {name: options.pop(name) for name in list(options) if name in PlanRules.__dataclass_fields__}
         sender = {
             "client": self.client,
@@ -54,6 +65,7 @@ class Sending:
             "from_number": "+983000505",
             "rules": PlanRules(**rules),
             "timing": Timing(),
+            "ledger": LedgerRules(store=self.store, try_number=self.tries, report_lag_s=0.2),
             "batch_size": 1_000,
             "max_in_flight": 4,
             "open_outcomes": self.open_outcomes,

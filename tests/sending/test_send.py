@@ -1,5 +1,7 @@
 """From checked rows to what arrived, over real HTTP: each message once, each row accounted for."""
 
+import os
+import signal
 import threading
 from collections import Counter
 
@@ -10,6 +12,7 @@ from airflow_provider_p2psms.errors import (
     InvalidMessageError,
     LedgerError,
     OutcomeUnknownError,
+    P2PSMSError,
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
@@ -187,8 +190,25 @@ class TestStaging:
 
 @pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
-def test_an_unknown_outcome_stops_the_send(fault, form, send, sandbox):
-    """After an answer that cannot be trusted nothing more leaves or is repeated; every row is named."""
+def test_each_row_arrives_once_whatever_the_answer(fault, form, send, sandbox):
+    """After an answer that cannot be trusted the reports are asked; only what was not taken goes again."""
+    sandbox.order_fault(fault, after=1)
+    rows = [(number, f"text {number}") for number in numbers(40)]
+
+    result = send(rows, form=form, batch_size=10, max_in_flight=2)
+
+    assert Counter(rows) == Counter((message.recipient, message.text) for message in sandbox.arrived)
+    ids = {message.recipient: message.outbox_id for message in sandbox.arrived}
+    assert [ids[number] for number, _ in rows] == result.message_outbox_ids
+    assert (40, 0) == (result.accepted, result.already_accepted)
+    assert {"accepted": 40} == Counter(row["outcome"] for row in send.outcomes)
+
+
+@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
+@pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
+def test_without_reports_what_is_in_doubt_stays_so(fault, form, send, sandbox):
+    """A gateway without reports cannot settle it: nothing goes again, and each row is named."""
+    sandbox.reports = False
     sandbox.order_fault(fault, after=1)
     rows = [(number, f"text {number}") for number in numbers(40)]
 
@@ -196,7 +216,9 @@ def test_an_unknown_outcome_stops_the_send(fault, form, send, sandbox):
         send(rows, form=form, batch_size=10, max_in_flight=1)
 
     assert 2 == sandbox.send_requests
-    assert "10 were accepted, 10 are in doubt and 20 were refused or not sent" in caught.value.__notes__[0]
+    told = " ".join(caught.value.__notes__)
+    assert "10 recipients are in doubt since 20" in told
+    assert "10 recipients were accepted, 10 are in doubt, 20 were refused or not sent" in told
     assert ["accepted"] * 10 + ["in_doubt"] * 10 + ["refused"] * 20 == [
         row["outcome"] for row in send.outcomes
     ]
@@ -251,7 +273,7 @@ def test_stopping_lets_nothing_more_leave(send, sandbox):
 
     send.client.send_peer_to_peer = stopped_meanwhile
 
-    with pytest.raises(OutcomeUnknownError, match="stopped"):
+    with pytest.raises(P2PSMSError, match="stopped"):
         send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=1)
 
     outcomes = Counter(row["outcome"] for row in send.outcomes)
@@ -259,20 +281,32 @@ def test_stopping_lets_nothing_more_leave(send, sandbox):
     assert 70 == outcomes["refused"]
 
 
-def test_an_interrupt_is_not_a_reason_to_send_again(send, sandbox):
-    """A time-out in the middle waits for what is under way, then says that it must not be repeated."""
+def test_an_interrupt_waits_for_what_is_under_way(send, sandbox, monkeypatch):
+    """A time-out that strikes in the middle lets nothing more leave; what was under way is recorded."""
 
-    def interrupted(now):
-        if sandbox.send_requests:
-            raise TimeoutError
+    def strike(*_):
+        raise TimeoutError
 
-    class Timing:
-        send_time = staticmethod(interrupted)
+    before = signal.signal(signal.SIGUSR1, strike)
+    inner = send.client.send_peer_to_peer
 
-    with pytest.raises(OutcomeUnknownError, match="interrupted"):
-        send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=1, timing=Timing())
+    def struck_meanwhile(*args, **kwargs):
+        if sandbox.send_requests == 2:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return inner(*args, **kwargs)
 
-    assert 10 == len(sandbox.arrived) == Counter(row["outcome"] for row in send.outcomes)["accepted"]
+    monkeypatch.setattr(send.client, "send_peer_to_peer", struck_meanwhile)
+    rows = [(number, "hi") for number in numbers(100)]
+    try:
+        with pytest.raises(TimeoutError):
+            send(rows, batch_size=10, max_in_flight=1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert 30 == len(sandbox.arrived) == Counter(row["outcome"] for row in send.outcomes)["accepted"]
+
+    monkeypatch.undo()
+    assert (100, 30) == ((result := send(rows)).accepted, result.already_accepted)
+    assert 100 == len(sandbox.arrived)
 
 
 def test_at_most_so_many_requests_at_once(send, sandbox):
@@ -309,8 +343,8 @@ def test_outcomes_that_cannot_be_written_hold_the_send_back(send, sandbox):
     assert 0 == sandbox.send_requests
 
 
-def test_outcomes_lost_after_the_send_are_no_reason_to_send_again(send, sandbox):
-    """If writing fails at the end the error says what was accepted, and is none that Airflow retries."""
+def test_outcomes_lost_after_the_send_are_written_by_the_next_try(send, sandbox):
+    """If writing fails at the end, a later try sends nothing again and writes them."""
     calls = []
 
     def full():
@@ -319,5 +353,9 @@ def test_outcomes_lost_after_the_send_are_no_reason_to_send_again(send, sandbox)
             raise OSError(28, "No space left")
         return send.open_outcomes()
 
-    with pytest.raises(LedgerError, match="1 were accepted"):
+    with pytest.raises(LedgerError, match="outcomes file cannot be written"):
         send([("09120000001", "hi")], open_outcomes=full)
+
+    send([("09120000001", "hi")])
+    assert 1 == sandbox.send_requests
+    assert ["accepted"] == [row["outcome"] for row in send.outcomes]

@@ -1,0 +1,222 @@
+"""
+One task's ledger: its tries' journals, read as one history, written by the present try alone.
+
+Each try writes records of its own (``NAME.SLOT.0``, ``.1``, …), so that an old try that still runs cannot
+write over what its successor wrote. Only the thread that opened a ledger uses it.
+
+**Crash windows.** Before a write returns, the entry may or may not be there: an intent that is not there was
+not acted on, one that is there but was not acted on is in doubt and found *not taken*. Between an answer and
+its settlement the messages are in doubt and found *taken*. Between the check of the owner and the first byte
+of a request another try may begin: it sees the intent and waits until the request must be over.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError
+from airflow_provider_p2psms.ledger.records import (
+    MOST_BYTES,
+    MOST_DIGESTS,
+    NOT_TAKEN,
+    UNSETTLED,
+    Closing,
+    Entry,
+    Intent,
+    Opening,
+    Settlement,
+    from_json,
+    pack_digests,
+    pack_ids,
+    size,
+    to_json,
+)
+from airflow_provider_p2psms.ledger.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """
+    Messages of an intent that nothing has settled: they may have been taken between ``at`` and ``until``.
+
+    ``slot`` and ``number`` name the intent; ``digests`` are its messages, in its order, and ``b""`` for those
+    that are settled.
+    """
+
+    slot: str
+    number: int
+    at: float
+    until: float
+    sender: str
+    digests: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(slots=True)
+class History:
+    """
+    What earlier tries left.
+
+    ``accepted`` holds the ids of messages by their digests, ``not_taken`` the messages that were about to
+    leave and were certainly not taken, ``doubts`` what is open, and ``closing`` the end of a send that was
+    accepted whole.
+    """
+
+    accepted: dict[bytes, int] = field(default_factory=dict)
+    not_taken: set[bytes] = field(default_factory=set)
+    doubts: list[Doubt] = field(default_factory=list)
+    closing: Closing | None = None
+
+
+class Ledger:
+    """
+    The journal of one try, and the history of those before it.
+
+    :param name: the ledger's name among the store's keys; a resend word has one of its own.
+    :param try_number: Airflow's, from 1.
+    """
+
+    def __init__(self, store: Store, *, name: str, try_number: int = 1) -> None:
+        self._store, self._name, self._try_number = store, name, try_number
+        self._token = secrets.token_hex(8)
+        self._slot = ""
+        self._segment = 0
+        self._entries: list[Entry] = []
+        self._size = 0
+        self._unwritten = False
+        self._intents = 0
+
+    def open(self, *, must_exist: bool) -> History:
+        """
+        Begin this try: take the ledger over from earlier tries, and read what they left.
+
+        :param must_exist: whether a later try that finds nothing is to be refused.
+        :raises LedgerError: the store cannot be read or written.
+        :raises OutcomeUnknownError: an earlier try must have left a ledger, and there is none.
+        """
+        earlier = [slot for number in range(1, self._try_number) for slot in self._slots(number)]
+        mine = list(self._slots(self._try_number))
+        if must_exist and self._try_number > 1 and not (earlier or mine or self._store.remembers):
+            raise OutcomeUnknownError(
+                f"This is try {self._try_number}, and no earlier try's ledger is where it must be: it may be "
+                "on another machine, or deleted. Nobody knows what was sent, and nothing was sent now. Let "
+                "[p2psms] ledger_path name storage that all workers share. To send without the ledger, look "
+                'at the gateway\'s outbox first; then clear the task with on_in_doubt="resend".'
+            )
+        self._slot = f"{self._try_number}" if not mine else f"{self._try_number}+{len(mine)}"
+        if not self._store.fences:
+            # Owner first, then the records: an old try writes its intent first and then reads the owner, so
+            # that one of the two sees the other, whatever the order.
+            self._store.write(f"{self._name}.owner", self._token)
+        self._append(Opening(time.time()))
+        self.flush()
+        return self._read([*earlier, *mine])
+
+    def is_owner(self) -> bool:
+        """Whether this try may still send. The store's own fence makes the question needless."""
+        return self._store.fences or self._store.read(f"{self._name}.owner") == self._token
+
+    def intend(self, digests: Sequence[bytes], *, sender: str, at: float, until: float) -> list[Doubt]:
+        """
+        Note that these messages are about to leave in one request; durable after ``flush``.
+
+        :return: what there is to settle: an intent for every 2,000 messages.
+        """
+        noted = []
+        for start in range(0, len(digests), MOST_DIGESTS):
+            some = tuple(digests[start : start + MOST_DIGESTS])
+            doubt = Doubt(self._slot, self._intents, at, until, sender, some)
+            self._append(Intent(doubt.number, at, until, sender, pack_digests(some)))
+            self._intents += 1
+            noted.append(doubt)
+        return noted
+
+    def settle(self, doubt: Doubt, ids: Mapping[bytes, int]) -> None:
+        """
+        Note what came of an intent's messages; durable after ``flush``.
+
+        :param ids: by digest: the outbox id, or 0 for *certainly not taken*. All else stays in doubt.
+        """
+        settled = [ids.get(digest, UNSETTLED) for digest in doubt.digests]
+        self._append(Settlement(doubt.slot, doubt.number, pack_ids(settled)))
+
+    def close(self, *, requests: int, send_time: str | None) -> None:
+        """Note that all was accepted, and make that durable."""
+        self._append(Closing(requests, send_time))
+        self.flush()
+
+    def flush(self) -> None:
+        """
+        Make all that was noted durable.
+
+        :raises LedgerError: it may or may not be written: do not act on it.
+        """
+        if self._unwritten:
+            self._store.write(self._key(self._slot, self._segment), to_json(self._entries))
+            self._unwritten = False
+
+    # --- the journal
+
+    def _append(self, entry: Entry) -> None:
+        length = size(entry)
+        if self._entries and self._size + length > MOST_BYTES:
+            self.flush()
+            self._segment += 1
+            self._entries, self._size = [], 0
+        self._entries.append(entry)
+        self._size += length
+        self._unwritten = True
+
+    def _key(self, slot: str, segment: int) -> str:
+        return f"{self._name}.{slot}.{segment}"
+
+    def _slots(self, try_number: int) -> Iterator[str]:
+        """Find the journals of a try; there is more than one only where a number was given twice."""
+        slot, again = f"{try_number}", 0
+        while self._store.read(self._key(slot, 0)) is not None:
+            yield slot
+            again += 1
+            slot = f"{try_number}+{again}"
+
+    def _journal(self, slot: str) -> Iterator[Entry]:
+        segment = 0
+        while (record := self._store.read(self._key(slot, segment))) is not None:
+            yield from from_json(record)
+            segment += 1
+
+    def _read(self, slots: list[str]) -> History:
+        history, doubts = History(), dict[tuple[str, int], Doubt]()
+        for slot in slots:
+            for entry in self._journal(slot):
+                match entry:
+                    case Intent():
+                        doubts[slot, entry.number] = Doubt(
+                            slot, entry.number, entry.at, entry.until, entry.sender, tuple(entry.unpack())
+                        )
+                    case Settlement():
+                        doubts[entry.slot, entry.number] = _settled(history, doubts, entry)
+                    case Closing():
+                        history.closing = entry
+        for doubt in doubts.values():
+            # What a later try sent again, because it was told to, is no longer in question.
+            still = tuple(b"" if digest in history.accepted else digest for digest in doubt.digests)
+            if any(still):
+                history.doubts.append(replace(doubt, digests=still))
+        return history
+
+
+def _settled(history: History, doubts: dict[tuple[str, int], Doubt], settlement: Settlement) -> Doubt:
+    """Note in the history what a settlement says; return what stays open of its intent."""
+    doubt = doubts.get((settlement.slot, settlement.number))
+    if doubt is None:
+        raise LedgerError("The ledger settles an intent that it does not hold: a record is missing.")
+    still = list(doubt.digests)
+    for place, outbox_id in enumerate(settlement.unpack()):
+        if outbox_id == UNSETTLED:
+            continue
+        if outbox_id == NOT_TAKEN:
+            history.not_taken.add(still[place])
+        else:
+            history.accepted[still[place]] = outbox_id
+        still[place] = b""
+    return replace(doubt, digests=tuple(still))

@@ -1,0 +1,275 @@
+"""
+What a try does next, and when it may believe what: the steps of a send as a state machine.
+
+It knows no clock, thread, socket or store. ``next`` names the one thing to do now; whoever drives it does
+that and says what came of it. So every order of events can be tried out, with two tries at once and a crash
+anywhere.
+
+The rules that it keeps, for each *item* (the messages of one request):
+
+1. An intent is durable before its request leaves, and says when the request is over at the latest.
+2. A request leaves within seconds of its intent, or the intent is taken back and written anew.
+3. Where the store does not stop an old try, the owner is read after the intent was written and before the
+   request leaves: a newer try writes its name there first and reads the intents then.
+4. *Not taken* is believed only of a report that was asked for when the request was over, the reports had had
+   their time, and clocks may differ.
+5. While anything is in doubt nothing else leaves.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+START_WITHIN_S = 10.0
+SKEW_S = 5.0
+# So often an item is sent again after it was certainly not taken; then a later try may.
+MOST_ROUNDS = 3
+_ASK_EVERY_S = 1.0
+_ASK_AT_LEAST_EVERY_S = 20.0
+
+OnInDoubt = Literal["reconcile", "fail", "resend"]
+# Of an item's messages; "hazy" where a record that may hold some of them is not shown whole.
+Found = Literal["all", "some", "none", "hazy"]
+
+
+class Stage(IntEnum):
+    """Where an item stands."""
+
+    PLANNED = 0
+    INTENDED = 1
+    UNDER_WAY = 2
+    IN_DOUBT = 3
+    DONE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Make durable: all that was settled, that these intents are taken back, and that these are made."""
+
+    intend: tuple[int, ...]
+    take_back: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOwner:
+    """Find out whether this try is still the owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Send this item; its first byte leaves before ``start_by`` or never."""
+
+    item: int
+    start_by: float
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Wait until one of the requests under way has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the gateway's reports for these items."""
+
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait until then."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing is left to do, or nothing more may be done."""
+
+
+Action = Record | CheckOwner | Post | Await | Ask | Pause | End
+
+
+class Protocol:
+    """
+    One try's steps over its items: first what earlier tries left in doubt, then the batches of this one.
+
+    :param inherited: until when the requests of the items in doubt may have been under way.
+    :param planned: how many items are to be sent beside those.
+    :param exchange_s: how long a request takes at most, from its first byte on.
+    :param lag_s: how long the reports may take to show what was taken.
+    :param fenced: whether the store stops a try that has a successor.
+    """
+
+    def __init__(
+        self,
+        *,
+        inherited: list[float],
+        planned: int,
+        max_in_flight: int,
+        exchange_s: float,
+        lag_s: float,
+        fenced: bool,
+        on_in_doubt: OnInDoubt = "reconcile",
+    ) -> None:
+        self.stages = [Stage.IN_DOUBT] * len(inherited) + [Stage.PLANNED] * planned
+        self._at = [0.0] * len(self.stages)
+        self._until = [*inherited, *[0.0] * planned]
+        self._rounds = [0] * len(self.stages)
+        self._said_taken: set[int] = set()
+        self._max_in_flight = max_in_flight
+        self._exchange_s, self._lag_s = exchange_s, lag_s
+        self._fenced, self._on_in_doubt = fenced, on_in_doubt
+        self._owner_seen = False
+        self._unrecorded = False
+        self._take_back: list[int] = []
+        self._halted = self._ledger_lost = False
+        self._ask_at, self._ask_every_s = 0.0, _ASK_EVERY_S
+
+    # --- what to do
+
+    def next(self, now: float) -> Action:
+        """Name the next thing to do; each call that is acted on is followed by what came of it."""
+        doubtful = Stage.IN_DOUBT in self.stages
+        if (post := self._post_or_take_back(now, hold=self._halted or doubtful)) is not None:
+            return post
+        if (record := self._record(hold=self._halted or doubtful)) is not None:
+            return record
+        if Stage.UNDER_WAY in self.stages:
+            return Await()
+        if self._halted or not doubtful:
+            return End()
+        return self._settle_doubts(now)
+
+    def _post_or_take_back(self, now: float, *, hold: bool) -> Post | CheckOwner | None:
+        for item in self._in(Stage.INTENDED):
+            if hold or now > self._at[item] + START_WITHIN_S:
+                self._take_back.append(item)
+                self.stages[item] = Stage.PLANNED
+            elif self.stages.count(Stage.UNDER_WAY) < self._max_in_flight:
+                if not (self._fenced or self._owner_seen):
+                    return CheckOwner()
+                self.stages[item] = Stage.UNDER_WAY
+                return Post(item, self._at[item] + START_WITHIN_S)
+        return None
+
+    def _record(self, *, hold: bool) -> Record | None:
+        if self._ledger_lost:
+            return None
+        # One intent ahead of what may be under way: a free place need not wait for the ledger.
+        busy = self.stages.count(Stage.INTENDED) + self.stages.count(Stage.UNDER_WAY)
+        room = 0 if hold else self._max_in_flight + 1 - busy
+        intend = self._in(Stage.PLANNED)[:room] if room > 0 else []
+        if not (intend or self._take_back or self._unrecorded):
+            return None
+        return Record(tuple(intend), tuple(self._take_back))
+
+    def _settle_doubts(self, now: float) -> Action:
+        doubts = self._in(Stage.IN_DOUBT)
+        if self._on_in_doubt == "fail":
+            self._halted = True
+            return End()
+        if self._on_in_doubt == "resend":
+            over = max(self._until[item] for item in doubts) + SKEW_S
+            if now <= over:
+                return Pause(over)
+            for item in doubts:
+                self._not_taken(item)
+            return self.next(now)
+        return Ask(tuple(doubts)) if now >= self._ask_at else Pause(self._ask_at)
+
+    def _in(self, stage: Stage) -> list[int]:
+        return [item for item, at in enumerate(self.stages) if at is stage]
+
+    # --- what came of it
+
+    def recorded(self, record: Record, at: float) -> None:
+        """Note that a record is durable; ``at`` is the time that its intents bear."""
+        self._unrecorded = False
+        self._take_back = [item for item in self._take_back if item not in record.take_back]
+        for item in record.intend:
+            self.stages[item] = Stage.INTENDED
+            self._at[item] = at
+            self._until[item] = self.over_by(at)
+        if record.intend:
+            self._owner_seen = False
+
+    def over_by(self, at: float) -> float:
+        """Return when a request whose intent bears the time ``at`` is over at the latest."""
+        return at + START_WITHIN_S + self._exchange_s
+
+    def owner(self, *, is_me: bool) -> None:
+        """Note who the owner is; a try that was replaced sends nothing more."""
+        self._owner_seen = is_me
+        self._halted = self._halted or not is_me
+
+    def settled(self, item: int) -> None:
+        """Note that the item's messages were taken, or refused for good: nothing is open about them."""
+        self.stages[item] = Stage.DONE
+        self._unrecorded = True
+
+    def not_sent(self, item: int) -> None:
+        """Note that the item's request never left or was refused; whether to go on is ``halt``'s to say."""
+        self.stages[item] = Stage.PLANNED
+        self._unrecorded = True
+
+    def unknown(self, item: int, now: float, *, said_taken: bool = False) -> None:
+        """
+        Note that nobody knows what came of the item, and that its request is over now.
+
+        :param said_taken: whether the gateway said that it has the messages already: HTTP 429 for messages
+            that were about to leave before.
+        """
+        self.stages[item] = Stage.IN_DOUBT
+        self._until[item] = now
+        self._ask_at, self._ask_every_s = now, _ASK_EVERY_S
+        if said_taken:
+            self._said_taken.add(item)
+
+    def was_in_doubt(self, item: int) -> bool:
+        """Whether the item was in doubt before: then a 429 says that it was taken after all."""
+        return self._rounds[item] > 0
+
+    def is_over(self, item: int, asked_at: float) -> bool:
+        """Whether a report asked for at that time shows all that was taken of the item."""
+        return asked_at > self._until[item] + self._lag_s + SKEW_S
+
+    def reported(self, item: int, asked_at: float, *, found: Found) -> bool:
+        """
+        Note what the reports showed of an item in doubt.
+
+        :return: whether that settles it: then all that was not found was certainly not taken.
+        """
+        if found == "all":
+            self.settled(item)
+            return True
+        if not self.is_over(item, asked_at):
+            self._ask_again(asked_at)
+            return False
+        if found == "hazy" or (found == "none" and item in self._said_taken):
+            # The gateway has it, or may have it, and cannot show it: for a person to settle.
+            self._halted = True
+            return False
+        self._not_taken(item)
+        return True
+
+    def no_reports(self) -> None:
+        """Note that this gateway has no reports: what is in doubt stays so."""
+        self._halted = True
+
+    def halt(self, *, ledger_lost: bool = False) -> None:
+        """Let no further request leave; without its ledger, write nothing more either."""
+        self._halted = True
+        self._ledger_lost = self._ledger_lost or ledger_lost
+
+    def _not_taken(self, item: int) -> None:
+        self.stages[item] = Stage.PLANNED
+        self._said_taken.discard(item)
+        self._unrecorded = True
+        self._rounds[item] += 1
+        self._halted = self._halted or self._rounds[item] > MOST_ROUNDS
+
+    def _ask_again(self, asked_at: float) -> None:
+        last = max(self._until[item] for item in self._in(Stage.IN_DOUBT)) + self._lag_s + SKEW_S
+        self._ask_at = min(asked_at + self._ask_every_s, max(last, asked_at) + 0.1)
+        self._ask_every_s = min(self._ask_every_s * 2, _ASK_AT_LEAST_EVERY_S)

@@ -1,0 +1,158 @@
+"""
+Reading the gateway's outbox reports: which of the messages in doubt were taken, and under which ids.
+
+A record of the outbox is ours only if line, time and text fit *and* all of its recipients are among those of
+the one request in doubt; ids that the ledger holds already belong to other requests. What was sent by others
+in the same minutes, even with the same text, is so told apart, unless it went to the very same numbers.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Protocol
+
+# Clocks may differ by this much, and a proxy may hold a request back.
+WINDOW_S = 300.0
+_PAGE = 100
+_FEW_PAGES = 20
+
+
+class _Page(Protocol):
+    """One page of a report."""
+
+    records: tuple[Mapping[str, Any], ...]
+    last_page: int
+
+
+class Reports(Protocol):
+    """What is asked of the gateway."""
+
+    def report_list(self, filters: Mapping[str, Any], *, page: int, limit: int) -> Any:
+        """Return a page of outbox records."""
+
+    def report_recipients(self, outbox_id: int, *, page: int, per_page: int) -> Any:
+        """Return a page of one record's recipients."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request in doubt: who was to get what by it, in its order, and when it may have been taken."""
+
+    sender: str
+    at: float
+    until: float
+    messages: tuple[tuple[str, str], ...] = field(repr=False)
+
+
+class Search:
+    """
+    What is found of one request.
+
+    ``ids`` has one for each of its messages, 0 where the reports show none. ``hazy`` says that a record which
+    may hold some of them was not shown with all its recipients.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self.ids = [0] * len(request.messages)
+        self.hazy = False
+        self._places: dict[tuple[str, str], list[int]] = {}
+        self._texts = {_plain(text) for _, text in request.messages}
+        for place, (recipient, text) in enumerate(request.messages):
+            self._places.setdefault((_tail(recipient), _plain(text)), []).append(place)
+
+    def may_hold(self, record: Mapping[str, Any]) -> bool:
+        """Whether line, time and text of an outbox record fit."""
+        line, at = record.get("number"), _number(record.get("time"))
+        return (
+            _plain(str(record.get("message"))) in self._texts
+            and (line is None or _tail(str(line)) == _tail(self._request.sender))
+            and (at is None or self._request.at - WINDOW_S <= at <= self._request.until + WINDOW_S)
+        )
+
+    def claim(self, outbox_id: int, text: str, recipients: list[str]) -> bool:
+        """Take the record as ours if every one of its recipients was to get that text by this request."""
+        wanted = [self._places.get((_tail(recipient), _plain(text)), []) for recipient in recipients]
+        if not recipients or not all(wanted):
+            return False
+        for places in wanted:
+            if places:
+                self.ids[places.pop()] = outbox_id
+        return True
+
+
+def find_taken(reports: Reports, requests: list[Request], *, known_ids: Collection[int]) -> list[Search]:
+    """
+    Look for requests in doubt.
+
+    :return: for each request what was found of it.
+    :raises GatewayRefusedError: this gateway has no reports, or does not show them to this account.
+    :raises UnreachableError: no answer; asking again is safe.
+
+    Source: gateway docs, "report/new_list" and "report/recipients". How soon a send appears is not stated.
+    """
+    searches = [Search(request) for request in requests]
+    known = set(known_ids)
+    for record in _records(reports, requests):
+        outbox_id = _number(record.get("messages_outbox_id"))
+        fitting = [search for search in searches if search.may_hold(record)]
+        if outbox_id is None or outbox_id in known or not fitting:
+            continue
+        recipients = list(_recipients(reports, outbox_id))
+        # Recipients may show later than their record: half of them prove nothing about the others.
+        if len(recipients) < (_number(record.get("rcpts_count")) or 0):
+            for search in fitting:
+                search.hazy = True
+            continue
+        if any(search.claim(outbox_id, str(record.get("message")), recipients) for search in fitting):
+            known.add(outbox_id)
+    return searches
+
+
+def _records(reports: Reports, requests: list[Request]) -> Iterator[Mapping[str, Any]]:
+    for sender in dict.fromkeys(request.sender for request in requests):
+        of_sender = [request for request in requests if request.sender == sender]
+        window = {
+            "number": sender,
+            "create_from_date": str(int(min(request.at for request in of_sender) - WINDOW_S)),
+            "create_to_date": str(int(max(request.until for request in of_sender) + WINDOW_S)),
+        }
+        texts = dict.fromkeys(text for request in of_sender for _, text in request.messages)
+        first = reports.report_list(window, page=1, limit=_PAGE)
+        # In the midst of a large send there are many more records in the window than texts to look for.
+        by_text = first.last_page > len(texts) + _FEW_PAGES
+        for filters in [window | {"message": text} for text in texts] if by_text else [window]:
+            # A record that comes in meanwhile moves others to a later page: seen twice, and not missed.
+            yield from _all_pages(partial(reports.report_list, filters, limit=_PAGE))
+
+
+def _recipients(reports: Reports, outbox_id: int) -> Iterable[str]:
+    pages = _all_pages(partial(reports.report_recipients, outbox_id, per_page=_PAGE))
+    return (str(record.get("recipient")) for record in pages)
+
+
+def _all_pages(ask: Any) -> Iterator[Mapping[str, Any]]:
+    page = last = 1
+    while page <= last:
+        answer: _Page = ask(page=page)
+        yield from answer.records
+        last = answer.last_page if answer.records else 0
+        page += 1
+
+
+def _tail(number: str) -> str:
+    """Return what two spellings of one number share: reports may leave out the + or the country code."""
+    digits = "".join(char for char in number if char.isdigit())
+    return digits[-10:] if digits else number.casefold()
+
+
+def _plain(text: str) -> str:
+    # White space at the ends and the kind of line break do not survive every outbox.
+    return text.strip().replace("\r\n", "\n")
+
+
+def _number(value: Any) -> int | None:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,137 @@
+"""
+Where a ledger's records lie. A store keeps JSON values by key, and a write is durable when it returns.
+
+``fences`` says whether the store itself stops an old try once a new one has begun: Airflow's state store does
+(the old try's writes fail), files do not, and need an owner record.
+"""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from airflow_provider_p2psms.errors import LedgerError
+
+
+class Store(Protocol):
+    """Records by key."""
+
+    fences: bool
+    remembers: bool
+    """Whether an empty store proves that nothing was ever written: a folder may be another machine's."""
+
+    def read(self, key: str) -> Any:
+        """Return the value, or ``None``; raises ``LedgerError`` when the store cannot say."""
+
+    def write(self, key: str, value: Any) -> None:
+        """Write durably; raises ``LedgerError``, and then nobody knows whether it was written."""
+
+
+class MemoryStore:
+    """For sends outside of Airflow: lasts as long as its process."""
+
+    fences = True
+    remembers = True
+
+    def __init__(self) -> None:
+        self.records: dict[str, Any] = {}
+
+    def read(self, key: str) -> Any:
+        """Return the value, or ``None``."""
+        return self.records.get(key)
+
+    def write(self, key: str, value: Any) -> None:
+        """Keep the value."""
+        self.records[key] = json.loads(json.dumps(value))
+
+
+class TaskStateStore:
+    """
+    Airflow's own store (3.3 and newer), one for each task of a run; users see its records in the UI.
+
+    It fences: once a task's next try exists, writes of the old one fail. Its records outlive a clear and are
+    gone with the run.
+
+    :param accessor: ``context["task_state_store"]``.
+    :param retention: what keeps a record for ever (``NEVER_EXPIRE``).
+    """
+
+    fences = True
+    remembers = True
+
+    def __init__(self, accessor: Any, *, retention: Any) -> None:
+        self._accessor, self._retention = accessor, retention
+
+    def read(self, key: str) -> Any:
+        """Return the value, or ``None``."""
+        try:
+            return self._accessor.get(key)
+        except Exception as err:
+            raise LedgerError(f"Airflow's state store cannot be read ({type(err).__name__}).") from err
+
+    def write(self, key: str, value: Any) -> None:
+        """Write; any failure means that this try may have been replaced."""
+        try:
+            self._accessor.set(key, value, retention=self._retention)
+        except Exception as err:
+            raise LedgerError(f"Airflow's state store did not take a record ({type(err).__name__}).") from err
+
+
+class ObjectStore:
+    """
+    Files in a folder, local or in any object storage that is strongly consistent.
+
+    A local file is written beside its place, synced to the disk and moved there: it is whole or absent.
+
+    :param folder: a ``pathlib.Path`` or ``ObjectStoragePath`` of this ledger's own.
+    """
+
+    fences = False
+    remembers = False
+
+    def __init__(self, folder: Any) -> None:
+        self._folder = folder
+
+    def read(self, key: str) -> Any:
+        """Return the value, or ``None``."""
+        try:
+            return json.loads(self._file(key).read_bytes())
+        except FileNotFoundError:
+            return None
+        except Exception as err:
+            raise LedgerError(f"The ledger's file {key} cannot be read ({type(err).__name__}).") from err
+
+    def write(self, key: str, value: Any) -> None:
+        """Write a file whole."""
+        body = json.dumps(value, separators=(",", ":")).encode()
+        try:
+            if isinstance(self._folder, Path):
+                self._write_local(self._file(key), body)
+            else:
+                self._folder.mkdir(parents=True, exist_ok=True)
+                self._file(key).write_bytes(body)
+        except Exception as err:
+            raise LedgerError(f"The ledger's file {key} cannot be written ({type(err).__name__}).") from err
+
+    def _file(self, key: str) -> Any:
+        return self._folder / f"{quote(key, safe='')}.json"
+
+    def _write_local(self, file: Path, body: bytes) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
+        try:
+            with unfinished.open("wb") as stream:
+                stream.write(body)
+                stream.flush()
+                os.fsync(stream.fileno())
+            unfinished.replace(file)
+            folder = os.open(file.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        finally:
+            with suppress(FileNotFoundError):
+                unfinished.unlink()

@@ -1,0 +1,64 @@
+"""What became of each message that is to be sent, in the order of the rows: nine bytes a message."""
+
+from array import array
+from typing import Literal
+
+import msgspec
+
+Outcome = Literal["accepted", "duplicate", "invalid", "refused", "in_doubt"]
+
+
+class Fate(msgspec.Struct, frozen=True):
+    """What became of one message."""
+
+    outcome: Outcome
+    outbox_id: int | None = None
+    reason: str = ""
+
+
+NOT_SENT = Fate("refused", reason="not sent: the send ended before its turn")
+
+
+class Fates:
+    """Fates by place; a place is handed out for each message, in the order of the rows."""
+
+    def __init__(self) -> None:
+        self._ids = array("q")
+        self._kinds = array("H")
+        self._known = [NOT_SENT]
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, place: int) -> Fate:
+        outbox_id = self._ids[place]
+        return Fate("accepted", outbox_id) if outbox_id else self._known[self._kinds[place]]
+
+    def add(self, outbox_id: int = 0) -> int:
+        """Return the next place; with an id the message was accepted before."""
+        self._ids.append(outbox_id)
+        self._kinds.append(0)
+        return len(self._ids) - 1
+
+    def accept(self, place: int, outbox_id: int) -> None:
+        """Note that the gateway has taken a message."""
+        self._ids[place] = outbox_id
+
+    def end(self, places: list[int], fate: Fate) -> None:
+        """Note what else became of some messages; a later word counts."""
+        if fate not in self._known:
+            self._known.append(fate)
+        kind = self._known.index(fate)
+        for place in places:
+            self._kinds[place] = kind
+
+    def count(self) -> dict[Outcome, int]:
+        """Return how many messages have each outcome."""
+        counts: dict[Outcome, int] = {"accepted": 0, "refused": 0, "in_doubt": 0}
+        for outbox_id, kind in zip(self._ids, self._kinds, strict=True):
+            counts["accepted" if outbox_id else self._known[kind].outcome] += 1
+        return counts
+
+    def outbox_ids(self) -> list[int]:
+        """Return the ids, each once, in the order in which their first messages stand."""
+        return list(dict.fromkeys(filter(None, self._ids)))

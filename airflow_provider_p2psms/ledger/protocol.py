@@ -22,6 +22,8 @@ from typing import Literal
 
 START_WITHIN_S = 10.0
 SKEW_S = 5.0
+# What the gateway says it took it will show, later than it was believed to.
+PATIENCE_S = 60.0
 # So often an item is sent again after it was certainly not taken; then a later try may.
 MOST_ROUNDS = 3
 _ASK_EVERY_S = 1.0
@@ -243,10 +245,13 @@ class Protocol:
         if found == "all":
             self.settled(item)
             return True
-        if not self.is_over(item, asked_at):
+        if found == "hazy":
+            self._said_taken.add(item)
+        hidden = found != "some" and item in self._said_taken
+        if not self.is_over(item, asked_at - (PATIENCE_S if hidden else 0.0)):
             self._ask_again(asked_at)
             return False
-        if found == "hazy" or (found == "none" and item in self._said_taken):
+        if hidden:
             # The gateway has it, or may have it, and cannot show it: for a person to settle.
             self._halted = True
             return False

@@ -1,18 +1,12 @@
 """The two send tasks of this package, as a DAG author writes them."""
 
-import inspect
 import os
-from typing import Any
 from unittest import mock
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 from airflow_provider_p2psms.sandbox import Sandbox
 from scripts.faults.conditions import MESSAGES, TIMEOUT_S
 from scripts.faults.in_airflow import run_task
-
-_OPTIONS: dict[str, Any] = (
-    {"report_lag": 1} if "report_lag" in inspect.signature(PeerToPeerSMSOperator).parameters else {}
-)
 
 
 def send_json(sandbox: Sandbox) -> str:
@@ -28,4 +22,4 @@ def send_file(sandbox: Sandbox) -> str:
 def _send(operator: type[PeerToPeerSMSOperator | PeerToPeerFileOperator], sandbox: Sandbox) -> str:
     connection = f"{sandbox.connection_uri}&connect_timeout={TIMEOUT_S}&read_timeout={TIMEOUT_S}"
     with mock.patch.dict(os.environ, AIRFLOW_CONN_P2PSMS_DEFAULT=connection):
-        return run_task(lambda: operator(task_id="send", messages=MESSAGES, **_OPTIONS))
+        return run_task(lambda: operator(task_id="send", messages=MESSAGES, report_lag=1))

@@ -1,0 +1,260 @@
+"""What a later try sends: exactly what the ledger does not hold, whatever has changed since."""
+
+import random
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
+from airflow_provider_p2psms.sending.forms import PeerToPeer, PeerToPeerFile
+from airflow_provider_p2psms.sending.send import LedgerRules
+
+from .conftest import numbers
+
+ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(60))]
+
+
+@pytest.fixture(autouse=True)
+def _short_requests(monkeypatch):
+    """A request that nobody heard of again is over soon."""
+    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.START_WITHIN_S", 0.3)
+    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 0.5)
+
+
+def arrived(sandbox):
+    return Counter((message.recipient, message.text) for message in sandbox.arrived)
+
+
+def once(rows):
+    return Counter(dict.fromkeys(rows, 1))
+
+
+@pytest.fixture
+def stopped(send, sandbox):
+    """A first try that ended after about half of the rows."""
+    sandbox.order_fault("refuse_422", after=3)
+    with pytest.raises(GatewayRefusedError):
+        send(ROWS, batch_size=10, max_in_flight=1)
+    assert once(ROWS[:30]) == arrived(sandbox)
+    return send
+
+
+@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
+@pytest.mark.parametrize("batch_size", [1, 7, 10, 1_000])
+def test_the_rest_is_sent(form, batch_size, stopped, sandbox):
+    """A later try sends what is left, in batches of any size and in either form, and counts both."""
+    result = stopped(ROWS, form=form, batch_size=batch_size)
+
+    assert once(ROWS) == arrived(sandbox)
+    assert (60, 30) == (result.accepted, result.already_accepted)
+    ids = {message.recipient: message.outbox_id for message in sandbox.arrived}
+    assert [ids[number] for number, _ in ROWS] == result.message_outbox_ids
+    assert {"accepted": 60} == Counter(row["outcome"] for row in stopped.outcomes)
+
+
+def test_order_additions_and_amendments(stopped, sandbox):
+    """Rows in another order, with some added, taken away and mended: what is new goes, nothing goes twice."""
+    rows = [*ROWS[5:], (ROWS[0][0], "mended text"), *[(number, "new") for number in numbers(70)[60:]]]
+    random.Random(1).shuffle(rows)
+
+    result = stopped(rows)
+
+    assert once([*ROWS, *rows]) == arrived(sandbox)
+    assert (66, 25) == (result.accepted, result.already_accepted)
+
+
+def test_a_finished_send_sends_nothing_again(send, sandbox):
+    """Cleared after a success: no request, the same result, and it says so."""
+    first = send(ROWS, batch_size=10)
+    requests = len(sandbox.requests)
+
+    again = send(ROWS, batch_size=10)
+
+    assert requests == len(sandbox.requests)
+    assert first.as_dict() | {"already_accepted": 60} == again.as_dict()
+    assert {"accepted": 60} == Counter(row["outcome"] for row in send.outcomes)
+
+
+def test_another_time_is_no_other_message(send, sandbox):
+    """`send_time` is no part of what a message is known by."""
+    send(ROWS)
+
+    class Tomorrow:
+        send_time = staticmethod(lambda now: "2030-01-01 00:00:00")
+
+    assert 60 == send(ROWS, timing=Tomorrow()).already_accepted
+    assert 1 == sandbox.send_requests
+
+
+def test_copies_are_counted(send, sandbox):
+    """With `drop_duplicates` off, a later try sends as many copies as are still missing."""
+    sandbox.duplicate_window_s = 0
+    one = [("+989120000001", "hi")]
+    send(one * 2, drop_duplicates=False)
+
+    assert (5, 2) == ((result := send(one * 5, drop_duplicates=False)).accepted, result.already_accepted)
+    assert 5 == len(sandbox.arrived)
+
+
+def test_another_line_is_another_message(send, sandbox):
+    """The same text from another line is another message."""
+    send(ROWS[:1])
+    send(ROWS[:1], from_number="+981234567890")
+
+    assert ["+983000505", "+981234567890"] == [message.from_number for message in sandbox.arrived]
+
+
+class TestInDoubt:
+    """A try that was cut off with a request under way; the next one settles it first."""
+
+    @pytest.fixture
+    def cut_off(self, send, sandbox):
+        """A first try whose third request was taken, or not, and whose answer nobody read."""
+
+        def cut(fault):
+            sandbox.order_fault(fault, after=2)
+            with pytest.raises(OutcomeUnknownError):
+                send(ROWS, batch_size=10, max_in_flight=1, ledger=self.rules(send, on_in_doubt="fail"))
+            return send
+
+        return cut
+
+    def rules(self, send, **options):
+        options = {"try_number": send.tries + 1, "report_lag_s": 0.2, **options}
+        return LedgerRules(store=send.store, **options)
+
+    @pytest.mark.parametrize("fault", ["500_after", "500_before", "partial", "cut_before_answer"])
+    def test_reports_settle_it(self, fault, cut_off, sandbox):
+        """What was taken is recorded with its ids, and the rest is sent."""
+        send = cut_off(fault)
+
+        result = send(ROWS)
+
+        assert once(ROWS) == arrived(sandbox)
+        assert {"500_after": 30, "500_before": 20, "partial": 25, "cut_before_answer": 30}[fault] == (
+            result.already_accepted
+        )
+        ids = {message.recipient: message.outbox_id for message in sandbox.arrived}
+        assert [ids[number] for number, _ in ROWS] == result.message_outbox_ids
+
+    def test_reports_that_lag_are_waited_for(self, cut_off, sandbox):
+        """What the reports show only later is not sent again meanwhile."""
+        sandbox.report_lag_s = 1.0
+        send = cut_off("500_after")
+
+        send(ROWS, ledger=self.rules(send, report_lag_s=1.5))
+
+        assert once(ROWS) == arrived(sandbox)
+
+    def test_without_reports_nothing_more_is_sent(self, cut_off, sandbox):
+        """No later try sends anything while it stays in doubt, and each says so."""
+        sandbox.reports = False
+        send = cut_off("500_after")
+
+        for _ in range(2):
+            with pytest.raises(OutcomeUnknownError, match="no reports") as caught:
+                send(ROWS)
+            assert "20 recipients were accepted, 10 are in doubt, 30" in " ".join(caught.value.__notes__)
+        assert 3 == sandbox.send_requests
+
+    def test_resending_what_is_in_doubt(self, cut_off, sandbox):
+        """`on_in_doubt="resend"` sends it, for whoever has looked and knows that it is not there."""
+        sandbox.reports = False
+        send = cut_off("500_before")
+
+        send(ROWS, ledger=self.rules(send, on_in_doubt="resend"))
+
+        assert once(ROWS) == arrived(sandbox)
+        assert 60 == send(ROWS).already_accepted
+
+    def test_a_429_says_that_it_was_taken(self, cut_off, sandbox):
+        """Reports are later than believed: the 429 holds a second copy back, and the ids are found."""
+        sandbox.report_lag_s = 3.0
+        send = cut_off("500_after")
+
+        result = send(ROWS, ledger=self.rules(send, report_lag_s=0.5))
+
+        assert once(ROWS) == arrived(sandbox)
+        assert 60 == result.accepted
+
+    def test_a_429_for_what_was_never_tried_is_a_refusal(self, send, sandbox):
+        """Somebody else sent the same a moment ago: refused, with what it means."""
+        send(ROWS[:1])
+        send.store = MemoryStore()
+
+        with pytest.raises(GatewayRefusedError, match="40 seconds"):
+            send(ROWS[:1])
+
+        assert 1 == len(sandbox.arrived)
+
+    def test_the_same_text_of_another_task_is_not_taken_for_ours(self, cut_off, sandbox):
+        """Others sent our texts to other numbers in the same moments: ours are sent all the same."""
+        send = cut_off("500_before")
+        others = [Group([f"+98935{place:07d}"], text) for place, (_, text) in enumerate(ROWS)]
+        send.client.send_peer_to_peer(others, from_number="+983000505")
+
+        send(ROWS)
+
+        assert once([*ROWS, *((group.recipients[0], group.message) for group in others)]) == arrived(sandbox)
+
+    def test_a_row_that_is_gone_is_left_alone(self, cut_off, sandbox):
+        """Rows in doubt that are no longer handed in hold nothing up, and are settled when they are back."""
+        send = cut_off("500_after")
+        gone = ROWS[20:25]
+
+        send([row for row in ROWS if row not in gone])
+        assert once(ROWS) == arrived(sandbox)
+
+        assert 60 == send(ROWS).accepted
+        assert once(ROWS) == arrived(sandbox)
+
+    def test_a_gateway_that_takes_nothing_is_left_for_later(self, send, sandbox):
+        """After a few rounds a try ends without anything in doubt, and a later one goes on."""
+        sandbox.order_fault("500_before", times=None)
+
+        with pytest.raises(UnreachableError, match="fails all the time"):
+            send(ROWS, ledger=self.rules(send, report_lag_s=0.0))
+        assert {"refused": 60} == Counter(row["outcome"] for row in send.outcomes)
+
+        sandbox.clear_faults()
+        assert 60 == send(ROWS).accepted
+        assert once(ROWS) == arrived(sandbox)
+
+
+class TestFiles:
+    """The ledger in files."""
+
+    def rules(self, folder: Path, try_number: int, **options):
+        return LedgerRules(store=ObjectStore(folder), try_number=try_number, report_lag_s=0.2, **options)
+
+    def test_a_lost_folder_is_in_doubt(self, send, sandbox, tmp_path):
+        """A later try that finds no ledger sends nothing: nobody knows what was sent."""
+        send(ROWS, ledger=self.rules(tmp_path / "a", 1))
+
+        with pytest.raises(OutcomeUnknownError, match="ledger_path"):
+            send(ROWS, ledger=self.rules(tmp_path / "b", 2, must_exist=True))
+
+        assert 1 == sandbox.send_requests
+
+    def test_an_old_try_sends_nothing_more(self, send, sandbox, tmp_path):
+        """Once a newer try has begun the old one, still alive, lets nothing leave: neither twice nor lost."""
+        sandbox.latency_s = 0.05
+        newer = threading.Event()
+        inner = send.client.send_peer_to_peer
+
+        def slow(*args, **kwargs):
+            receipt = inner(*args, **kwargs)
+            if sandbox.send_requests == 3 and not newer.is_set():
+                newer.set()
+                send(ROWS, batch_size=10, ledger=self.rules(tmp_path, 2))
+            return receipt
+
+        send.client.send_peer_to_peer = slow
+        with pytest.raises(Exception, match="newer try"):
+            send(ROWS, batch_size=10, max_in_flight=1, ledger=self.rules(tmp_path, 1))
+
+        assert once(ROWS) == arrived(sandbox)

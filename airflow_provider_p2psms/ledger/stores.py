@@ -107,7 +107,8 @@ class ObjectStore:
         """Write a file whole."""
         body = json.dumps(value, separators=(",", ":")).encode()
         try:
-            if isinstance(self._folder, Path):
+            # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
+            if type(self._folder) is type(Path()):
                 self._write_local(self._file(key), body)
             else:
                 self._folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
-from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.errors import P2PSMSError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 def _locate(path: str | os.PathLike[str]) -> Path | ObjectStoragePath:
     """Return a local path, or, for a URI such as ``s3://conn_id@bucket/key``, an object storage path."""
-    if isinstance(path, Path) or (isinstance(path, str) and "://" not in path):
+    if _is_local(path) or (isinstance(path, str) and "://" not in path):
         return Path(path).expanduser()
     from airflow_provider_p2psms.airflow_compat import ObjectStoragePath
 
     return ObjectStoragePath(cast("str", path))
+
+
+def _is_local(path: object) -> bool:
+    # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
+    return type(path) is type(Path())
 
 
 @contextmanager
@@ -28,13 +33,13 @@ def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
     """
     Open a file of rows; give its stream and its name without the folder.
 
-    :raises InvalidMessageError: there is no such file.
+    :raises P2PSMSError: there is no such file; it may be there at a later try.
     """
-    located = _locate(path)
+    located: Any = _locate(path)
     try:
-        stream = cast("Any", located).open("rb")
+        stream = located.open("rb")
     except FileNotFoundError as err:
-        raise InvalidMessageError(f"There is no file {located.name} to read rows from.") from err
+        raise P2PSMSError(f"There is no file {located.name} to read rows from.") from err
     with stream:
         yield stream, located.name
 
@@ -42,9 +47,9 @@ def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
 @contextmanager
 def open_outcomes(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """Open a file for outcomes; a local one appears whole or not at all."""
-    located = _locate(path)
-    if not isinstance(located, Path):
-        with cast("Any", located).open("w", encoding="utf-8", newline="") as stream:
+    located: Any = _locate(path)
+    if not _is_local(located):
+        with located.open("w", encoding="utf-8", newline="") as stream:
             yield stream
         return
     located.parent.mkdir(parents=True, exist_ok=True)

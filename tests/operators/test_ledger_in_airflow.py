@@ -1,0 +1,187 @@
+"""The ledger in real Airflow: retries, clears and resend words, in the state store of 3.3 and in files."""
+
+import datetime as dt
+import os
+from collections import Counter
+from pathlib import Path
+
+import pendulum
+import pytest
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_p2psms import airflow_compat
+from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+
+pytestmark = pytest.mark.airflow
+
+OPERATORS = [PeerToPeerSMSOperator, PeerToPeerFileOperator]
+ROWS = [{"recipient": f"0912000{number:04d}", "name": f"n{number}"} for number in range(1, 41)]
+HAS_STORE = airflow_compat.airflow_version >= "3.3"
+
+
+@pytest.fixture(autouse=True)
+def _exact_clocks(monkeypatch):
+    """Here all clocks are one, so no time is allowed for their difference."""
+    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.SKEW_S", 0.1)
+
+
+@pytest.fixture(params=["store", "files"])
+def ledger(request, monkeypatch, tmp_path):
+    """Keep the ledger in Airflow's own store, where there is one, or in files."""
+    if request.param == "files":
+        monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "ledger"))
+    elif not HAS_STORE:
+        monkeypatch.setattr(airflow_compat, "airflow_home", lambda: str(tmp_path))
+    return request.param
+
+
+@pytest.fixture
+def dag(request):
+    name = "".join(char if char.isalnum() else "_" for char in request.node.name)
+    return DAG(name, schedule=None, start_date=pendulum.datetime(2026, 1, 1), params={"again": ""})
+
+
+def send_task(operator, dag, **options):
+    options = {"messages": ROWS, "text": "Dear {name}", "batch_size": 10, "max_in_flight": 1, **options}
+    return operator(task_id="send", dag=dag, retry_delay=dt.timedelta(0), report_lag=0.2, **options)
+
+
+def state(run):
+    (ti,) = run.get_task_instances()
+    return str(ti.state), ti.try_number
+
+
+def each_once(sandbox):
+    return {1} == set(Counter((m.recipient, m.text) for m in sandbox.arrived).values())
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_airflows_retry_goes_on_where_the_try_ended(operator, ledger, dag, run_dag, p2psms_sandbox):
+    """A try that ends in the middle, with something in doubt, is finished by the next: each message once."""
+    p2psms_sandbox.order_fault("500_after", after=1)
+    # The reports fail as well, so that this try cannot settle it.
+    p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=30)
+
+    def mended(context):
+        p2psms_sandbox.clear_faults()
+
+    send_task(operator, dag, retries=1, on_retry_callback=mended)
+    run = run_dag(dag)
+
+    assert ("success", 2) == state(run)
+    assert 40 == len(p2psms_sandbox.arrived)
+    assert each_once(p2psms_sandbox)
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_what_the_next_try_finds(operator, ledger, dag, run_dag, p2psms_sandbox):
+    """The result of a resumed send counts what earlier tries sent, and has all ids in the rows' order."""
+    p2psms_sandbox.order_fault("500_before", after=2, times=None)
+    results = []
+
+    def mended(context):
+        p2psms_sandbox.clear_faults()
+
+    def keep(context):
+        results.append(context["ti"].xcom_pull(task_ids="send"))
+
+    send_task(operator, dag, retries=1, on_retry_callback=mended, on_success_callback=keep)
+    run = run_dag(dag)
+
+    assert "success" == state(run)[0]
+    ids = {message.text: message.outbox_id for message in p2psms_sandbox.arrived}
+    (result,) = results
+    assert (40, 20) == (result["accepted"], result["already_accepted"])
+    assert [ids[f"Dear {row['name']}"] for row in ROWS] == result["message_outbox_ids"]
+
+
+def test_records_hold_nothing_personal(ledger, dag, run_dag, p2psms_sandbox, tmp_path):
+    """Neither the state store nor the ledger's files hold a number or a text."""
+    send_task(PeerToPeerSMSOperator, dag)
+    assert "success" == state(run_dag(dag))[0]
+
+    if ledger == "files" or not HAS_STORE:
+        written = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    else:
+        import sqlite3
+
+        with sqlite3.connect(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db") as database:
+            written = str(database.execute("select * from task_state_store").fetchall()).encode()
+    assert b"settlement" in written
+    assert not any(text in written for text in (b"0912000", b"Dear", b"98912000"))
+
+
+class _Ti:
+    """What the operators read of a task instance, for tries that no scheduler is needed for."""
+
+    dag_id, run_id, task_id, map_index = "dag", "run one", "send", -1
+
+    def __init__(self, try_number, *, max_tries=0):
+        self.try_number, self.max_tries = try_number, max_tries
+
+
+class TestTries:
+    """Tries of one task, one after another, with the ledger in files."""
+
+    @pytest.fixture(autouse=True)
+    def _files(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "ledger"))
+
+    def execute(self, try_number, *, max_tries=0, **options):
+        operator = PeerToPeerSMSOperator(
+            task_id="send", messages=ROWS, text="Dear {name}", batch_size=10, report_lag=0.2, **options
+        )
+        return operator.execute({"ti": _Ti(try_number, max_tries=max_tries)})
+
+    def test_a_clear_sends_nothing_again(self, p2psms_sandbox):
+        """A cleared success makes no request and returns the same result."""
+        first = self.execute(1)
+        again = self.execute(2, max_tries=1)
+
+        assert first | {"already_accepted": 40} == again
+        assert 40 == len(p2psms_sandbox.arrived)
+
+    def test_a_word_sends_anew_once(self, p2psms_sandbox):
+        """Each new word sends everything once; under the same word nothing goes twice."""
+        p2psms_sandbox.duplicate_window_s = 0
+        self.execute(1)
+        self.execute(2, max_tries=1, resend="first")
+        self.execute(3, max_tries=2, resend="first")
+        assert 80 == len(p2psms_sandbox.arrived)
+
+        self.execute(4, max_tries=3, resend="second")
+        assert 120 == len(p2psms_sandbox.arrived)
+
+    def test_a_retry_under_a_word_needs_its_ledger(self, p2psms_sandbox, monkeypatch, tmp_path):
+        """A retry that does not find what its word's first try left sends nothing."""
+        self.execute(2, max_tries=2, retries=1, resend="word")
+        monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "another machine"))
+
+        with pytest.raises(airflow_compat.AirflowFailException, match="ledger_path"):
+            self.execute(3, max_tries=2, retries=1, resend="word")
+        assert 40 == len(p2psms_sandbox.arrived)
+
+    def test_a_lost_ledger_is_in_doubt(self, p2psms_sandbox, monkeypatch, tmp_path):
+        """A second try on a machine without the ledger fails for good, and says what to do."""
+        self.execute(1)
+        monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "another machine"))
+
+        with pytest.raises(airflow_compat.AirflowFailException, match="ledger_path"):
+            self.execute(2)
+        assert 40 == len(p2psms_sandbox.arrived)
+
+    def test_object_storage_will_do(self, p2psms_sandbox, monkeypatch, tmp_path):
+        """The ledger may lie in any object storage, by its URI."""
+        monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", f"file://{tmp_path}/bucket")
+        self.execute(1)
+        assert 40 == self.execute(2)["already_accepted"]
+        assert list((tmp_path / "bucket").rglob("*.json"))
+
+    def test_tasks_and_map_indexes_are_told_apart(self, p2psms_sandbox, monkeypatch):
+        """Each mapped task has a ledger of its own."""
+        p2psms_sandbox.duplicate_window_s = 0
+        self.execute(1)
+        monkeypatch.setattr(_Ti, "map_index", 3)
+        self.execute(1)
+
+        assert 80 == len(p2psms_sandbox.arrived)

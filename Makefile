@@ -7,15 +7,19 @@ BIN := .venv/bin
 OLDER_AIRFLOWS := 2.11 3.1 3.2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix demo demo-open lock clean
+.PHONY: help venv test lint format browser matrix demo demo-open fault-table lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 venv: .venv/.ready ## make the virtual environment .venv, if anything in it has changed
 
 .venv/.ready: requirements/dev.txt pyproject.toml scripts/venv.sh
 	@scripts/venv.sh .venv $<
+	@touch $@
+
+.venv-peers/.ready: requirements/peers.txt pyproject.toml scripts/venv.sh
+	@scripts/venv.sh .venv-peers $<
 	@touch $@
 
 .PRECIOUS: .venv-%/.ready
@@ -48,6 +52,9 @@ demo: venv ## send the rows of a CSV through a real Airflow to a local gateway, 
 
 demo-open: venv ## show the messages of the last demo on a page of the local gateway
 	$(BIN)/p2psms sandbox --database .demo/outbox.sqlite
+
+fault-table: .venv-peers/.ready ## measure every network fault against every way of sending; write docs/faults.md
+	.venv-peers/bin/python -m scripts.fault_table --write
 
 lock: venv ## pin the newest versions of everything anew
 	scripts/lock.sh

@@ -7,7 +7,7 @@ BIN := .venv/bin
 OLDER_AIRFLOWS := 2.11 3.1 3.2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix demo demo-open fault-table lock clean
+.PHONY: help venv test lint format browser matrix demo demo-open bench fault-table lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ demo: venv ## send the rows of a CSV through a real Airflow to a local gateway, 
 
 demo-open: venv ## show the messages of the last demo on a page of the local gateway
 	$(BIN)/p2psms sandbox --database .demo/outbox.sqlite
+
+bench: venv ## measure what the ledger costs in a real Airflow, and how fast a send is resumed
+	$(BIN)/python -m scripts.bench.ledger
 
 fault-table: .venv-peers/.ready ## measure every network fault against every way of sending; write docs/faults.md
 	.venv-peers/bin/python -m scripts.fault_table --write

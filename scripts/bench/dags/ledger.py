@@ -1,4 +1,4 @@
-"""Two sends alike, one with its ledger in Airflow's state store, one that forgets; they return their seconds."""
+"""Two sends alike, one with its ledger in Airflow's state store, one that forgets; both return their time."""
 
 import time
 from collections.abc import Iterator

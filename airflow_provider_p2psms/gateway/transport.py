@@ -34,22 +34,36 @@ _CHUNK_BYTES = 2**16
 @dataclass(slots=True)
 class _Exchange:
     """
-    How far this thread's request has come.
+    How far one thread's request has come.
 
-    ``start_by`` (monotonic seconds) is the latest moment for its first byte; ``expired`` says that its
-    deadline cut the connection.
+    ``start_by`` and ``end_by`` (monotonic seconds) are the latest moments for its first byte and its last.
     """
 
     start_by: float
+    end_by: float
+    read_timeout_s: float
     left: bool = False
-    expired: bool = False
     sock: Any = None
 
+    def begin(self, sock: Any) -> None:
+        """Note that the first byte is about to leave."""
+        _check(self.start_by)
+        self.left, self.sock = True, sock
+        # Once we give up on a request no byte of it may follow: closing drops what is still buffered.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # urllib3 would write the body under the connect timeout, which is meant to be short.
+        sock.settimeout(self.read_timeout_s)
+
     def expire(self) -> None:
-        self.expired = True
+        """Cut the connection."""
         if self.sock is not None:
             with suppress(OSError):  # it may have ended by itself, just now
                 self.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _check(latest: float) -> None:
+    if time.monotonic() > latest:
+        raise TimeoutError
 
 
 # requests, urllib3 and the connection below all run in the thread that asked.
@@ -76,21 +90,16 @@ class _NotesWhatLeft:
     def send(self, data: Any) -> None:
         if self.sock is None:  # type: ignore[attr-defined]
             self.connect()
-        # A tunnel through a proxy is opened while connecting: that is not yet our request.
-        if not self._connecting:
-            exchange: _Exchange = _under_way.exchange
-            exchange.sock = self.sock  # type: ignore[attr-defined]
-            if exchange.expired or (not exchange.left and time.monotonic() > exchange.start_by):
-                raise TimeoutError
-            if not exchange.left:
-                exchange.left = True
-                # Once we give up on a request no byte of it may follow: closing drops what is still buffered.
-                self.sock.setsockopt(  # type: ignore[attr-defined]
-                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-                )
-                # urllib3 would write the body under the connect timeout, which is meant to be short.
-                self.sock.settimeout(_under_way.read_timeout_s)  # type: ignore[attr-defined]
-        super().send(data)  # type: ignore[misc]
+        if self._connecting:  # a tunnel through a proxy is opened: that is not yet our request
+            super().send(data)  # type: ignore[misc]
+            return
+        exchange: _Exchange = _under_way.exchange
+        if not exchange.left:
+            exchange.begin(self.sock)  # type: ignore[attr-defined]
+        for start in range(0, len(data), _CHUNK_BYTES):
+            # A process that stood still and goes on must not complete a request that is over by now.
+            _check(exchange.end_by)
+            super().send(data[start : start + _CHUNK_BYTES])  # type: ignore[misc]
 
 
 class _Http(_NotesWhatLeft, HTTPConnection):
@@ -155,8 +164,9 @@ class Transport:
         :raises UnreachableError: no connection was made; nothing left this machine.
         :raises OutcomeUnknownError: the request left, in whole or in part, and no whole answer came back.
         """
-        settings, exchange = self._settings, _Exchange(start_by)
-        _under_way.exchange, _under_way.read_timeout_s = exchange, settings.read_timeout_s
+        settings = self._settings
+        end_by = time.monotonic() + settings.exchange_s
+        exchange = _under_way.exchange = _Exchange(start_by, end_by, settings.read_timeout_s)
         # The read timeout starts anew with every byte that trickles in; this one does not.
         watch = threading.Timer(settings.exchange_s, exchange.expire)
         watch.daemon = True
@@ -166,7 +176,7 @@ class Transport:
         except (requests.RequestException, HTTPError, OSError) as err:
             if not exchange.left:
                 raise UnreachableError(f"No connection to the gateway: {_cause(err)}.") from err
-            why = "its deadline ran out" if exchange.expired else _cause(err)
+            why = "its deadline ran out" if time.monotonic() > end_by else _cause(err)
             raise OutcomeUnknownError(
                 f"The request left, but no whole answer came back: {why}. It may have been taken."
             ) from err

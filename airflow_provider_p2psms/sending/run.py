@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from collections.abc import Set as AbstractSet
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway.wire import Receipt
-from airflow_provider_p2psms.ledger.ledger import Doubt, Ledger
+from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import (
     Ask,
     Await,
@@ -43,12 +42,12 @@ from airflow_provider_p2psms.ledger.records import NOT_TAKEN
 from airflow_provider_p2psms.ledger.reports import Reports, Request, Search, find_taken
 from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
 from airflow_provider_p2psms.sending.forms import Form
+from airflow_provider_p2psms.sending.pace import PROGRESS_EVERY_S, Clock, Progress
 from airflow_provider_p2psms.sending.spool import Batch, Entry, Spool
 
 log = logging.getLogger(__name__)
 
 CONNECT_ATTEMPTS = 3
-PROGRESS_EVERY_S = 10.0
 DUPLICATE_STATUS = 429
 
 # What is posted of an item: its messages, for when, and until when it may leave (``time.monotonic()``).
@@ -69,21 +68,6 @@ class Item:
     doubts: list[Doubt] = field(default_factory=list)
 
 
-class Clock:
-    """Unix time that never jumps: the wall clock at the start, and what has passed since."""
-
-    def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
-
-    def __call__(self) -> float:
-        """Return the time now."""
-        return time.monotonic() + self._offset
-
-    def monotonic(self, at: float) -> float:
-        """Return a moment as ``time.monotonic()`` counts it."""
-        return at - self._offset
-
-
 class Run:
     """
     One try's run over what is to be sent.
@@ -91,8 +75,6 @@ class Run:
     What came of each message stands in ``fates``; ``failure`` and ``stopped`` say why it ended early.
 
     :param send: makes the one POST of a batch; called in threads of this run.
-    :param known_ids: ids that the ledger holds already: they belong to no request in doubt.
-    :param tried: digests of messages that an earlier try was about to send, and that were not taken.
     :param send_time: says of each batch, as it is about to leave, for when it is (``Timing.send_time``).
     :param stop: once set, no new request leaves.
     """
@@ -109,8 +91,7 @@ class Run:
         send: Send,
         reports: Reports,
         sender: str,
-        known_ids: set[int],
-        tried: AbstractSet[bytes],
+        history: History,
         send_time: Callable[[datetime], str | None],
         stop: threading.Event,
         clock: Clock,
@@ -123,10 +104,10 @@ class Run:
         self._ledger, self._protocol, self._items = ledger, protocol, items
         self._fates, self._spool, self._form = fates, spool, form
         self._send, self._reports, self._sender = send, reports, sender
-        self._known_ids, self._tried, self._when = known_ids, tried, send_time
+        self._history, self._when = history, send_time
         self._stop, self._clock = stop, clock
         self._under_way: dict[Future[Receipt], int] = {}
-        self._progress = _Progress(fates)
+        self._progress = Progress(fates)
 
     def go(self, *, max_in_flight: int) -> None:
         """Do what the protocol says until it says that it is over."""
@@ -256,7 +237,8 @@ class Run:
 
     def _was_tried(self, number: int) -> bool:
         entries = self._items[number].entries
-        return self._protocol.was_in_doubt(number) or any(entry.digest in self._tried for entry in entries)
+        tried = self._history.not_taken
+        return self._protocol.was_in_doubt(number) or any(entry.digest in tried for entry in entries)
 
     def _not_sent(self, number: int, err: P2PSMSError) -> None:
         self._end(number, Fate("refused", reason=str(err)))
@@ -272,7 +254,6 @@ class Run:
         for entry in item.entries:
             if outbox_id := ids.get(entry.digest):
                 self._fates.accept(entry.place, outbox_id)
-                self._known_ids.add(outbox_id)
         for doubt in item.doubts:
             self._ledger.settle(doubt, ids)
         item.doubts = []
@@ -291,9 +272,11 @@ class Run:
     def _ask(self, action: Ask) -> None:
         asked_at = self._clock()
         requests = [self._request(self._items[number]) for number in action.items]
+        # Ids that the ledger holds belong to other requests than these.
+        known_ids = {*self._history.accepted.values(), *self._fates.outbox_ids()}
         log.info("Asking the gateway's reports for %s requests in doubt.", len(requests))
         try:
-            searches = find_taken(self._reports, requests, known_ids=self._known_ids)
+            searches = find_taken(self._reports, requests, known_ids=known_ids)
         except GatewayRefusedError as err:
             self.failure = OutcomeUnknownError(f"The gateway has no reports to ask: {err}")
             self._protocol.no_reports()
@@ -355,22 +338,3 @@ class Run:
     def _read(self, item: Item) -> list[Entry]:
         assert item.batch  # noqa: S101 - an item without entries is a batch of the spool
         return self._spool.read(item.batch)
-
-
-class _Progress:
-    """Says how far the send is, at most every 10 seconds."""
-
-    def __init__(self, fates: Fates) -> None:
-        self._fates = fates
-        self._started = self._said = time.monotonic()
-        self._before = fates.count()["accepted"]
-
-    def log(self) -> None:
-        now = time.monotonic()
-        if now - self._said < PROGRESS_EVERY_S:
-            return
-        self._said = now
-        accepted = self._fates.count()["accepted"]
-        rate, left = (accepted - self._before) / (now - self._started), len(self._fates) - accepted
-        eta = f"about {left / rate:,.0f} s" if rate else "unknown time"
-        log.info("Accepted %s, left %s, %.0f a second, %s to go.", f"{accepted:,}", f"{left:,}", rate, eta)

@@ -31,8 +31,9 @@ from airflow_provider_p2psms.sending.cost import check_cost
 from airflow_provider_p2psms.sending.fates import Fate
 from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
+from airflow_provider_p2psms.sending.pace import Clock
 from airflow_provider_p2psms.sending.plan import Known, Plan, PlanRules, build_plan, check_plan
-from airflow_provider_p2psms.sending.run import Clock, Item, Run
+from airflow_provider_p2psms.sending.run import Item, Run
 from airflow_provider_p2psms.sending.spool import Entry, Spool
 from airflow_provider_p2psms.sending.timing import Timing
 
@@ -203,8 +204,7 @@ class Sender:
             send=self._post,
             reports=self.client,
             sender=self.from_number,
-            known_ids=set(history.accepted.values()),
-            tried=history.not_taken,
+            history=history,
             send_time=self.timing.send_time,
             stop=self.stop,
             clock=Clock(),

@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -16,6 +17,7 @@ from airflow_provider_p2psms.errors import (
     OutcomeUnknownError,
     UnreachableError,
 )
+from airflow_provider_p2psms.gateway import transport
 from airflow_provider_p2psms.gateway.wire import Group
 
 from .conftest import answer, http
@@ -314,3 +316,41 @@ def test_an_address_without_a_usable_host_is_unreachable(client):
     """What is no host name at all never leaves."""
     with pytest.raises(UnreachableError):
         send(client("http://*bad..host*/v1"))
+
+
+class TestDeadlines:
+    """A request leaves in time or never, and is over in time."""
+
+    def test_a_request_whose_time_has_passed_never_leaves(self, scripted, client):
+        """Past `start_by` a connection may be made, but no byte of the request leaves."""
+        gateway = scripted(answer(http(200, IDS)))
+        groups = client(f"http://127.0.0.1:{gateway.port}/v1")
+
+        with pytest.raises(UnreachableError):
+            groups.send_peer_to_peer(GROUPS, from_number="+983000505", start_by=time.monotonic() - 0.01)
+
+        assert [] == gateway.requests
+
+    def test_a_request_in_time_leaves(self, scripted, client):
+        """Before `start_by` it leaves as ever."""
+        gateway = scripted(answer(http(200, IDS)))
+        groups = client(f"http://127.0.0.1:{gateway.port}/v1")
+
+        assert groups.send_peer_to_peer(GROUPS, from_number="+983000505", start_by=time.monotonic() + 5)
+
+    def test_a_process_that_stood_still_does_not_complete_its_request(self, scripted, client, monkeypatch):
+        """If the deadline passes while the request is being written, its rest never leaves."""
+        gateway = scripted(answer(http(200, IDS)))
+        one = client(f"http://127.0.0.1:{gateway.port}/v1")
+        real, began = time.monotonic, []
+
+        def stood_still():
+            began.append(1)
+            # The deadline is set, the first byte may leave, the head is written; then time passes.
+            return real() + (100 if len(began) > 3 else 0)
+
+        monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=stood_still))
+        with pytest.raises(OutcomeUnknownError, match="deadline"):
+            send(one)
+
+        assert [] == gateway.requests

@@ -1,0 +1,45 @@
+"""Time within a run: a clock that does not jump, and word of how far the send is."""
+
+import logging
+import time
+
+from airflow_provider_p2psms.sending.fates import Fates
+
+log = logging.getLogger(__name__)
+
+PROGRESS_EVERY_S = 10.0
+
+
+class Clock:
+    """Unix time that never jumps: the wall clock at the start, and what has passed since."""
+
+    def __init__(self) -> None:
+        self._offset = time.time() - time.monotonic()
+
+    def __call__(self) -> float:
+        """Return the time now."""
+        return time.monotonic() + self._offset
+
+    def monotonic(self, at: float) -> float:
+        """Return a moment as ``time.monotonic()`` counts it."""
+        return at - self._offset
+
+
+class Progress:
+    """Says how far the send is, at most every 10 seconds."""
+
+    def __init__(self, fates: Fates) -> None:
+        self._fates = fates
+        self._started = self._said = time.monotonic()
+        self._before = fates.count()["accepted"]
+
+    def log(self) -> None:
+        """Say it, if it is time to."""
+        now = time.monotonic()
+        if now - self._said < PROGRESS_EVERY_S:
+            return
+        self._said = now
+        accepted = self._fates.count()["accepted"]
+        rate, left = (accepted - self._before) / (now - self._started), len(self._fates) - accepted
+        eta = f"about {left / rate:,.0f} s" if rate else "unknown time"
+        log.info("Accepted %s, left %s, %.0f a second, %s to go.", f"{accepted:,}", f"{left:,}", rate, eta)

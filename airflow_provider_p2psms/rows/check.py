@@ -8,12 +8,13 @@ from airflow_provider_p2psms.errors import RowProblem
 from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
 from airflow_provider_p2psms.rows.masking import describe_columns, mask
 from airflow_provider_p2psms.rows.message import Message
-from airflow_provider_p2psms.rows.row import Header, Row, UnfitError
+from airflow_provider_p2psms.rows.quick import for_mappings, for_pairs, for_records
+from airflow_provider_p2psms.rows.row import GROUP, Header, NumberedRow, Row, UnfitError
 from airflow_provider_p2psms.rows.rules import RowRules
+from airflow_provider_p2psms.rows.table import Table
 from airflow_provider_p2psms.rows.texts import check_text
-from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number
+from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number, key_text
 
-_GROUP = "recipients"  # the gateway's own name for the numbers of a group
 _ABSENT = object()
 
 
@@ -26,27 +27,64 @@ def check_rows(rows: Iterable[Row], rules: RowRules) -> Iterator[Message | RowPr
 
     :raises InvalidMessageError: a table lacks a column that all its rows need, or cannot be read on.
     """
-    # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
-    from airflow_provider_p2psms.rows.numbers import to_e164  # noqa: PLC0415
+    return _check_table(rows, rules) if isinstance(rows, Table) else _check_stream(rows, rules)
 
+
+def _check_table(table: Table, rules: RowRules) -> Iterator[Message | RowProblem]:
+    normalise, known = _numbers(rules)
+    header = table.header
+    if header is None:
+        return
+    columns = find_columns(header, rules)
+    quick = for_records(columns, header, known, blank_is_nothing=table.blank_is_nothing)
+    width = len(header.columns)
+    number = 1
+    for record in table.records:
+        if len(record) <= width and (message := quick(number, record)) is not None:
+            yield message
+        elif (row := table.name(record)) is not None:
+            yield from _check_row(number, row, columns, normalise)
+        else:
+            continue
+        number += 1
+
+
+def _check_stream(rows: Iterable[Row], rules: RowRules) -> Iterator[Message | RowProblem]:
+    normalise, known = _numbers(rules)
     columns = columns_of(rules)
-    normalise = partial(to_e164, region=rules.region)
+    mapping, pair = for_mappings(columns, known), for_pairs(columns, known)
     number = 0
     for row in rows:
         if isinstance(row, Header):
             columns = find_columns(row, rules)
+            mapping = for_mappings(columns, known)
             continue
         number += 1
-        named = _name_pair(row, columns) if isinstance(row, tuple) else row
-        if isinstance(named, UnfitError):
-            yield named.as_problem(number)
+        if type(row) is dict:
+            message = None if GROUP in row else mapping(number, row)
         else:
-            yield from _check_row(number, named, columns, normalise)
+            message = pair(number, row) if type(row) is tuple else None
+        if message is not None:
+            yield message
+        else:
+            yield from _check_row(number, row, columns, normalise)
+
+
+def _numbers(rules: RowRules) -> tuple[Callable[[object], str], Callable[[object], str]]:
+    # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
+    from airflow_provider_p2psms.rows.numbers import known_numbers, to_e164  # noqa: PLC0415
+
+    return partial(to_e164, region=rules.region), known_numbers(rules.region)
 
 
 def _check_row(
-    number: int, row: dict[Any, Any], columns: Columns, normalise: Callable[[object], str]
+    number: int, row: NumberedRow, columns: Columns, normalise: Callable[[object], str]
 ) -> Iterator[Message | RowProblem]:
+    if isinstance(row, tuple):
+        row = _name_pair(row, columns)
+    if isinstance(row, UnfitError):
+        yield row.as_problem(number)
+        return
     key, text, parts, fault = "", "", 0, None
     try:
         key = _key_of(row, columns)
@@ -76,19 +114,19 @@ def _name_pair(pair: tuple[Any, Any], columns: Columns) -> dict[Any, Any] | Unfi
 
 def _recipients_of(row: dict[Any, Any], columns: Columns) -> tuple[str, Sequence[object]]:
     """Find the recipients of one row, and the column that they stand in."""
-    many = row.get(_GROUP)
+    many = row.get(GROUP)
     own = row.get(columns.recipient, _ABSENT)
     if isinstance(many, list | tuple):
         if own is not _ABSENT and own is not many:
-            raise UnfitError(f"has both {_GROUP} and {columns.recipient}; leave one out", column=_GROUP)
+            raise UnfitError(f"has both {GROUP} and {columns.recipient}; leave one out", column=GROUP)
         if not many:
-            raise UnfitError("an empty list; a group has at least one recipient", column=_GROUP)
-        return _GROUP, many
+            raise UnfitError("an empty list; a group has at least one recipient", column=GROUP)
+        return GROUP, many
     if own is not _ABSENT:
         return columns.recipient, (own,)
-    if _GROUP in row:
+    if GROUP in row:
         reason = f"not a list; a single number belongs in {columns.recipient!r}"
-        raise UnfitError(reason, column=_GROUP, shape=mask(many))
+        raise UnfitError(reason, column=GROUP, shape=mask(many))
     raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.recipient)
 
 
@@ -121,6 +159,6 @@ def _key_of(row: dict[Any, Any], columns: Columns) -> str:
         raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.key)
     value = row[columns.key]
     try:
-        return "" if is_missing(value) else as_text(value)
+        return key_text(value)
     except UnfitError as err:
         raise UnfitError(str(err), column=columns.key, shape=mask(value)) from None

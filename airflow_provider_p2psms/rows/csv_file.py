@@ -10,36 +10,33 @@ from typing import BinaryIO
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.encoding import detect_encoding
-from airflow_provider_p2psms.rows.row import Row
-from airflow_provider_p2psms.rows.table import read_table
+from airflow_provider_p2psms.rows.table import Record
 
 _DELIMITERS = ",;\t|"
 # Excel writes and reads this line above the header, to say which delimiter follows.
 _says_delimiter = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE).fullmatch
 
 
-def read_csv(stream: BinaryIO, origin: str) -> Iterator[Row]:
+def read_csv(stream: BinaryIO, origin: str) -> Iterator[Record]:
     """
-    Stream the rows of a CSV file; its texts are not altered. Leaves the stream open.
+    Stream the records of a CSV file; its texts are not altered. Leaves the stream open.
 
     :raises InvalidMessageError: the encoding is damaged (before the first row), or a quote (where it stands).
     """
     lines = io.TextIOWrapper(stream, detect_encoding(stream, origin=origin), newline="")
     try:
-        yield from read_table(_records(lines, origin), origin=origin)
+        yield from _records(lines, origin)
     finally:
         # Else it closes a stream that is not ours. Whose it is may have closed it before this generator.
         with suppress(ValueError):
             lines.detach()
 
 
-def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[list[object]]:
+def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[Record]:
     head, delimiter = _read_head(lines)
     reader = csv.reader(chain(head, lines), delimiter=delimiter, strict=True)
     try:
-        for cells in reader:
-            # Blank cells become None: a CSV has no other way to say that there is no value.
-            yield [None if not cell or cell.isspace() else cell for cell in cells]
+        yield from reader
     except csv.Error as err:
         raise InvalidMessageError(f"{origin}, line {reader.line_num:,}: {_explain(err)}") from None
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, cast
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.csv_file import read_csv
-from airflow_provider_p2psms.rows.row import Row
+from airflow_provider_p2psms.rows.table import Record, Sheet, Table
 from airflow_provider_p2psms.rows.xlsx_file import read_xlsx
 
 _ZIP = b"PK"
@@ -22,7 +22,7 @@ _OTHERS = {
 }
 
 
-def read_file(stream: BinaryIO, *, name: str) -> Iterator[Row]:
+def read_file(stream: BinaryIO, *, name: str) -> Table:
     """
     Stream the rows of a CSV or XLSX file behind their header; lines without any value are no rows.
 
@@ -35,6 +35,10 @@ def read_file(stream: BinaryIO, *, name: str) -> Iterator[Row]:
         the first row comes; broken quotes of a CSV show where they stand.
     """
     origin = PurePosixPath(name).name
+    return Sheet(origin, _read_records(stream, origin))
+
+
+def _read_records(stream: BinaryIO, origin: str) -> Iterator[Record]:
     with _rewindable(stream) as source:
         head = source.read(4)
         source.seek(0)

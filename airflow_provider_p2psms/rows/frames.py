@@ -1,10 +1,9 @@
 """Rows of pandas and polars data frames, known by their methods alone."""
 
-from collections.abc import Iterator
 from typing import Any, TypeGuard
 
 from airflow_provider_p2psms.rows.headers import build_header
-from airflow_provider_p2psms.rows.row import Row
+from airflow_provider_p2psms.rows.table import Table
 
 
 def is_frame(value: object) -> TypeGuard[Any]:
@@ -13,7 +12,7 @@ def is_frame(value: object) -> TypeGuard[Any]:
     return (hasattr(value, "iter_rows") or hasattr(value, "itertuples")) and hasattr(value, "columns")
 
 
-def read_frame(frame: Any) -> Iterator[Row]:
+def read_frame(frame: Any) -> Table:
     """
     Stream the rows of a DataFrame behind its header; its index is not a column.
 
@@ -21,7 +20,5 @@ def read_frame(frame: Any) -> Iterator[Row]:
     """
     coarse = (str(kind).lower() in {"float32", "float16"} for kind in frame.dtypes)
     header = build_header("the DataFrame", frame.columns, coarse=coarse)
-    yield header
     is_polars = hasattr(frame, "iter_rows")
-    for cells in frame.iter_rows() if is_polars else frame.itertuples(index=False, name=None):
-        yield dict(zip(header.columns, cells, strict=True))
+    return Table(header, frame.iter_rows() if is_polars else frame.itertuples(index=False, name=None))

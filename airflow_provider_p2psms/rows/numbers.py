@@ -2,16 +2,27 @@
 Phone numbers as people type them and spreadsheets damage them, into E.164.
 
 What a number is, is decided by the numbering plans of ``phonenumbers`` alone; there is no list of operators
-here. What cannot be read for certain is refused with what to do, never guessed.
+here. What cannot be read for certain is refused with what to do, never guessed. Its parser is asked only
+where the patterns of ``numbering`` know nothing: it takes fifty times as long.
 """
 
 import re
 import unicodedata
+from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, ValidationResult
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    NumberParseException,
+    PhoneNumber,
+    PhoneNumberFormat,
+    ValidationResult,
+    country_code_for_region,
+)
 
+from airflow_provider_p2psms.rows.numbering import spellings
 from airflow_provider_p2psms.rows.row import UnfitError
 from airflow_provider_p2psms.rows.values import is_missing, is_number
 
@@ -20,6 +31,7 @@ _MOST_DIGITS: Final = 16
 # Two runs of so many digits in one cell are two numbers.
 _DIGITS_OF_A_NUMBER: Final = 7
 _FLOAT32_LIMIT: Final = 2**24
+_FLOAT_LIMIT: Final = 2**53
 
 
 class _Plain(dict[int, str | None]):
@@ -27,16 +39,17 @@ class _Plain(dict[int, str | None]):
     The translation to plain digits, by what Unicode says of a character, so that no script is forgotten.
 
     Spaces, dashes, and what cannot be seen (bidi marks, joiners, byte order marks) go; the digits of any
-    script become ASCII. Only ASCII is kept ready: the rest is worked out each time and fills no memory.
+    script become ASCII. These are kept once seen, there are not many of them; the rest, of which there are,
+    is worked out each time and fills no memory.
     """
 
     def __missing__(self, code: int) -> str | None:
         char = chr(code)
         match unicodedata.category(char):
             case "Nd":
-                return str(unicodedata.decimal(char))
+                return self.setdefault(code, str(unicodedata.decimal(char)))
             case "Zs" | "Cf" | "Pd":
-                return None
+                return self.setdefault(code, None)
             case _:
                 return _LOOK_ALIKES.get(char, char)
 
@@ -67,6 +80,8 @@ _is_fraction = re.compile(r"[0-9]{9,}\.[0-9]+").fullmatch
 # A few digits behind a number that is already told: a note, or the last digits of a second number.
 _is_followed = re.compile(r".*[0-9](\([0-9]{1,3}\)|/[0-9]{1,3})").fullmatch
 _is_scientific = re.compile(r"\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+", re.IGNORECASE).fullmatch
+_is_never_met = re.compile("(?!)")
+_is_abroad = re.compile(rf"(?:\+|00)({'|'.join(map(str, COUNTRY_CODE_TO_REGION_CODE))})").match
 _runs_of_digits = re.compile(r"\d+").findall
 
 _EMPTY: Final = "is empty; it needs a phone number"
@@ -85,6 +100,8 @@ def to_e164(value: object, region: str) -> str:
     :raises UnfitError: it is no number, or not surely one; says why and what to do, and shows no digit.
     """
     typed = value if isinstance(value, str) else _digits_of(value)
+    if known := known_numbers(region)(typed):
+        return known
     plain = _plain(typed)
     if not _is_number(plain):
         raise UnfitError(_why_no_digits(typed, plain))
@@ -95,8 +112,43 @@ def to_e164(value: object, region: str) -> str:
     return phonenumbers.format_number(_parse(number, region), PhoneNumberFormat.E164)
 
 
+@cache
+def known_numbers(region: str) -> Callable[[object], str]:
+    """
+    Give the reader of spellings that are certainly valid: their E.164 form, "" for all others.
+
+    The country code of the region comes first and in one step; a country's patterns are compiled when its
+    first number comes. What it does not know may still be a number: ``to_e164`` finds out, and says why not.
+    """
+    country_code = country_code_for_region(region)
+    at_home = spellings(country_code, region) if country_code else _is_never_met
+    match, number, prefix = at_home.fullmatch, at_home.groups, f"+{country_code}"
+
+    def read(value: object) -> str:
+        typed = value if isinstance(value, str) else _digits_of(value)
+        if found := match(typed):
+            return prefix + found[number]
+        plain = _plain(typed)
+        if found := match(plain):
+            return prefix + found[number]
+        return _read_foreign(plain)
+
+    return read
+
+
+def _read_foreign(plain: str) -> str:
+    """Read a number with + or 00 and any country code."""
+    if not (found := _is_abroad(plain)):
+        return ""
+    pattern = spellings(int(found[1]))
+    known = pattern.fullmatch(plain)
+    return f"+{found[1]}{known[pattern.groups]}" if known else ""
+
+
 def _digits_of(value: Any) -> str:
     """Write a number that arrived as a number; what is neither that nor text is refused."""
+    if type(value) in {int, float} and 0 < value < _FLOAT_LIMIT and value == int(value):
+        return str(int(value))
     if is_missing(value):
         raise UnfitError(_EMPTY)
     if not is_number(value):

@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
 
+GROUP = "recipients"  # the gateway's own name for the numbers of a group
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -38,6 +40,7 @@ class UnfitError(InvalidMessageError):
         return RowProblem(row, self.column or column, self.shape, str(self), key)
 
 
-# A dict by column names (a gateway-shaped group is one, too), a (recipient, message) pair, the header of the
-# rows that follow, or what makes a row none. No class of our own around each row: there may be a million.
-Row: TypeAlias = dict[Any, Any] | tuple[Any, Any] | Header | UnfitError
+# A dict by column names (a gateway-shaped group is one, too), a (recipient, message) pair, or what makes it
+# none; and the header of the rows that follow. No class of our own around each row: there may be a million.
+NumberedRow: TypeAlias = dict[Any, Any] | tuple[Any, Any] | UnfitError
+Row: TypeAlias = NumberedRow | Header

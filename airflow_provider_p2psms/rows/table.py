@@ -1,32 +1,94 @@
-"""Rows of a table in a file: the first record with a value is its header, records without one are no rows."""
+"""
+Rows of a table: a header, and records below it with their values in the order of its columns.
 
-from collections.abc import Iterable, Iterator
+A table is a stream of rows like any other, each by its column names. But who knows where the columns stand
+takes the records as they are: to name the cells of a million rows takes as long as to check them.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, TypeAlias
 
 from airflow_provider_p2psms.rows.headers import build_header
-from airflow_provider_p2psms.rows.row import Row, UnfitError
+from airflow_provider_p2psms.rows.row import Header, NumberedRow, Row, UnfitError
+
+Record: TypeAlias = Sequence[Any]
 
 
-def read_table(records: Iterable[list[object]], *, origin: str) -> Iterator[Row]:
+class Table(Iterator[Row]):
     """
-    Give each record its column names.
+    The rows of a table behind its header.
 
-    :param records: cells in the order of the columns, ``None`` where a cell is blank.
-    :raises InvalidMessageError: two columns have the same name.
+    ``records`` hold its values as they are read; ``name`` makes a row of one. Both are for those who have
+    asked for the ``header`` first.
     """
-    columns: tuple[str, ...] = ()
-    for cells in records:
-        missing = len(columns) - len(cells)
-        if cells and not missing and None not in cells:
-            yield dict(zip(columns, cells, strict=True))
-        elif not any(cell is not None for cell in cells):
-            continue
-        elif not columns:
-            header = build_header(origin, ("" if cell is None else cell for cell in cells))
-            columns = header.columns
-            yield header
-        elif any(cell is not None for cell in cells[len(columns) :]):
-            yield UnfitError(
+
+    blank_is_nothing: ClassVar[bool] = False
+
+    def __init__(self, header: Header | None, records: Iterator[Record]) -> None:
+        self.records = records
+        self._header = header
+        self._is_header_told = False
+
+    @property
+    def header(self) -> Header | None:
+        """The header; ``None`` for a table without any value."""
+        return self._header
+
+    def name(self, record: Record) -> NumberedRow | None:
+        """Give one record its column names; ``None`` for one that is no row."""
+        return dict(zip(self._columns, record, strict=True))
+
+    @property
+    def _columns(self) -> tuple[str, ...]:
+        return self.header.columns if self.header else ()
+
+    def __next__(self) -> Row:
+        if not self._is_header_told and self.header:
+            self._is_header_told = True
+            return self.header
+        for record in self.records:
+            if (row := self.name(record)) is not None:
+                return row
+        raise StopIteration
+
+
+class Sheet(Table):
+    """
+    A table in a file: the first record with a value is its header, records without one are no rows.
+
+    :raises InvalidMessageError: two columns have the same name, when ``header`` is read.
+    """
+
+    # Blank cells stand for nothing: a file has no other way to say that there is no value.
+    blank_is_nothing = True
+
+    def __init__(self, origin: str, records: Iterator[Record]) -> None:
+        super().__init__(None, records)
+        self._origin = origin
+
+    @property
+    def header(self) -> Header | None:
+        """The header, read from the file when first asked for."""
+        if self._header is None:
+            filled = (record for record in self.records if any(not is_blank(cell) for cell in record))
+            if (names := next(filled, None)) is not None:
+                shown = ("" if is_blank(name) else name for name in names)
+                self._header = build_header(self._origin, shown)
+        return self._header
+
+    def name(self, record: Record) -> NumberedRow | None:
+        """Give one record its column names, ``None`` where a cell is blank or lacks."""
+        cells = [None if is_blank(cell) else cell for cell in record]
+        columns = self._columns
+        if not any(cell is not None for cell in cells):
+            return None
+        if any(cell is not None for cell in cells[len(columns) :]):
+            return UnfitError(
                 "has more cells than the header; put quotes around texts that hold the delimiter"
             )
-        else:
-            yield dict(zip(columns, cells + [None] * missing, strict=False))
+        return dict(zip(columns, cells + [None] * (len(columns) - len(cells)), strict=False))
+
+
+def is_blank(cell: object) -> bool:
+    """Tell whether a cell of a file has nothing to be seen in it."""
+    return cell is None or (isinstance(cell, str) and not cell.strip())

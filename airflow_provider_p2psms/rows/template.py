@@ -11,7 +11,9 @@ from airflow_provider_p2psms.rows.row import UnfitError
 from airflow_provider_p2psms.rows.texts import check_text
 from airflow_provider_p2psms.rows.values import as_text, is_missing
 
-_Piece: TypeAlias = tuple[str, str, str, bool]
+# Where a value stands: its name in a mapping, its index in a record.
+Place: TypeAlias = str | int
+_Piece: TypeAlias = tuple[str, Place | None, str, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,8 @@ class Template:
     """
     A text, parsed once for all rows.
 
-    ``pieces`` are literals, each with the column behind it ("" for none), its format, and whether ``!s``
-    stands there. A row's own text is never a template: its braces are sent as they are.
+    ``pieces`` are literals, each with the place of the value behind it (``None`` for none), its format, and
+    whether ``!s`` stands there. A row's own text is never a template: its braces are sent as they are.
     """
 
     pieces: tuple[_Piece, ...] = field(repr=False)
@@ -28,11 +30,13 @@ class Template:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns used, each once, in order."""
-        return tuple(dict.fromkeys(column for _, column, _, _ in self.pieces if column))
+        return tuple(dict.fromkeys(str(column) for _, column, _, _ in self.pieces if column is not None))
 
-    def fill(self, row: Mapping[Any, Any]) -> str:
+    def fill(self, row: Any) -> str:
         """
         Write the text for one row, as ``str.format`` does; a whole float without a precision as an integer.
+
+        :param row: a mapping, or what else the names given to ``renamed`` are places of.
 
         :raises InvalidMessageError: a column is missing, has no value, or a value that its format does not
             take. (An ``UnfitError``, whose ``column`` is the one at fault.)
@@ -40,14 +44,23 @@ class Template:
         filled = []
         for literal, column, spec, by_str in self.pieces:
             filled.append(literal)
-            if column:
-                filled.append(_value_text(row, column, spec, by_str=by_str))
+            if column is not None:
+                try:
+                    value = row[column]
+                except KeyError:
+                    reason = f"the text needs this column; {describe_columns(row)}"
+                    raise UnfitError(reason, column=str(column)) from None
+                plain = type(value) is str and not spec
+                filled.append(value if plain else _value_text(value, str(column), spec, by_str=by_str))
         return "".join(filled)
 
-    def renamed(self, names: Mapping[str, str]) -> "Template":
-        """Give the same text with the names that its columns have in a table."""
+    def renamed(self, names: Mapping[str, Place]) -> "Template":
+        """Give the same text with the names, or the places, that its columns have in a table."""
         return Template(
-            tuple((text, names.get(name, name), spec, by_str) for text, name, spec, by_str in self.pieces)
+            tuple(
+                (text, None if column is None else names[str(column)], spec, by_str)
+                for text, column, spec, by_str in self.pieces
+            )
         )
 
 
@@ -78,7 +91,7 @@ def parse_template(text: str) -> Template:
 
 def _piece(literal: str, named: str | None, spec: str | None, conversion: str | None) -> _Piece:
     if named is None:
-        return literal, "", "", False
+        return literal, None, "", False
     name = named.strip()
     if not name or name.isdecimal():
         raise InvalidMessageError("text has {} or {0}; put the name of a column between the braces")
@@ -91,11 +104,7 @@ def _piece(literal: str, named: str | None, spec: str | None, conversion: str | 
     return literal, name, spec or "", conversion is not None
 
 
-def _value_text(row: Mapping[Any, Any], column: str, spec: str, *, by_str: bool) -> str:
-    try:
-        value = row[column]
-    except KeyError:
-        raise UnfitError(f"the text needs this column; {describe_columns(row)}", column=column) from None
+def _value_text(value: object, column: str, spec: str, *, by_str: bool) -> str:
     if is_missing(value):
         raise UnfitError("has no value, and the text needs one", column=column)
     try:

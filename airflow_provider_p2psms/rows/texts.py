@@ -2,6 +2,7 @@
 What makes a text one that the gateway takes, and how many SMS parts it is. Texts are never altered.
 
 Limits: the gateway's contract, 1,400 characters or 20 parts. Parts: 3GPP TS 23.038, GSM-7 or UCS-2.
+Lengths decide first, then encoders, which look at characters in C; only doubles in a long text are sought.
 """
 
 import re
@@ -17,10 +18,10 @@ _GSM_BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+_GSM_SINGLES_OF_ASCII = _GSM_BASIC.encode("ascii", "ignore")
 _is_gsm = re.compile(f"[{re.escape(_GSM_BASIC + _GSM_ESCAPED)}]*+").fullmatch
 _escaped = re.compile(f"[{re.escape(_GSM_ESCAPED)}]")
 _beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
-_is_surrogate = re.compile("[\ud800-\udfff]").search
 
 
 def check_text(text: str) -> int:
@@ -33,7 +34,7 @@ def check_text(text: str) -> int:
         raise UnfitError("the text is empty")
     if len(text) > MAX_CHARACTERS:
         raise UnfitError(f"longer than the gateway takes: {MAX_CHARACTERS:,} characters", shape=measure(text))
-    if "\0" in text or _is_surrogate(text):
+    if "\0" in text or not (text.isascii() or _is_whole(text)):
         raise UnfitError("holds a NUL or half a character, which no SMS can carry", shape=measure(text))
     parts = count_parts(text)
     if parts > MAX_PARTS:
@@ -50,14 +51,35 @@ def count_parts(text: str) -> int:
     GSM-7 has 160 characters in one part and 153 in each of several (``^{}[]~|\€`` count twice), any other
     character makes the whole text UCS-2: 70 and 67 UTF-16 units. No character is split between two parts.
     """
+    length = len(text)
+    if length <= 35:  # in any alphabet, with all characters counting twice
+        return 1
+    in_bmp = text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * length
+    if in_bmp and length <= 70:
+        return 1
+    if text.isascii() and not text.encode().translate(None, _GSM_SINGLES_OF_ASCII):
+        return _count_singles(length, single=160, several=153)
     if _is_gsm(text):
         return _count(text, single=160, several=153, double=_escaped)
+    if in_bmp:
+        return _count_singles(length, single=70, several=67)
     return _count(text, single=70, several=67, double=_beyond_the_bmp)
 
 
+def _is_whole(text: str) -> bool:
+    """Tell whether a text has no half of a surrogate pair: UTF-8 has none for it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _count_singles(length: int, *, single: int, several: int) -> int:
+    return 1 if length <= single else -(-length // several)
+
+
 def _count(text: str, *, single: int, several: int, double: re.Pattern[str]) -> int:
-    if len(text) <= single // 2:
-        return 1
     doubles = [match.start() for match in double.finditer(text)]
     if len(text) + len(doubles) <= single:
         return 1

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.rows.row import Row
-from airflow_provider_p2psms.rows.table import read_table
+from airflow_provider_p2psms.rows.table import Record
 
 
-def read_xlsx(stream: BinaryIO, origin: str) -> Iterator[Row]:
+def read_xlsx(stream: BinaryIO, origin: str) -> Iterator[Record]:
     """
-    Stream the rows of the first sheet. Numbers come as floats, dates as dates, texts as they are.
+    Stream the records of the first sheet. Numbers come as floats, dates as dates, texts as they are.
 
     The sheet itself is held in memory by the reader, in its own compact form.
 
@@ -26,7 +25,7 @@ def read_xlsx(stream: BinaryIO, origin: str) -> Iterator[Row]:
         rows = sheet.iter_rows()
     except CalamineError:
         raise InvalidMessageError(f"{origin} is a damaged workbook; save it again as .xlsx") from None
-    yield from read_table((list(map(_cell, cells)) for cells in rows), origin=origin)
+    yield from rows
 
 
 def _require_workbook(stream: BinaryIO, origin: str) -> None:
@@ -38,7 +37,3 @@ def _require_workbook(stream: BinaryIO, origin: str) -> None:
     stream.seek(0)
     if "xl/workbook.xml" not in inside:
         raise InvalidMessageError(f"{origin} is a zip archive but no .xlsx workbook; save the table as .xlsx")
-
-
-def _cell(value: object) -> object:
-    return None if isinstance(value, str) and (not value or value.isspace()) else value

@@ -1,0 +1,134 @@
+"""The hot path: rows that it passes are those that the general check passes, with the same result."""
+
+import csv
+import io
+from collections import OrderedDict
+from itertools import chain
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_p2psms.errors import RowProblem
+from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_file, read_rows
+
+numbers = st.sampled_from(
+    ["09121234567", "+98 (912) 1234567", "۰۹۱۲۱۲۳۴۵۶۷", "+4915123456789", "0912", "", " x"]
+)
+texts = st.sampled_from(
+    ["", " ", "hi", " hi\n", "{name}", "سلام" * 9, "س😀" * 40, "a\0", "[" * 200, "a" * 1401]
+)
+words = st.sampled_from(["", " \t", "A-7", " b "]) | st.text(st.characters(codec="utf-8"), max_size=3)
+anything = st.sampled_from(
+    [None, 7, 7.0, 12.5, -1, float("nan"), 1e16, True, 10**5000, b"x", ["x"], 9121234567]
+)
+rules = st.builds(
+    RowRules,
+    text=st.sampled_from([None, "Hello", "Dear {name}", "{id!s:>4} for {name}", "{id:d}"]),
+    key_column=st.sampled_from([None, "id"]),
+)
+
+
+def generally(rows):
+    """Hand on rows in a form that the hot path does not know."""
+    return (OrderedDict(row) if isinstance(row, dict) else row for row in rows)
+
+
+def as_dicts(values, names=("recipient", "message", "name", "id")):
+    return [dict(zip(names, row, strict=True)) for row in values]
+
+
+def same(quick, general):
+    """Compare results by what they show and what they hide."""
+    assert list(general) == list(quick)
+
+
+@given(
+    st.lists(st.tuples(numbers | anything, texts | anything, words | anything, words | anything), max_size=4),
+    rules,
+    st.sets(st.sampled_from(["recipient", "message", "name", "id"]), max_size=1),
+)
+def test_mappings(values, rules, lacking):
+    """Mappings of any values, with and without a column that is needed."""
+    rows = [{name: row[name] for name in row.keys() - lacking} for row in as_dicts(values)]
+
+    same(check_rows(read_rows(rows), rules), check_rows(generally(rows), rules))
+
+
+@given(st.lists(st.tuples(numbers | anything, texts | anything), max_size=4), rules)
+def test_pairs(pairs, rules):
+    """Pairs, which are checked as mappings of two."""
+    names = ("recipient", "message")
+    rows = [dict(zip(names, pair, strict=True)) for pair in pairs]
+    quick = list(check_rows(read_rows(pairs), rules))
+    general = list(check_rows(generally(rows), rules))
+
+    if rules.key_column is None:
+        assert general == quick
+    else:
+        assert all(isinstance(result, RowProblem) for result in quick)
+
+
+@given(
+    st.lists(st.lists(numbers | texts | words, max_size=5) | st.tuples(numbers, texts, words, words)),
+    rules,
+    st.permutations(["recipient", "message", "name", "id"]),
+)
+def test_files(records, rules, names):
+    """Records of any length, blank ones among them, whatever the order of the columns."""
+    content = io.StringIO(newline="")
+    csv.writer(content, quoting=csv.QUOTE_ALL).writerows([names, *records])
+    written = content.getvalue().encode("utf-8-sig", "ignore")
+
+    quick = check_rows(read_file(io.BytesIO(written), name="rows.csv"), rules)
+
+    same(quick, check_rows(generally(read_file(io.BytesIO(written), name="rows.csv")), rules))
+
+
+@given(
+    st.lists(
+        st.tuples(numbers, st.none() | texts, st.none() | words, st.none() | st.floats(-9, 9)), max_size=4
+    ),
+    rules,
+)
+def test_frames(values, rules):
+    """Frames, where a blank text is a value of its own."""
+    names = ["recipient", "message", "name", "id"]
+    frame = pl.DataFrame(
+        values, schema=dict(zip(names, [pl.String] * 3 + [pl.Float64], strict=True)), orient="row"
+    )
+
+    same(check_rows(read_rows(frame), rules), check_rows(generally(read_rows(frame)), rules))
+    in_chunks = check_rows(read_rows([frame, frame]), rules)
+    same(in_chunks, check_rows(generally(chain(read_rows(frame), read_rows(frame))), rules))
+
+
+def test_a_group_in_a_frame():
+    """A frame may hold groups beside single recipients, or a mere count of that name."""
+    frame = pl.DataFrame({"recipient": ["09121234567"], "recipients": [3], "message": ["hi"]})
+
+    assert [Message(1, "+989121234567", "hi", 1)] == list(check_rows(read_rows(frame), RowRules()))
+
+
+def test_a_mapping_that_makes_up_its_values():
+    """A mapping's values are those that it holds, and not those that it would give if asked."""
+
+    class Eager(dict[str, str]):
+        def __missing__(self, name):
+            return "made up"
+
+    (problem,) = check_rows(read_rows([Eager(recipient="09121234567")]), RowRules())
+
+    assert isinstance(problem, RowProblem)
+    assert "message" == problem.column
+
+
+def test_a_message_is_a_value():
+    """A message cannot be changed, and shows neither number nor text nor key."""
+    message = Message(row=1, recipient="+989121234567", text="secret", parts=1, key="A-7")
+
+    assert "Message(row=1, parts=1)" == repr(message)
+    assert {message} == {Message(1, "+989121234567", "secret", 1, "A-7")}
+    with pytest.raises(AttributeError):
+        message.text = "another"  # type: ignore[misc]

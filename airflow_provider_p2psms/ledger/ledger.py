@@ -10,10 +10,10 @@ its settlement the messages are in doubt and found *taken*. Between the check of
 of a request another try may begin: it sees the intent and waits until the request must be over.
 """
 
-import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError
 from airflow_provider_p2psms.ledger.records import (
@@ -78,10 +78,10 @@ class Ledger:
 
     def __init__(self, store: Store, *, name: str, try_number: int = 1) -> None:
         self._store, self._name, self._try_number = store, name, try_number
-        self._token = secrets.token_hex(8)
         self._slot = ""
-        self._segment = 0
-        self._entries: list[Entry] = []
+        # All segments before the first of these are durable and full; the last of these is being filled.
+        self._segments: list[list[Entry]] = [[]]
+        self._first_segment = 0
         self._size = 0
         self._unwritten = False
         self._intents = 0
@@ -94,8 +94,15 @@ class Ledger:
         :raises LedgerError: the store cannot be read or written.
         :raises OutcomeUnknownError: an earlier try must have left a ledger, and there is none.
         """
+        # Replaced first, then read: an old try writes its intent first and then reads whether it was
+        # replaced, so that one of the two sees the other, whatever the order. A mark is never taken away or
+        # written over, and is there even for a try that has not come to open its ledger yet.
+        first_slots = [f"{number}" for number in range(1, self._try_number)]
+        self._replace(first_slots)
         earlier = [slot for number in range(1, self._try_number) for slot in self._slots(number)]
         mine = list(self._slots(self._try_number))
+        # A number is given twice when a run was deleted and made anew; then the next ones may be there, too.
+        later = list(self._later_slots()) if mine else []
         if must_exist and self._try_number > 1 and not (earlier or mine or self._store.remembers):
             raise OutcomeUnknownError(
                 f"This is try {self._try_number}, and no earlier try's ledger is where it must be: it may be "
@@ -103,18 +110,16 @@ class Ledger:
                 "[p2psms] ledger_path name storage that all workers share. To send without the ledger, look "
                 'at the gateway\'s outbox first; then clear the task with on_in_doubt="resend".'
             )
+        slots = [*earlier, *mine, *later]
+        self._replace(slot for slot in slots if slot not in first_slots)
         self._slot = f"{self._try_number}" if not mine else f"{self._try_number}+{len(mine)}"
-        if not self._store.fences:
-            # Owner first, then the records: an old try writes its intent first and then reads the owner, so
-            # that one of the two sees the other, whatever the order.
-            self._store.write(f"{self._name}.owner", self._token)
         self._append(Opening(time.time()))
         self.flush()
-        return self._read([*earlier, *mine])
+        return self._read(slots)
 
     def is_owner(self) -> bool:
         """Whether this try may still send. The store's own fence makes the question needless."""
-        return self._store.fences or self._store.read(f"{self._name}.owner") == self._token
+        return self._store.fences or self._store.read(self._mark(self._slot)) is None
 
     def intend(self, digests: Sequence[bytes], *, sender: str, at: float, until: float) -> list[Doubt]:
         """
@@ -151,24 +156,36 @@ class Ledger:
 
         :raises LedgerError: it may or may not be written: do not act on it.
         """
-        if self._unwritten:
-            self._store.write(self._key(self._slot, self._segment), to_json(self._entries))
-            self._unwritten = False
+        if not self._unwritten:
+            return
+        for place, entries in enumerate(self._segments):
+            self._store.write(self._key(self._slot, self._first_segment + place), to_json(entries))
+        self._first_segment += len(self._segments) - 1
+        self._segments = self._segments[-1:]
+        self._unwritten = False
 
     # --- the journal
 
     def _append(self, entry: Entry) -> None:
         length = size(entry)
-        if self._entries and self._size + length > MOST_BYTES:
-            self.flush()
-            self._segment += 1
-            self._entries, self._size = [], 0
-        self._entries.append(entry)
+        if self._segments[-1] and self._size + length > MOST_BYTES:
+            self._segments.append([])
+            self._size = 0
+        self._segments[-1].append(entry)
         self._size += length
         self._unwritten = True
 
     def _key(self, slot: str, segment: int) -> str:
         return f"{self._name}.{slot}.{segment}"
+
+    def _mark(self, slot: str) -> str:
+        return f"{self._name}.{slot}.replaced"
+
+    def _replace(self, slots: Iterable[str]) -> None:
+        """Stop other tries, where the store does not do it."""
+        if not self._store.fences:
+            for slot in slots:
+                self._store.write(self._mark(slot), self._try_number)
 
     def _slots(self, try_number: int) -> Iterator[str]:
         """Find the journals of a try; there is more than one only where a number was given twice."""
@@ -178,6 +195,13 @@ class Ledger:
             again += 1
             slot = f"{try_number}+{again}"
 
+    def _later_slots(self) -> Iterator[str]:
+        for number in count(self._try_number + 1):
+            slots = list(self._slots(number))
+            if not slots:
+                return
+            yield from slots
+
     def _journal(self, slot: str) -> Iterator[Entry]:
         segment = 0
         while (record := self._store.read(self._key(slot, segment))) is not None:
@@ -185,7 +209,7 @@ class Ledger:
             segment += 1
 
     def _read(self, slots: list[str]) -> History:
-        history, doubts = History(), dict[tuple[str, int], Doubt]()
+        history, doubts, settlements = History(), dict[tuple[str, int], Doubt](), list[Settlement]()
         for slot in slots:
             for entry in self._journal(slot):
                 match entry:
@@ -194,15 +218,32 @@ class Ledger:
                             slot, entry.number, entry.at, entry.until, entry.sender, tuple(entry.unpack())
                         )
                     case Settlement():
-                        doubts[entry.slot, entry.number] = _settled(history, doubts, entry)
+                        settlements.append(entry)
                     case Closing():
                         history.closing = entry
-        for doubt in doubts.values():
-            # What a later try sent again, because it was told to, is no longer in question.
-            still = tuple(b"" if digest in history.accepted else digest for digest in doubt.digests)
-            if any(still):
-                history.doubts.append(replace(doubt, digests=still))
+        for settlement in settlements:
+            doubts[settlement.slot, settlement.number] = _settled(history, doubts, settlement)
+        history.doubts = _open_doubts(history, list(doubts.values()))
         return history
+
+
+def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
+    """
+    Return what is in question, each message once: with the last request that was to carry it.
+
+    A later try makes an intent for a message that an earlier one's open intent names in two cases: it was
+    told to send it again, or the earlier one was written after that try had been replaced, so that no request
+    followed. Were it in question twice, it would be looked for twice, found once, and sent again.
+    """
+    still_open, seen = list[Doubt](), set[bytes]()
+    for doubt in reversed(doubts):
+        still = tuple(
+            b"" if digest in seen or digest in history.accepted else digest for digest in doubt.digests
+        )
+        seen.update(still)
+        if any(still):
+            still_open.append(replace(doubt, digests=still))
+    return still_open[::-1]
 
 
 def _settled(history: History, doubts: dict[tuple[str, int], Doubt], settlement: Settlement) -> Doubt:
@@ -212,7 +253,7 @@ def _settled(history: History, doubts: dict[tuple[str, int], Doubt], settlement:
         raise LedgerError("The ledger settles an intent that it does not hold: a record is missing.")
     still = list(doubt.digests)
     for place, outbox_id in enumerate(settlement.unpack()):
-        if outbox_id == UNSETTLED:
+        if outbox_id == UNSETTLED or not still[place]:
             continue
         if outbox_id == NOT_TAKEN:
             history.not_taken.add(still[place])

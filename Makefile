@@ -7,10 +7,10 @@ BIN := .venv/bin
 OLDER_AIRFLOWS := 2.11 3.1 3.2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix demo demo-open bench fault-table lock clean
+.PHONY: help venv test lint format browser matrix demo demo-open proof chaos chaos-airflow bench bench-short fault-table lock clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 venv: .venv/.ready ## make the virtual environment .venv, if anything in it has changed
 
@@ -28,7 +28,7 @@ venv: .venv/.ready ## make the virtual environment .venv, if anything in it has 
 	@touch $@
 
 test: lint ## check format, lint, types, and run the tests, with the coverage of every module
-	$(BIN)/pytest -n auto -m "not browser" --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -n auto -m "not browser and not slow and not stack" --cov --cov-report=term-missing:skip-covered
 
 lint: venv ## check format, lint and types
 	$(BIN)/ruff format --check .
@@ -45,13 +45,25 @@ browser: venv ## look at the connection form in a headless Chromium
 matrix: $(OLDER_AIRFLOWS:%=matrix-%) ## run the tests that touch Airflow on every older Airflow that is supported
 
 matrix-%: .venv-%/.ready
-	.venv-$*/bin/pytest -n auto -m airflow
+	.venv-$*/bin/pytest -n auto --dist loadfile -m "airflow or (stack and not browser)"
+
+proof: venv ## kill sends at random instants, and the processes of a real Airflow: the short form of the two below
+	$(BIN)/pytest -m "slow or stack"
+
+chaos: venv ## kill 1,000 sends at random instants under a failing gateway, and count (TRIALS=1000)
+	$(BIN)/python -m tests.chaos.chaos --trials $(or $(TRIALS),1000)
+
+chaos-airflow: venv ## kill the processes of a real Airflow in the middle of 20 sends, and count (TRIALS=20)
+	$(BIN)/python -m tests.chaos.airflow_kills --trials $(or $(TRIALS),20)
 
 demo: venv ## send the rows of a CSV through a real Airflow to a local gateway, and count what arrived
 	$(BIN)/python scripts/demo.py
 
 demo-open: venv ## show the messages of the last demo on a page of the local gateway
 	$(BIN)/p2psms sandbox --database .demo/outbox.sqlite
+
+bench-short: venv
+	$(BIN)/python -m scripts.bench.ledger --short
 
 bench: venv ## measure what the ledger costs in a real Airflow, and how fast a send is resumed
 	$(BIN)/python -m scripts.bench.ledger

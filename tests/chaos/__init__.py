@@ -1,0 +1,1 @@
+"""Kills of real processes in the middle of a send; what arrived is counted."""

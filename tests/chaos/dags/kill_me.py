@@ -1,0 +1,28 @@
+"""
+DAGs whose one task sends the rows of a CSV, named in the run's ``conf``; made to be killed in the middle.
+
+One for each operator and size of batch: the smaller the batches, the longer the send.
+"""
+
+from datetime import timedelta
+
+from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+
+try:
+    from airflow.sdk import DAG
+except ImportError:
+    from airflow import DAG
+
+for name, operator in {"json": PeerToPeerSMSOperator, "file": PeerToPeerFileOperator}.items():
+    for batch_size in (25, 5, 3):
+        with DAG(f"{name}_by_{batch_size}", schedule=None) as dag:
+            operator(
+                task_id="send",
+                file="{{ dag_run.conf['file'] }}",
+                batch_size=batch_size,
+                max_in_flight=4,
+                report_lag=2,
+                retries=3,
+                retry_delay=timedelta(seconds=1),
+            )
+        globals()[dag.dag_id] = dag

@@ -1,0 +1,87 @@
+"""A send in a real Airflow is killed or stopped in its middle: every message arrives exactly once."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from tests.chaos.airflow_kills import ROWS, TASK, Count, Plan, Send, Stage, stage
+from tests.stack import airflow_version, postgres_server
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
+
+AIRFLOW = airflow_version(sys.executable)
+MAX_IN_FLIGHT = 4
+NOTHING_WRONG = Count(twice=0, lost=0, foreign=0)
+
+
+@pytest.fixture(scope="module")
+def trials() -> Iterator[Stage]:
+    """Have an Airflow on PostgreSQL and a gateway for all tests here."""
+    if not postgres_server():
+        missing = pytest.fail if os.environ.get("P2PSMS_REQUIRE_ALL") == "1" else pytest.skip
+        missing("needs psycopg2 and a PostgreSQL server that $P2PSMS_PG names, or at 127.0.0.1:5432")
+    with stage() as ready:
+        yield ready
+
+
+an_old_try_lives_on = pytest.mark.skipif(
+    AIRFLOW < (3,), reason="on Airflow 2 an old try writes its own end over the state of its retry"
+)
+
+
+@pytest.mark.parametrize(
+    ("what", "seed"),
+    [
+        ("task", 0),
+        pytest.param("supervisor", 1, marks=an_old_try_lives_on),
+        pytest.param("scheduler", 0, marks=an_old_try_lives_on),
+    ],
+)
+def test_a_kill_in_the_middle_of_a_send(trials: Stage, what: str, seed: int):
+    """Whatever is killed, Airflow's own retry finishes the send: each message once, none lost."""
+    outcome = trials.run_trial(Plan.draw(seed, [what]))
+
+    assert ("success", ROWS, NOTHING_WRONG) == (outcome.state, outcome.accepted, outcome.count), outcome.logs
+    assert outcome.tries > 1, outcome.logs
+
+
+@pytest.mark.skipif(AIRFLOW < (3,), reason="on Airflow 2 only its web server can mark a task")
+def test_a_task_marked_failed(trials: Stage):
+    """A task marked failed in its middle sends no further batch, and once cleared it sends just the rest."""
+    send = trials.send("json_by_5", "Marked")
+    send.wait_for_batches(8)
+
+    trials.airflow.mark_failed(send.dag_id, send.run_id, TASK)
+    psutil.wait_procs([send.process], timeout=60)
+    sent = send.batches()
+
+    assert "failed" == trials.airflow.wait(send.run_id)
+    assert ROWS // 5 > sent
+    assert_finishes_once(trials, send, sent=sent)
+
+
+def test_a_task_process_told_to_end(trials: Stage):
+    """After SIGTERM no request leaves but those under way; the next try sends just the rest."""
+    send = trials.send("file_by_5", "Told")
+    send.wait_for_batches(8)
+
+    sent = send.batches()
+    send.process.send_signal(signal.SIGTERM)
+    psutil.wait_procs([send.process], timeout=60)
+
+    assert sent + MAX_IN_FLIGHT >= send.batches()
+    assert_finishes_once(trials, send, sent=send.batches())
+
+
+def assert_finishes_once(trials: Stage, send: Send, *, sent: int) -> None:
+    if "failed" == trials.airflow.wait(send.run_id):
+        assert sent == send.batches()
+        trials.airflow.clear(send.dag_id, send.run_id, TASK)
+
+    assert "success" == trials.airflow.wait(send.run_id)
+    assert NOTHING_WRONG == send.count()
+    assert ROWS == send.accepted

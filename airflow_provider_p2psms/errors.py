@@ -67,7 +67,15 @@ class InvalidMessageError(P2PSMSError, ValueError):
 
 
 class UnreachableError(P2PSMSError):
-    """No connection was made (or a mere question went unanswered): nothing was sent, try again at will."""
+    """
+    No connection was made (or a mere question went unanswered): nothing was sent, try again at will.
+
+    ``late`` says that a connection was made, but too late for the request to begin.
+    """
+
+    def __init__(self, message: str, *, late: bool = False) -> None:
+        super().__init__(message)
+        self.late = late
 
 
 class GatewayRefusedError(P2PSMSError):

@@ -43,10 +43,12 @@ class _Exchange:
     end_by: float
     read_timeout_s: float
     left: bool = False
+    late: bool = False
     sock: Any = None
 
     def begin(self, sock: Any) -> None:
-        """Note that the first byte is about to leave."""
+        """Note that the first byte is about to leave, or that it is too late for it."""
+        self.late = time.monotonic() > self.start_by
         _check(self.start_by)
         self.left, self.sock = True, sock
         # Once we give up on a request no byte of it may follow: closing drops what is still buffered.
@@ -174,6 +176,8 @@ class Transport:
         try:
             return self._exchange(method, path, content)
         except (requests.RequestException, HTTPError, OSError) as err:
+            if exchange.late:
+                raise UnreachableError("The request did not leave: its time was over.", late=True) from err
             if not exchange.left:
                 raise UnreachableError(f"No connection to the gateway: {_cause(err)}.") from err
             why = "its deadline ran out" if time.monotonic() > end_by else _cause(err)

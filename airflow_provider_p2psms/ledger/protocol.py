@@ -118,6 +118,7 @@ class Protocol:
         self._at = [0.0] * len(self.stages)
         self._until = [*inherited, *[0.0] * planned]
         self._rounds = [0] * len(self.stages)
+        self._late = [0] * len(self.stages)
         self._said_taken: set[int] = set()
         self._max_in_flight = max_in_flight
         self._exchange_s, self._lag_s = exchange_s, lag_s
@@ -214,6 +215,12 @@ class Protocol:
         """Note that the item's request never left or was refused; whether to go on is ``halt``'s to say."""
         self.stages[item] = Stage.PLANNED
         self._unrecorded = True
+
+    def too_late(self, item: int) -> None:
+        """Note that the item's request did not leave in its time: its intent is to be written anew."""
+        self.not_sent(item)
+        self._late[item] += 1
+        self._halted = self._halted or self._late[item] > MOST_ROUNDS
 
     def unknown(self, item: int, now: float, *, said_taken: bool = False) -> None:
         """

@@ -232,6 +232,9 @@ class Run:
             log.warning("A request is in doubt: %s", err)
             self._end(number, Fate("in_doubt", reason=str(err)))
             self._protocol.unknown(number, self._clock(), said_taken=said_taken)
+        elif isinstance(err, UnreachableError) and err.late:
+            self._settle(number, NOT_TAKEN)
+            self._protocol.too_late(number)
         else:
             self._not_sent(number, err)
 

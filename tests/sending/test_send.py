@@ -262,6 +262,38 @@ def test_a_gateway_that_is_not_there_is_tried_again(send, monkeypatch):
     assert ["refused"] == [row["outcome"] for row in send.outcomes]
 
 
+def test_a_request_that_is_late_gets_a_new_intent(send, sandbox, monkeypatch):
+    """A connection that took so long that its request may not begin any more is no reason to end the send."""
+    inner, late = send.client.send_peer_to_peer, []
+
+    def slow_to_connect(*args, start_by, **kwargs):
+        if len(late) < 2:
+            late.append(start_by)
+            start_by = 0.0
+        return inner(*args, start_by=start_by, **kwargs)
+
+    monkeypatch.setattr(send.client, "send_peer_to_peer", slow_to_connect)
+    monkeypatch.setattr("airflow_provider_p2psms.sending.run.CONNECT_ATTEMPTS", 1)
+
+    assert 30 == send([(number, "hi") for number in numbers(30)], batch_size=10).accepted
+    assert 30 == len(sandbox.arrived)
+    assert 3 == sandbox.send_requests
+
+
+def test_a_request_that_is_always_late_ends_the_send(send, sandbox, monkeypatch):
+    """After a few rounds the try ends; nothing was sent, and a later try may."""
+    inner = send.client.send_peer_to_peer
+    monkeypatch.setattr(
+        send.client, "send_peer_to_peer", lambda *a, start_by, **k: inner(*a, start_by=0.0, **k)
+    )
+    monkeypatch.setattr("airflow_provider_p2psms.sending.run.CONNECT_ATTEMPTS", 1)
+
+    with pytest.raises(UnreachableError):
+        send([("09120000001", "hi")])
+
+    assert 0 == sandbox.send_requests
+
+
 def test_stopping_lets_nothing_more_leave(send, sandbox):
     """Once stopped no new request leaves; those under way are finished and recorded."""
     inner = send.client.send_peer_to_peer

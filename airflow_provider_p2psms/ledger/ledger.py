@@ -251,8 +251,10 @@ def _settled(history: History, doubts: dict[tuple[str, int], Doubt], settlement:
     doubt = doubts.get((settlement.slot, settlement.number))
     if doubt is None:
         raise LedgerError("The ledger settles an intent that it does not hold: a record is missing.")
-    still = list(doubt.digests)
-    for place, outbox_id in enumerate(settlement.unpack()):
+    still, ids = list(doubt.digests), settlement.unpack()
+    if len(ids) != len(still):
+        raise LedgerError("The ledger settles more or fewer messages than it intended: a record was changed.")
+    for place, outbox_id in enumerate(ids):
         if outbox_id == UNSETTLED or not still[place]:
             continue
         if outbox_id == NOT_TAKEN:

@@ -39,7 +39,7 @@ class Intent(msgspec.Struct, frozen=True, tag="intent", tag_field="kind"):
 
     def unpack(self) -> list[bytes]:
         """Return the digests one by one."""
-        return list(_pieces(b64decode(self.digests)))
+        return list(_pieces(_unpack(self.digests)))
 
 
 class Settlement(msgspec.Struct, frozen=True, tag="settlement", tag_field="kind"):
@@ -51,7 +51,7 @@ class Settlement(msgspec.Struct, frozen=True, tag="settlement", tag_field="kind"
 
     def unpack(self) -> list[int]:
         """Return the ids one by one."""
-        return list(_unpack_ids(b64decode(self.ids)))
+        return list(_unpack_ids(_unpack(self.ids)))
 
 
 class Opening(msgspec.Struct, frozen=True, tag="opening", tag_field="kind"):
@@ -103,6 +103,13 @@ def from_json(value: Any) -> list[Entry]:
         return msgspec.convert(value, list[Entry])
     except msgspec.ValidationError as err:
         raise LedgerError("The ledger holds a record that is none of its own.") from err
+
+
+def _unpack(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError as err:
+        raise LedgerError("The ledger holds an entry that cannot be read: its record was changed.") from err
 
 
 def size(entry: Entry) -> int:

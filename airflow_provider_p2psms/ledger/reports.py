@@ -53,7 +53,7 @@ class Search:
     """
 
     def __init__(self, request: Request) -> None:
-        self._request = request
+        self.request = request
         self.ids = [0] * len(request.messages)
         self.hazy = False
         self._places: dict[tuple[str, str], list[int]] = {}
@@ -66,14 +66,14 @@ class Search:
         line, at = record.get("number"), _number(record.get("time"))
         return (
             _plain(str(record.get("message"))) in self._texts
-            and (line is None or _tail(str(line)) == _tail(self._request.sender))
-            and (at is None or self._request.at - WINDOW_S <= at <= self._request.until + WINDOW_S)
+            and (line is None or _is_same_line(str(line), self.request.sender))
+            and (at is None or self.request.at - WINDOW_S <= at <= self.request.until + WINDOW_S)
         )
 
     def claim(self, outbox_id: int, text: str, recipients: list[str]) -> bool:
         """Take the record as ours if every one of its recipients was to get that text by this request."""
         wanted = [self._places.get((_tail(recipient), _plain(text)), []) for recipient in recipients]
-        if not recipients or not all(wanted):
+        if not all(wanted):
             return False
         for places in wanted:
             if places:
@@ -92,21 +92,37 @@ def find_taken(reports: Reports, requests: list[Request], *, known_ids: Collecti
     Source: gateway docs, "report/new_list" and "report/recipients". How soon a send appears is not stated.
     """
     searches = [Search(request) for request in requests]
-    known = set(known_ids)
-    for record in _records(reports, requests):
+    for outbox_id, text, recipients, fitting in _whole_records(reports, searches, known=set(known_ids)):
+        for search in fitting:
+            if search.claim(outbox_id, text, recipients):
+                break
+    return searches
+
+
+def _whole_records(
+    reports: Reports, searches: list[Search], *, known: set[int]
+) -> list[tuple[int, str, list[str], list[Search]]]:
+    """
+    Return what may be ours, the records with the most recipients first.
+
+    Of two requests in doubt the larger may hold all that the smaller does (copies that are sent on purpose).
+    Its record fits that one alone, so it has to have its choice first.
+    """
+    found = []
+    for record in _records(reports, [search.request for search in searches]):
         outbox_id = _number(record.get("messages_outbox_id"))
         fitting = [search for search in searches if search.may_hold(record)]
         if outbox_id is None or outbox_id in known or not fitting:
             continue
+        known.add(outbox_id)
         recipients = list(_recipients(reports, outbox_id))
-        # Recipients may show later than their record: half of them prove nothing about the others.
-        if len(recipients) < (_number(record.get("rcpts_count")) or 0):
+        # Recipients may show later than their record: half of them, or none, prove nothing about the others.
+        if len(recipients) < (_number(record.get("rcpts_count")) or 1):
             for search in fitting:
                 search.hazy = True
             continue
-        if any(search.claim(outbox_id, str(record.get("message")), recipients) for search in fitting):
-            known.add(outbox_id)
-    return searches
+        found.append((outbox_id, str(record.get("message")), recipients, fitting))
+    return sorted(found, key=lambda each: -len(each[2]))
 
 
 def _records(reports: Reports, requests: list[Request]) -> Iterator[Mapping[str, Any]]:
@@ -144,6 +160,12 @@ def _tail(number: str) -> str:
     """Return what two spellings of one number share: reports may leave out the + or the country code."""
     digits = "".join(char for char in number if char.isdigit())
     return digits[-10:] if digits else number.casefold()
+
+
+def _is_same_line(one: str, other: str) -> bool:
+    # Lines can be short (3000505) or a word: there is no tail of fixed length that tells them apart.
+    shown, ours = ("".join(filter(str.isalnum, line)).casefold().lstrip("0") for line in (one, other))
+    return shown.endswith(ours) or ours.endswith(shown)
 
 
 def _plain(text: str) -> str:

@@ -7,7 +7,7 @@ BIN := .venv/bin
 OLDER_AIRFLOWS := 2.11 3.1 3.2
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix demo demo-open proof chaos chaos-airflow bench bench-short fault-table lock clean
+.PHONY: help venv test lint format browser matrix demo demo-open proof explore chaos chaos-airflow bench bench-short fault-table lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -28,7 +28,7 @@ venv: .venv/.ready ## make the virtual environment .venv, if anything in it has 
 	@touch $@
 
 test: lint ## check format, lint, types, and run the tests, with the coverage of every module
-	$(BIN)/pytest -n auto -m "not browser and not slow and not stack" --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -n auto -m "not (browser or slow or stack or explore or far)" --cov --cov-report=term-missing:skip-covered
 
 lint: venv ## check format, lint and types
 	$(BIN)/ruff format --check .
@@ -47,8 +47,12 @@ matrix: $(OLDER_AIRFLOWS:%=matrix-%) ## run the tests that touch Airflow on ever
 matrix-%: .venv-%/.ready
 	.venv-$*/bin/pytest -n auto --dist loadfile -m "airflow or (stack and not browser)"
 
-proof: venv ## kill sends at random instants, and the processes of a real Airflow: the short form of the two below
+proof: venv ## try out every order of events, kill sends at random instants and a real Airflow: the short form of the three below
+	$(BIN)/pytest -n auto -m explore
 	$(BIN)/pytest -m "slow or stack"
+
+explore: venv ## try out every order of events with more batches, tries and faults at once: an hour or so
+	$(BIN)/pytest -n auto -m "explore or far" -rP
 
 chaos: venv ## kill 1,000 sends at random instants under a failing gateway, and count (TRIALS=1000)
 	$(BIN)/python -m tests.chaos.chaos --trials $(or $(TRIALS),1000)

@@ -10,6 +10,7 @@ Every way a send can end badly, sorted by one question: *may the message have be
     │   └── AuthenticationError                 no: it does not know the token
     ├── OutcomeUnknownError                     perhaps: do not send again; ask the gateway's reports
     └── LedgerError                             no: the record itself failed; nothing may be sent on top of it
+        └── ReplacedError                       no: a newer try of the same send has begun
 
 No text here holds a phone number, a message or a token. What Airflow is to make of each class is decided
 in the operators alone.
@@ -129,3 +130,7 @@ class OutcomeUnknownError(P2PSMSError):
 
 class LedgerError(P2PSMSError):
     """The record of what was sent cannot be read or written; nothing may be sent on top of it."""
+
+
+class ReplacedError(LedgerError):
+    """A newer try of the same send has begun; what became of the messages is for that one to say."""

@@ -139,6 +139,7 @@ FULL_ERRORS = [
     errors.AuthenticationError("text", http_status=401),
     errors.OutcomeUnknownError("text", http_status=500, outbox_ids=(1, 2)),
     errors.LedgerError("text"),
+    errors.ReplacedError("text"),
 ]
 
 

@@ -57,7 +57,7 @@ class GatewayClient:
 
         :param groups: recipients in E.164; about 1,000 of them in all is the most that the gateway likes.
         :param send_time: ``YYYY-MM-DD HH:MM:SS`` in UTC; without it, at once.
-        :param start_by: ``time.monotonic()`` after which the request may not leave any more.
+        :param start_by: ``clock.elapsed()`` after which the request may not leave any more.
         :return: the receipt; one id per *group*, in the order given.
         :raises GatewayRefusedError: the gateway answered and took nothing.
         :raises UnreachableError: no connection was made; nothing left this machine.

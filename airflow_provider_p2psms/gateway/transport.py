@@ -9,7 +9,6 @@ import math
 import socket
 import struct
 import threading
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.wire import Answer
 
@@ -36,7 +36,7 @@ class _Exchange:
     """
     How far one thread's request has come.
 
-    ``start_by`` and ``end_by`` (monotonic seconds) are the latest moments for its first byte and its last.
+    ``start_by`` and ``end_by`` (``elapsed()``) are the latest moments for its first byte and its last.
     """
 
     start_by: float
@@ -48,7 +48,7 @@ class _Exchange:
 
     def begin(self, sock: Any) -> None:
         """Note that the first byte is about to leave, or that it is too late for it."""
-        self.late = time.monotonic() > self.start_by
+        self.late = elapsed() > self.start_by
         _check(self.start_by)
         self.left, self.sock = True, sock
         # Once we give up on a request no byte of it may follow: closing drops what is still buffered.
@@ -64,7 +64,7 @@ class _Exchange:
 
 
 def _check(latest: float) -> None:
-    if time.monotonic() > latest:
+    if elapsed() > latest:
         raise TimeoutError
 
 
@@ -161,13 +161,13 @@ class Transport:
         Make one request and read the whole answer, within one deadline over both (``exchange_s``).
 
         :param path: below the base URL, e.g. ``/api/send``.
-        :param start_by: ``time.monotonic()`` after which the request may not begin any more.
+        :param start_by: ``elapsed()`` after which the request may not begin any more.
         :param content: ``data``, ``files``, ``params`` and ``headers`` as requests takes them.
         :raises UnreachableError: no connection was made; nothing left this machine.
         :raises OutcomeUnknownError: the request left, in whole or in part, and no whole answer came back.
         """
         settings = self._settings
-        end_by = time.monotonic() + settings.exchange_s
+        end_by = elapsed() + settings.exchange_s
         exchange = _under_way.exchange = _Exchange(start_by, end_by, settings.read_timeout_s)
         # The read timeout starts anew with every byte that trickles in; this one does not.
         watch = threading.Timer(settings.exchange_s, exchange.expire)
@@ -180,7 +180,7 @@ class Transport:
                 raise UnreachableError("The request did not leave: its time was over.", late=True) from err
             if not exchange.left:
                 raise UnreachableError(f"No connection to the gateway: {_cause(err)}.") from err
-            why = "its deadline ran out" if time.monotonic() > end_by else _cause(err)
+            why = "its deadline ran out" if elapsed() > end_by else _cause(err)
             raise OutcomeUnknownError(
                 f"The request left, but no whole answer came back: {why}. It may have been taken."
             ) from err

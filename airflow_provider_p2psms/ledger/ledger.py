@@ -1,8 +1,9 @@
 """
 One task's ledger: its tries' journals, read as one history, written by the present try alone.
 
-Each try writes records of its own (``NAME.SLOT.0``, ``.1``, …), so that an old try that still runs cannot
-write over what its successor wrote. Only the thread that opened a ledger uses it.
+Each opening of a ledger has a slot of its own (``TRY-TOKEN``) and writes records that nobody else writes
+(``NAME.SLOT.0``, ``.1``, …): an old try that still runs cannot write over what its successor wrote, nor can a
+try that is started twice. Only the thread that opened a ledger uses it.
 
 **Crash windows.** Before a write returns, the entry may or may not be there: an intent that is not there was
 not acted on, one that is there but was not acted on is in doubt and found *not taken*. Between an answer and
@@ -10,12 +11,11 @@ its settlement the messages are in doubt and found *taken*. Between the check of
 of a request another try may begin: it sees the intent and waits until the request must be over.
 """
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from secrets import token_hex
 
-from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError
+from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
 from airflow_provider_p2psms.ledger.records import (
     MOST_BYTES,
     MOST_DIGESTS,
@@ -24,7 +24,6 @@ from airflow_provider_p2psms.ledger.records import (
     Closing,
     Entry,
     Intent,
-    Opening,
     Settlement,
     from_json,
     pack_digests,
@@ -78,7 +77,7 @@ class Ledger:
 
     def __init__(self, store: Store, *, name: str, try_number: int = 1) -> None:
         self._store, self._name, self._try_number = store, name, try_number
-        self._slot = ""
+        self._slot = f"{try_number}-{token_hex(4)}"
         # All segments before the first of these are durable and full; the last of these is being filled.
         self._segments: list[list[Entry]] = [[]]
         self._first_segment = 0
@@ -93,29 +92,23 @@ class Ledger:
         :param must_exist: whether a later try that finds nothing is to be refused.
         :raises LedgerError: the store cannot be read or written.
         :raises OutcomeUnknownError: an earlier try must have left a ledger, and there is none.
+        :raises ReplacedError: a newer try has begun already.
         """
-        # Replaced first, then read: an old try writes its intent first and then reads whether it was
-        # replaced, so that one of the two sees the other, whatever the order. A mark is never taken away or
-        # written over, and is there even for a try that has not come to open its ledger yet.
-        first_slots = [f"{number}" for number in range(1, self._try_number)]
-        self._replace(first_slots)
-        earlier = [slot for number in range(1, self._try_number) for slot in self._slots(number)]
-        mine = list(self._slots(self._try_number))
-        # A number is given twice when a run was deleted and made anew; then the next ones may be there, too.
-        later = list(self._later_slots()) if mine else []
-        if must_exist and self._try_number > 1 and not (earlier or mine or self._store.remembers):
+        if must_exist and self._try_number > 1 and not (self._store.remembers or self._others()):
             raise OutcomeUnknownError(
-                f"This is try {self._try_number}, and no earlier try's ledger is where it must be: it may be "
-                "on another machine, or deleted. Nobody knows what was sent, and nothing was sent now. Let "
-                "[p2psms] ledger_path name storage that all workers share. To send without the ledger, look "
-                'at the gateway\'s outbox first; then clear the task with on_in_doubt="resend".'
+                f"This is try {self._try_number}, and no earlier try has left a ledger where it must be: it "
+                "is on another machine, or deleted, or that try died before it began one. Nobody knows what "
+                "was sent, and nothing was sent now. Let [p2psms] ledger_path name storage that all workers "
+                "share. To send without the ledger, look at the gateway's outbox first; then clear the task "
+                'with on_in_doubt="resend".'
             )
-        slots = [*earlier, *mine, *later]
-        self._replace(slot for slot in slots if slot not in first_slots)
-        self._slot = f"{self._try_number}" if not mine else f"{self._try_number}+{len(mine)}"
-        self._append(Opening(time.time()))
-        self.flush()
-        return self._read(slots)
+        # Announced first, then looked around: of two tries that begin at once, one sees the other. Replaced
+        # first, then read: an old try writes its intent first and then reads whether it was replaced, so that
+        # here, too, one sees the other.
+        self._store.announce(self._name, self._slot)
+        others = self._others()
+        self._replace(others)
+        return self._read(others)
 
     def is_owner(self) -> bool:
         """Whether this try may still send. The store's own fence makes the question needless."""
@@ -181,26 +174,19 @@ class Ledger:
     def _mark(self, slot: str) -> str:
         return f"{self._name}.{slot}.replaced"
 
-    def _replace(self, slots: Iterable[str]) -> None:
-        """Stop other tries, where the store does not do it."""
-        if not self._store.fences:
-            for slot in slots:
-                self._store.write(self._mark(slot), self._try_number)
+    def _others(self) -> list[str]:
+        return [slot for slot in self._store.slots(self._name) if slot != self._slot]
 
-    def _slots(self, try_number: int) -> Iterator[str]:
-        """Find the journals of a try; there is more than one only where a number was given twice."""
-        slot, again = f"{try_number}", 0
-        while self._store.read(self._key(slot, 0)) is not None:
-            yield slot
-            again += 1
-            slot = f"{try_number}+{again}"
-
-    def _later_slots(self) -> Iterator[str]:
-        for number in count(self._try_number + 1):
-            slots = list(self._slots(number))
-            if not slots:
-                return
-            yield from slots
+    def _replace(self, others: list[str]) -> None:
+        """Stop other tries, where the store does not do it; stop here if they are newer."""
+        if self._store.fences:
+            return
+        numbers = {int(slot.partition("-")[0]) for slot in others}
+        # A number is given anew when a run was deleted and made again: then its own is among the others.
+        if self._try_number < max(numbers, default=0) and self._try_number not in numbers:
+            raise ReplacedError("A newer try of this task has begun; this one sends nothing.")
+        for slot in others:
+            self._store.write(self._mark(slot), self._slot)
 
     def _journal(self, slot: str) -> Iterator[Entry]:
         segment = 0
@@ -208,7 +194,7 @@ class Ledger:
             yield from from_json(record)
             segment += 1
 
-    def _read(self, slots: list[str]) -> History:
+    def _read(self, slots: Iterable[str]) -> History:
         history, doubts, settlements = History(), dict[tuple[str, int], Doubt](), list[Settlement]()
         for slot in slots:
             for entry in self._journal(slot):
@@ -229,14 +215,14 @@ class Ledger:
 
 def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
     """
-    Return what is in question, each message once: with the last request that was to carry it.
+    Return what is in question, each message once: with the last request that may carry it.
 
     A later try makes an intent for a message that an earlier one's open intent names in two cases: it was
     told to send it again, or the earlier one was written after that try had been replaced, so that no request
     followed. Were it in question twice, it would be looked for twice, found once, and sent again.
     """
     still_open, seen = list[Doubt](), set[bytes]()
-    for doubt in reversed(doubts):
+    for doubt in sorted(doubts, key=lambda doubt: doubt.until, reverse=True):
         still = tuple(
             b"" if digest in seen or digest in history.accepted else digest for digest in doubt.digests
         )

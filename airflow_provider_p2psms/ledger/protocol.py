@@ -18,6 +18,7 @@ The rules that it keeps, for each *item* (the messages of one request):
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import islice
 from typing import Literal
 
 START_WITHIN_S = 10.0
@@ -115,12 +116,16 @@ class Protocol:
         on_in_doubt: OnInDoubt = "reconcile",
     ) -> None:
         self.stages = [Stage.IN_DOUBT] * len(inherited) + [Stage.PLANNED] * planned
+        # A send may have thousands of items: none of the steps below looks at all of them.
+        self._in_doubt = set(range(len(inherited)))
+        self._intended, self._under_way = set[int](), set[int]()
+        self._first_planned = len(inherited)
         self._at = [0.0] * len(self.stages)
         self._until = [*inherited, *[0.0] * planned]
         self._rounds = [0] * len(self.stages)
         self._late = [0] * len(self.stages)
         self._said_taken: set[int] = set()
-        self._max_in_flight = max_in_flight
+        self._max_in_flight = self._ahead = max_in_flight
         self._exchange_s, self._lag_s = exchange_s, lag_s
         self._fenced, self._on_in_doubt = fenced, on_in_doubt
         self._owner_seen = False
@@ -133,42 +138,44 @@ class Protocol:
 
     def next(self, now: float) -> Action:
         """Name the next thing to do; each call that is acted on is followed by what came of it."""
-        doubtful = Stage.IN_DOUBT in self.stages
-        if (post := self._post_or_take_back(now, hold=self._halted or doubtful)) is not None:
+        hold = self._halted or bool(self._in_doubt)
+        if (post := self._post_or_take_back(now, hold=hold)) is not None:
             return post
-        if (record := self._record(hold=self._halted or doubtful)) is not None:
+        if (record := self._record(hold=hold)) is not None:
             return record
-        if Stage.UNDER_WAY in self.stages:
+        if self._under_way:
             return Await()
-        if self._halted or not doubtful:
+        if self._halted or not self._in_doubt:
             return End()
         return self._settle_doubts(now)
 
     def _post_or_take_back(self, now: float, *, hold: bool) -> Post | CheckOwner | None:
-        for item in self._in(Stage.INTENDED):
+        for item in sorted(self._intended):
             if hold or now > self._at[item] + START_WITHIN_S:
+                # Answers take longer than an intent lasts: those written ahead are written for nothing.
+                self._ahead = self._ahead if hold else 0
                 self._take_back.append(item)
-                self.stages[item] = Stage.PLANNED
-            elif self.stages.count(Stage.UNDER_WAY) < self._max_in_flight:
+                self._move(item, Stage.PLANNED)
+            elif len(self._under_way) < self._max_in_flight:
                 if not (self._fenced or self._owner_seen):
                     return CheckOwner()
-                self.stages[item] = Stage.UNDER_WAY
+                self._move(item, Stage.UNDER_WAY)
                 return Post(item, self._at[item] + START_WITHIN_S)
         return None
 
     def _record(self, *, hold: bool) -> Record | None:
         if self._ledger_lost:
             return None
-        # One intent ahead of what may be under way: a free place need not wait for the ledger.
-        busy = self.stages.count(Stage.INTENDED) + self.stages.count(Stage.UNDER_WAY)
-        room = 0 if hold else self._max_in_flight + 1 - busy
-        intend = self._in(Stage.PLANNED)[:room] if room > 0 else []
+        # As many intents ahead as may be under way: requests that end together are followed at once by as
+        # many more, and what came of them is written while those are on their way.
+        room = self._max_in_flight + self._ahead - len(self._intended) - len(self._under_way)
+        intend = () if hold else self._next_planned(room)
         if not (intend or self._take_back or self._unrecorded):
             return None
-        return Record(tuple(intend), tuple(self._take_back))
+        return Record(intend, tuple(self._take_back))
 
     def _settle_doubts(self, now: float) -> Action:
-        doubts = self._in(Stage.IN_DOUBT)
+        doubts = sorted(self._in_doubt)
         if self._on_in_doubt == "fail":
             self._halted = True
             return End()
@@ -181,8 +188,27 @@ class Protocol:
             return self.next(now)
         return Ask(tuple(doubts)) if now >= self._ask_at else Pause(self._ask_at)
 
-    def _in(self, stage: Stage) -> list[int]:
-        return [item for item, at in enumerate(self.stages) if at is stage]
+    def _next_planned(self, most: int) -> tuple[int, ...]:
+        items = (
+            item
+            for item in range(self._first_planned, len(self.stages))
+            if self.stages[item] is Stage.PLANNED
+        )
+        planned = tuple(islice(items, max(most, 0)))
+        if planned:
+            self._first_planned = planned[0]
+        return planned
+
+    def _move(self, item: int, stage: Stage) -> None:
+        self.stages[item] = stage
+        for items, theirs in (
+            (self._intended, Stage.INTENDED),
+            (self._under_way, Stage.UNDER_WAY),
+            (self._in_doubt, Stage.IN_DOUBT),
+        ):
+            (items.add if stage is theirs else items.discard)(item)
+        if stage is Stage.PLANNED:
+            self._first_planned = min(self._first_planned, item)
 
     # --- what came of it
 
@@ -191,7 +217,7 @@ class Protocol:
         self._unrecorded = False
         self._take_back = [item for item in self._take_back if item not in record.take_back]
         for item in record.intend:
-            self.stages[item] = Stage.INTENDED
+            self._move(item, Stage.INTENDED)
             self._at[item] = at
             self._until[item] = self.over_by(at)
         if record.intend:
@@ -208,12 +234,12 @@ class Protocol:
 
     def settled(self, item: int) -> None:
         """Note that the item's messages were taken, or refused for good: nothing is open about them."""
-        self.stages[item] = Stage.DONE
+        self._move(item, Stage.DONE)
         self._unrecorded = True
 
     def not_sent(self, item: int) -> None:
         """Note that the item's request never left or was refused; whether to go on is ``halt``'s to say."""
-        self.stages[item] = Stage.PLANNED
+        self._move(item, Stage.PLANNED)
         self._unrecorded = True
 
     def too_late(self, item: int) -> None:
@@ -229,7 +255,7 @@ class Protocol:
         :param said_taken: whether the gateway said that it has the messages already: HTTP 429 for messages
             that were about to leave before.
         """
-        self.stages[item] = Stage.IN_DOUBT
+        self._move(item, Stage.IN_DOUBT)
         self._until[item] = now
         self._ask_at, self._ask_every_s = now, _ASK_EVERY_S
         if said_taken:
@@ -275,13 +301,13 @@ class Protocol:
         self._ledger_lost = self._ledger_lost or ledger_lost
 
     def _not_taken(self, item: int) -> None:
-        self.stages[item] = Stage.PLANNED
+        self._move(item, Stage.PLANNED)
         self._said_taken.discard(item)
         self._unrecorded = True
         self._rounds[item] += 1
         self._halted = self._halted or self._rounds[item] > MOST_ROUNDS
 
     def _ask_again(self, asked_at: float) -> None:
-        last = max(self._until[item] for item in self._in(Stage.IN_DOUBT)) + self._lag_s + SKEW_S
+        last = max(self._until[item] for item in self._in_doubt) + self._lag_s + SKEW_S
         self._ask_at = min(asked_at + self._ask_every_s, max(last, asked_at) + 0.1)
         self._ask_every_s = min(self._ask_every_s * 2, _ASK_AT_LEAST_EVERY_S)

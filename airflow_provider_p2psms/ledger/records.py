@@ -54,12 +54,6 @@ class Settlement(msgspec.Struct, frozen=True, tag="settlement", tag_field="kind"
         return list(_unpack_ids(_unpack(self.ids)))
 
 
-class Opening(msgspec.Struct, frozen=True, tag="opening", tag_field="kind"):
-    """A try that has begun: its ledger is there, though it may have sent nothing."""
-
-    at: float
-
-
 class Closing(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
     """All messages of a send were accepted; what its result said beside the counts and ids."""
 
@@ -67,7 +61,7 @@ class Closing(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
     send_time: str | None
 
 
-Entry = Opening | Intent | Settlement | Closing
+Entry = Intent | Settlement | Closing
 
 
 def pack_digests(digests: Iterable[bytes]) -> str:

@@ -7,9 +7,14 @@ in the same minutes, even with the same text, is so told apart, unless it went t
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
+from threading import Event
 from typing import Any, Protocol
+
+from airflow_provider_p2psms.errors import UnreachableError
 
 # Clocks may differ by this much, and a proxy may hold a request back.
 WINDOW_S = 300.0
@@ -81,79 +86,105 @@ class Search:
         return True
 
 
-def find_taken(reports: Reports, requests: list[Request], *, known_ids: Collection[int]) -> list[Search]:
+class Outbox:
     """
-    Look for requests in doubt.
+    The gateway's outbox as its reports show it.
 
-    :return: for each request what was found of it.
-    :raises GatewayRefusedError: this gateway has no reports, or does not show them to this account.
-    :raises UnreachableError: no answer; asking again is safe.
+    Only asks, and remembers what does not change: the recipients of a record once all of them are shown.
+
+    :param stop: once set, no further question is asked.
 
     Source: gateway docs, "report/new_list" and "report/recipients". How soon a send appears is not stated.
     """
-    searches = [Search(request) for request in requests]
-    for outbox_id, text, recipients, fitting in _whole_records(reports, searches, known=set(known_ids)):
-        for search in fitting:
-            if search.claim(outbox_id, text, recipients):
-                break
-    return searches
+
+    def __init__(self, reports: Reports, *, stop: Event) -> None:
+        self._reports, self._stop = reports, stop
+        self._recipients: dict[int, list[str]] = {}
+
+    def find_taken(
+        self, requests: list[Request], *, known_ids: Collection[int], pool: Executor
+    ) -> list[Search]:
+        """
+        Look for requests in doubt.
+
+        :param known_ids: records that are known to be other requests'.
+        :param pool: asks as many questions at once as it has threads.
+        :return: for each request what was found of it.
+        :raises GatewayRefusedError: this gateway has no reports, or does not show them to this account.
+        :raises UnreachableError: no answer; asking again is safe.
+        """
+        searches = [Search(request) for request in requests]
+        found = list(self._whole_records(searches, set(known_ids), pool))
+        # Of two requests in doubt the larger may hold all that the smaller does (copies that are sent on
+        # purpose). Its record fits that one alone, so it has to have its choice first.
+        for outbox_id, text, recipients, fitting in sorted(found, key=lambda each: -len(each[2])):
+            for search in fitting:
+                if search.claim(outbox_id, text, recipients):
+                    break
+        return searches
+
+    def _whole_records(
+        self, searches: list[Search], known: set[int], pool: Executor
+    ) -> Iterator[tuple[int, str, list[str], list[Search]]]:
+        candidates = list(_candidates(self._records(searches, pool), searches, known))
+        shown = pool.map(self._ask_recipients, (outbox_id for outbox_id, _, _ in candidates))
+        for (outbox_id, record, fitting), recipients in zip(candidates, shown, strict=True):
+            # Recipients may show later than their record: half of them, or none, prove nothing of the others.
+            if len(recipients) < (_number(record.get("rcpts_count")) or 1):
+                for search in fitting:
+                    search.hazy = True
+                continue
+            self._recipients[outbox_id] = recipients
+            yield outbox_id, str(record.get("message")), recipients, fitting
+
+    def _records(self, searches: list[Search], pool: Executor) -> Iterator[Mapping[str, Any]]:
+        requests = [search.request for search in searches]
+        for sender in dict.fromkeys(request.sender for request in requests):
+            of_sender = [request for request in requests if request.sender == sender]
+            window = {
+                "number": sender,
+                "create_from_date": str(int(min(request.at for request in of_sender) - WINDOW_S)),
+                "create_to_date": str(int(max(request.until for request in of_sender) + WINDOW_S)),
+            }
+            texts = dict.fromkeys(text for request in of_sender for _, text in request.messages)
+            first = self._reports.report_list(window, page=1, limit=_PAGE)
+            # In the midst of a large send there are many more records in the window than texts to look for.
+            by_text = first.last_page > len(texts) + _FEW_PAGES
+            filters = [window | {"message": text} for text in texts] if by_text else [window]
+            yield from chain.from_iterable(pool.map(self._ask_list, filters))
+
+    def _ask_list(self, filters: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        # One page after the other: a record that comes in meanwhile moves others to a later page, where they
+        # are seen twice; asked for at once, or backwards, they could be missed.
+        return list(self._all_pages(partial(self._reports.report_list, filters, limit=_PAGE)))
+
+    def _ask_recipients(self, outbox_id: int) -> list[str]:
+        if outbox_id in self._recipients:
+            return self._recipients[outbox_id]
+        pages = self._all_pages(partial(self._reports.report_recipients, outbox_id, per_page=_PAGE))
+        return [str(record.get("recipient")) for record in pages]
+
+    def _all_pages(self, ask: Any) -> Iterator[Mapping[str, Any]]:
+        page = last = 1
+        while page <= last:
+            if self._stop.is_set():
+                raise UnreachableError("The send was stopped while the gateway's reports were asked.")
+            answer: _Page = ask(page=page)
+            yield from answer.records
+            last = answer.last_page if answer.records else 0
+            page += 1
 
 
-def _whole_records(
-    reports: Reports, searches: list[Search], *, known: set[int]
-) -> list[tuple[int, str, list[str], list[Search]]]:
-    """
-    Return what may be ours, the records with the most recipients first.
-
-    Of two requests in doubt the larger may hold all that the smaller does (copies that are sent on purpose).
-    Its record fits that one alone, so it has to have its choice first.
-    """
-    found = []
-    for record in _records(reports, [search.request for search in searches]):
+def _candidates(
+    records: Iterable[Mapping[str, Any]], searches: list[Search], known: set[int]
+) -> Iterator[tuple[int, Mapping[str, Any], list[Search]]]:
+    """Yield each record that may be of some of the requests, once."""
+    for record in records:
         outbox_id = _number(record.get("messages_outbox_id"))
         fitting = [search for search in searches if search.may_hold(record)]
-        if outbox_id is None or outbox_id in known or not fitting:
-            continue
-        known.add(outbox_id)
-        recipients = list(_recipients(reports, outbox_id))
-        # Recipients may show later than their record: half of them, or none, prove nothing about the others.
-        if len(recipients) < (_number(record.get("rcpts_count")) or 1):
-            for search in fitting:
-                search.hazy = True
-            continue
-        found.append((outbox_id, str(record.get("message")), recipients, fitting))
-    return sorted(found, key=lambda each: -len(each[2]))
-
-
-def _records(reports: Reports, requests: list[Request]) -> Iterator[Mapping[str, Any]]:
-    for sender in dict.fromkeys(request.sender for request in requests):
-        of_sender = [request for request in requests if request.sender == sender]
-        window = {
-            "number": sender,
-            "create_from_date": str(int(min(request.at for request in of_sender) - WINDOW_S)),
-            "create_to_date": str(int(max(request.until for request in of_sender) + WINDOW_S)),
-        }
-        texts = dict.fromkeys(text for request in of_sender for _, text in request.messages)
-        first = reports.report_list(window, page=1, limit=_PAGE)
-        # In the midst of a large send there are many more records in the window than texts to look for.
-        by_text = first.last_page > len(texts) + _FEW_PAGES
-        for filters in [window | {"message": text} for text in texts] if by_text else [window]:
-            # A record that comes in meanwhile moves others to a later page: seen twice, and not missed.
-            yield from _all_pages(partial(reports.report_list, filters, limit=_PAGE))
-
-
-def _recipients(reports: Reports, outbox_id: int) -> Iterable[str]:
-    pages = _all_pages(partial(reports.report_recipients, outbox_id, per_page=_PAGE))
-    return (str(record.get("recipient")) for record in pages)
-
-
-def _all_pages(ask: Any) -> Iterator[Mapping[str, Any]]:
-    page = last = 1
-    while page <= last:
-        answer: _Page = ask(page=page)
-        yield from answer.records
-        last = answer.last_page if answer.records else 0
-        page += 1
+        if outbox_id is not None and outbox_id not in known and fitting:
+            known.add(outbox_id)
+            yield outbox_id, record, fitting
 
 
 def _tail(number: str) -> str:

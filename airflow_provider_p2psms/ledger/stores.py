@@ -7,12 +7,13 @@ Where a ledger's records lie. A store keeps JSON values by key, and a write is d
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
-from airflow_provider_p2psms.errors import LedgerError
+from airflow_provider_p2psms.errors import LedgerError, ReplacedError
 
 
 class Store(Protocol):
@@ -27,6 +28,12 @@ class Store(Protocol):
 
     def write(self, key: str, value: Any) -> None:
         """Write durably; raises ``LedgerError``, and then nobody knows whether it was written."""
+
+    def announce(self, name: str, slot: str) -> None:
+        """Let the ledger ``name`` have a journal ``slot``, as yet empty; durably, or ``LedgerError``."""
+
+    def slots(self, name: str) -> list[str]:
+        """Return all journals that this ledger has."""
 
 
 class MemoryStore:
@@ -46,13 +53,22 @@ class MemoryStore:
         """Keep the value."""
         self.records[key] = json.loads(json.dumps(value))
 
+    def announce(self, name: str, slot: str) -> None:
+        """Begin a journal."""
+        self.write(_first(name, slot), [])
+
+    def slots(self, name: str) -> list[str]:
+        """Return the journals by their first records."""
+        return _slots(name, self.records)
+
 
 class TaskStateStore:
     """
     Airflow's own store (3.3 and newer), one for each task of a run; users see its records in the UI.
 
     It fences: once a task's next try exists, writes of the old one fail. Its records outlive a clear and are
-    gone with the run.
+    gone with the run. It cannot list them, so there is one more that names the journals; only the try that is
+    not fenced off adds to it.
 
     :param accessor: ``context["task_state_store"]``.
     :param retention: what keeps a record for ever (``NEVER_EXPIRE``).
@@ -72,11 +88,23 @@ class TaskStateStore:
             raise LedgerError(f"Airflow's state store cannot be read ({type(err).__name__}).") from err
 
     def write(self, key: str, value: Any) -> None:
-        """Write; any failure means that this try may have been replaced."""
+        """Write; any failure may mean that this try was replaced, and ``ReplacedError`` does."""
         try:
             self._accessor.set(key, value, retention=self._retention)
         except Exception as err:
+            if _is_fenced_off(err):
+                raise ReplacedError(
+                    "Airflow has given this task to a newer try; this one sends nothing."
+                ) from err
             raise LedgerError(f"Airflow's state store did not take a record ({type(err).__name__}).") from err
+
+    def announce(self, name: str, slot: str) -> None:
+        """Add to the list of journals."""
+        self.write(f"{name}.tries", [*self.slots(name), slot])
+
+    def slots(self, name: str) -> list[str]:
+        """Return the list of journals."""
+        return self.read(f"{name}.tries") or []
 
 
 class ObjectStore:
@@ -116,6 +144,23 @@ class ObjectStore:
         except Exception as err:
             raise LedgerError(f"The ledger's file {key} cannot be written ({type(err).__name__}).") from err
 
+    def announce(self, name: str, slot: str) -> None:
+        """Write the journal's first file, empty."""
+        self.write(_first(name, slot), [])
+
+    def slots(self, name: str) -> list[str]:
+        """Return the journals whose first files are there."""
+        try:
+            # Libraries for object storage remember listings, and would not see what others wrote since.
+            if hasattr(self._folder, "fs"):
+                self._folder.fs.invalidate_cache()
+            keys = [unquote(file.name.removesuffix(".json")) for file in self._folder.iterdir()]
+        except FileNotFoundError:
+            return []
+        except Exception as err:
+            raise LedgerError(f"The ledger's folder cannot be listed ({type(err).__name__}).") from err
+        return _slots(name, keys)
+
     def _file(self, key: str) -> Any:
         return self._folder / f"{quote(key, safe='')}.json"
 
@@ -136,3 +181,22 @@ class ObjectStore:
         finally:
             with suppress(FileNotFoundError):
                 unfinished.unlink()
+
+
+def _is_fenced_off(err: Exception) -> bool:
+    # Its supervisor is gone, or the API server does not know this try's id any more (404), or not as running.
+    detail = getattr(getattr(err, "error", None), "detail", None)
+    status = detail.get("status_code") if isinstance(detail, dict) else None
+    return isinstance(err, OSError | EOFError) or status in {404, 409}
+
+
+def _first(name: str, slot: str) -> str:
+    return f"{name}.{slot}.0"
+
+
+def _slots(name: str, keys: Iterable[str]) -> list[str]:
+    return [
+        key.removeprefix(f"{name}.").removesuffix(".0")
+        for key in sorted(keys)
+        if key.startswith(f"{name}.") and key.endswith(".0")
+    ]

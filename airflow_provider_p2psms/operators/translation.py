@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException
+from airflow_provider_p2psms.airflow_compat import (
+    AirflowException,
+    AirflowFailException,
+    leave_state_to_newer_try,
+)
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     InvalidMessageError,
     OutcomeUnknownError,
     P2PSMSError,
+    ReplacedError,
 )
 
 
@@ -23,6 +28,9 @@ def errors_for_airflow() -> Iterator[None]:
     """
     try:
         yield
+    except ReplacedError as err:
+        leave_state_to_newer_try()
+        raise AirflowException(_text(err)) from err
     except (InvalidMessageError, GatewayRefusedError, OutcomeUnknownError) as err:
         raise AirflowFailException(_text(err)) from err
     except P2PSMSError as err:

@@ -3,6 +3,7 @@
 import logging
 import time
 
+from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.sending.fates import Fates
 
 log = logging.getLogger(__name__)
@@ -14,14 +15,14 @@ class Clock:
     """Unix time that never jumps: the wall clock at the start, and what has passed since."""
 
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self._offset = time.time() - elapsed()
 
     def __call__(self) -> float:
         """Return the time now."""
-        return time.monotonic() + self._offset
+        return elapsed() + self._offset
 
-    def monotonic(self, at: float) -> float:
-        """Return a moment as ``time.monotonic()`` counts it."""
+    def elapsed(self, at: float) -> float:
+        """Return a moment as ``elapsed()`` counts it."""
         return at - self._offset
 
 
@@ -30,16 +31,15 @@ class Progress:
 
     def __init__(self, fates: Fates) -> None:
         self._fates = fates
-        self._started = self._said = time.monotonic()
-        self._before = fates.count()["accepted"]
+        self._said, self._before = elapsed(), fates.count()["accepted"]
 
     def log(self) -> None:
-        """Say it, if it is time to."""
-        now = time.monotonic()
-        if now - self._said < PROGRESS_EVERY_S:
+        """Say it, if it is time to; the rate is that since it was last said."""
+        seconds = elapsed() - self._said
+        if seconds < PROGRESS_EVERY_S:
             return
-        self._said = now
         accepted = self._fates.count()["accepted"]
-        rate, left = (accepted - self._before) / (now - self._started), len(self._fates) - accepted
+        rate, left = (accepted - self._before) / seconds, len(self._fates) - accepted
         eta = f"about {left / rate:,.0f} s" if rate else "unknown time"
         log.info("Accepted %s, left %s, %.0f a second, %s to go.", f"{accepted:,}", f"{left:,}", rate, eta)
+        self._said, self._before = elapsed(), accepted

@@ -7,7 +7,6 @@ writes the ledger. Whatever ends the run, a signal included, those under way are
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
@@ -22,8 +21,10 @@ from airflow_provider_p2psms.errors import (
     LedgerError,
     OutcomeUnknownError,
     P2PSMSError,
+    ReplacedError,
     UnreachableError,
 )
+from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.wire import Receipt
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import (
@@ -39,7 +40,7 @@ from airflow_provider_p2psms.ledger.protocol import (
     Stage,
 )
 from airflow_provider_p2psms.ledger.records import NOT_TAKEN
-from airflow_provider_p2psms.ledger.reports import Reports, Request, Search, find_taken
+from airflow_provider_p2psms.ledger.reports import Outbox, Request, Search
 from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
 from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.pace import PROGRESS_EVERY_S, Clock, Progress
@@ -50,7 +51,7 @@ log = logging.getLogger(__name__)
 CONNECT_ATTEMPTS = 3
 DUPLICATE_STATUS = 429
 
-# What is posted of an item: its messages, for when, and until when it may leave (``time.monotonic()``).
+# What is posted of an item: its messages, for when, and until when it may leave (``elapsed()``).
 Send = Callable[[list[Entry], str | None, float], Receipt]
 
 
@@ -89,7 +90,7 @@ class Run:
         *,
         form: Form,
         send: Send,
-        reports: Reports,
+        outbox: Outbox,
         sender: str,
         history: History,
         send_time: Callable[[datetime], str | None],
@@ -103,7 +104,7 @@ class Run:
         self.found = 0
         self._ledger, self._protocol, self._items = ledger, protocol, items
         self._fates, self._spool, self._form = fates, spool, form
-        self._send, self._reports, self._sender = send, reports, sender
+        self._send, self._outbox, self._sender = send, outbox, sender
         self._history, self._when = history, send_time
         self._stop, self._clock = stop, clock
         self._under_way: dict[Future[Receipt], int] = {}
@@ -137,7 +138,7 @@ class Run:
             case Await():
                 self._await()
             case Ask():
-                self._ask(action)
+                self._ask(action, pool)
             case Pause():
                 self._stop.wait(max(0.0, action.until - self._clock()))
 
@@ -160,7 +161,7 @@ class Run:
     def _check_owner(self) -> None:
         is_me = self._ledger.is_owner()
         if not is_me:
-            self.failure = LedgerError("A newer try of this task has begun; this one sends nothing more.")
+            self.failure = ReplacedError("A newer try of this task has begun; this one sends nothing more.")
         self._protocol.owner(is_me=is_me)
 
     def _post(self, action: Post, pool: ThreadPoolExecutor) -> None:
@@ -171,14 +172,14 @@ class Run:
             self._not_sent(action.item, err)
             return
         self.send_time = self.send_time or when
-        start_by = self._clock.monotonic(action.start_by)
+        start_by = self._clock.elapsed(action.start_by)
         self._under_way[pool.submit(self._post_patiently, item.entries, when, start_by)] = action.item
 
     def _post_patiently(self, entries: list[Entry], when: str | None, start_by: float) -> Receipt:
         """Post; try again what certainly never left this machine, while its intent lasts."""
 
         def give_up(state: RetryCallState) -> bool:
-            late = time.monotonic() + 1.0 > start_by
+            late = elapsed() + 1.0 > start_by
             return self._stop.is_set() or late or state.attempt_number >= CONNECT_ATTEMPTS
 
         attempts = Retrying(
@@ -272,14 +273,14 @@ class Run:
 
     # --- what is in doubt
 
-    def _ask(self, action: Ask) -> None:
+    def _ask(self, action: Ask, pool: ThreadPoolExecutor) -> None:
         asked_at = self._clock()
         requests = [self._request(self._items[number]) for number in action.items]
         # Ids that the ledger holds belong to other requests than these.
         known_ids = {*self._history.accepted.values(), *self._fates.outbox_ids()}
         log.info("Asking the gateway's reports for %s requests in doubt.", len(requests))
         try:
-            searches = find_taken(self._reports, requests, known_ids=known_ids)
+            searches = self._outbox.find_taken(requests, known_ids=known_ids, pool=pool)
         except GatewayRefusedError as err:
             self.failure = OutcomeUnknownError(f"The gateway has no reports to ask: {err}")
             self._protocol.no_reports()

@@ -17,6 +17,7 @@ from airflow_provider_p2psms.errors import (
     LedgerError,
     OutcomeUnknownError,
     P2PSMSError,
+    ReplacedError,
     RowProblem,
     UnreachableError,
 )
@@ -25,6 +26,7 @@ from airflow_provider_p2psms.gateway.wire import Receipt
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import OnInDoubt, Protocol
+from airflow_provider_p2psms.ledger.reports import Outbox
 from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.cost import check_cost
@@ -122,11 +124,11 @@ class Sender:
         :raises GatewayRefusedError: the gateway refused a batch.
         :raises OutcomeUnknownError: some messages may have been taken, and the reports cannot tell.
         :raises UnreachableError: the gateway cannot be reached, or fails all the time. A later try goes on.
-        :raises LedgerError: the ledger failed. A later try goes on.
+        :raises LedgerError: the ledger failed. A later try goes on; after ``ReplacedError`` it does already.
         :raises P2PSMSError: the send was stopped. A later try goes on.
 
         The notes on an error count what became of all. Where outcomes are wanted they are written in each of
-        these cases, too.
+        these cases, too, but for one: a try that was replaced leaves them to the newer one.
         """
         ledger = Ledger(self.ledger.store, name=self.ledger.name, try_number=self.ledger.try_number)
         history = ledger.open(must_exist=self.ledger.must_exist)
@@ -134,12 +136,17 @@ class Sender:
             plan = Plan(stack.enter_context(Spool(batch_size=self.batch_size)))
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
             self._write_outcomes(notes, plan)  # a path that cannot be written is found out before the send
+            ours = True
             try:
                 build_plan(results, plan, notes, rules=self.rules, known=self._known(history))
                 self._check(plan, history)
                 run = self._run(plan, ledger, history)
+            except ReplacedError:
+                ours = False
+                raise
             finally:
-                self._write_outcomes(notes, plan)
+                if ours:
+                    self._write_outcomes(notes, plan)
             return self._result(plan, run, ledger, history)
 
     # --- before
@@ -202,7 +209,7 @@ class Sender:
             plan.spool,
             form=self.form,
             send=self._post,
-            reports=self.client,
+            outbox=Outbox(self.client, stop=self.stop),
             sender=self.from_number,
             history=history,
             send_time=self.timing.send_time,
@@ -210,6 +217,8 @@ class Sender:
             clock=Clock(),
         )
         run.go(max_in_flight=self.max_in_flight)
+        if isinstance(run.failure, ReplacedError):
+            raise run.failure
         return run
 
     def _post(self, entries: list[Entry], send_time: str | None, start_by: float) -> Receipt:

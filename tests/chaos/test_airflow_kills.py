@@ -28,19 +28,7 @@ def trials() -> Iterator[Stage]:
         yield ready
 
 
-an_old_try_lives_on = pytest.mark.skipif(
-    AIRFLOW < (3,), reason="on Airflow 2 an old try writes its own end over the state of its retry"
-)
-
-
-@pytest.mark.parametrize(
-    ("what", "seed"),
-    [
-        ("task", 0),
-        pytest.param("supervisor", 1, marks=an_old_try_lives_on),
-        pytest.param("scheduler", 0, marks=an_old_try_lives_on),
-    ],
-)
+@pytest.mark.parametrize(("what", "seed"), [("task", 0), ("supervisor", 1), ("scheduler", 0)])
 def test_a_kill_in_the_middle_of_a_send(trials: Stage, what: str, seed: int):
     """Whatever is killed, Airflow's own retry finishes the send: each message once, none lost."""
     outcome = trials.run_trial(Plan.draw(seed, [what]))

@@ -6,7 +6,6 @@ import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import trustme
@@ -18,6 +17,7 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway import transport
+from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.wire import Group
 
 from .conftest import answer, http
@@ -327,7 +327,7 @@ class TestDeadlines:
         groups = client(f"http://127.0.0.1:{gateway.port}/v1")
 
         with pytest.raises(UnreachableError):
-            groups.send_peer_to_peer(GROUPS, from_number="+983000505", start_by=time.monotonic() - 0.01)
+            groups.send_peer_to_peer(GROUPS, from_number="+983000505", start_by=elapsed() - 0.01)
 
         assert [] == gateway.requests
 
@@ -336,20 +336,20 @@ class TestDeadlines:
         gateway = scripted(answer(http(200, IDS)))
         groups = client(f"http://127.0.0.1:{gateway.port}/v1")
 
-        assert groups.send_peer_to_peer(GROUPS, from_number="+983000505", start_by=time.monotonic() + 5)
+        assert groups.send_peer_to_peer(GROUPS, from_number="+983000505", start_by=elapsed() + 5)
 
     def test_a_process_that_stood_still_does_not_complete_its_request(self, scripted, client, monkeypatch):
         """If the deadline passes while the request is being written, its rest never leaves."""
         gateway = scripted(answer(http(200, IDS)))
         one = client(f"http://127.0.0.1:{gateway.port}/v1")
-        real, began = time.monotonic, []
+        began = []
 
         def stood_still():
             began.append(1)
             # The deadline is set, the first byte may leave, the head is written; then time passes.
-            return real() + (100 if len(began) > 3 else 0)
+            return elapsed() + (100 if len(began) > 3 else 0)
 
-        monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=stood_still))
+        monkeypatch.setattr(transport, "elapsed", stood_still)
         with pytest.raises(OutcomeUnknownError, match="deadline"):
             send(one)
 

@@ -27,7 +27,7 @@ import marshal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
@@ -51,6 +51,8 @@ from airflow_provider_p2psms.ledger.stores import MemoryStore
 # was taken, and clocks differ by 1: not before 4 has passed may "not taken" be believed.
 START_WITHIN = EXCHANGE = LAG = SKEW = PATIENCE = 1
 NAME = "p2psms"
+# Which journals there are: what any try may notice at any moment.
+EVERYBODYS = ""
 
 Step = tuple[tuple[Any, ...], "World"]
 
@@ -79,9 +81,9 @@ class Rules:
     ``sizes`` are the numbers of messages in each batch of the first try. ``faults`` requests may end badly;
     ``store_faults`` writes may fail, and each may have been written nonetheless; ``delays`` times an intent
     may be written anew because its request did not leave in time. Each try's clock is ``ahead`` of the
-    gateway's. The reports take ``slow_reports`` longer than they were said to. With ``repeats_refused`` a
-    message that was taken is refused with HTTP 429. A store may lie (``claims_fence``), and so may a protocol
-    that does not keep to its time.
+    gateway's. Airflow may call all tries the first (``same_number``). The reports take ``slow_reports``
+    longer than they were said to. With ``repeats_refused`` a message that was taken is refused with HTTP 429.
+    A store may lie (``claims_fence``), and so may a protocol that does not keep to its time.
     """
 
     sizes: tuple[int, ...] = (1, 1, 1)
@@ -91,6 +93,7 @@ class Rules:
     delays: int = 0
     tries: int = 2
     ahead: tuple[int, ...] = (0, SKEW, SKEW)
+    same_number: bool = False
     reports: bool = True
     fence: bool = True
     claims_fence: bool | None = None
@@ -170,6 +173,12 @@ class Turn:
 
     def write(self, key: str, value: Any) -> None:
         self._do(key, lambda: self._port.write(key, value))
+
+    def announce(self, name: str, slot: str) -> None:
+        self._do(EVERYBODYS, lambda: self._port.announce(name, slot))
+
+    def slots(self, name: str) -> list[str]:
+        return cast("list[str]", self._do(EVERYBODYS, lambda: self._port.slots(name)))
 
     def _do(self, key: str, access: Callable[[], Any]) -> Any:
         for seen in self._again:
@@ -271,6 +280,7 @@ class Try:
             tuple(map(int, protocol.stages)),
             tuple(times),
             protocol._owner_seen,
+            protocol._ahead,
             protocol._unrecorded,
             tuple(protocol._take_back),
             protocol._halted,
@@ -448,8 +458,10 @@ class World:
                 yield label, new
 
     def _open(self, number: int) -> Iterator[Step]:
+        slot = f"{1 if self.rules.same_number else number}-{number}"
+
         def alone(key: str) -> bool:
-            return fenced or key.startswith(f"{NAME}.{number}") or not any_other
+            return fenced or key.startswith(f"{NAME}.{slot}.") or not any_other
 
         any_other = any(each.alive for each in self.tries if each.number != number)
         for fails in ("", "lost", "written") if self.store_faults else ("",):
@@ -457,7 +469,8 @@ class World:
             it, port = new.tries[number - 1], Port(new, number, fails)
             fenced = port._replaced is False and self.rules.fence
             turn = Turn(port, it.log, alone=alone)
-            ledger = self.rules.ledger(turn, name=NAME, try_number=number)
+            ledger = self.rules.ledger(turn, name=NAME, try_number=int(slot[0]))
+            ledger._slot = slot
             try:
                 history = ledger.open(must_exist=False)
             except _NotYet:
@@ -668,11 +681,11 @@ class World:
 def _plain(value: Any, now: int, past: int) -> Any:
     if not isinstance(value, list):
         return value
+    if value and isinstance(value[0], str):
+        return tuple(value)
     return tuple(
         (entry["number"], entry["digests"], max(int(entry["until"]) - now, past))
         if entry["kind"] == "intent"
         else (entry["slot"], entry["number"], entry["ids"])
-        if entry["kind"] == "settlement"
-        else None
         for entry in value
     )

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.errors import (
+    GatewayRefusedError,
+    OutcomeUnknownError,
+    P2PSMSError,
+    ReplacedError,
+    UnreachableError,
+)
 from airflow_provider_p2psms.gateway.wire import Group
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 from airflow_provider_p2psms.sending.forms import PeerToPeer, PeerToPeerFile
@@ -150,6 +156,42 @@ class TestInDoubt:
 
         assert once(ROWS) == arrived(sandbox)
 
+    def test_many_are_looked_for_at_once(self, cut_off, sandbox):
+        """As many questions are under way as requests may be; a record shown whole is asked about once."""
+        sandbox.report_lag_s = 0.6
+        send = cut_off("500_after")
+        inner, asked, together = send.client.report_recipients, Counter(), threading.Barrier(5)
+
+        def ask(outbox_id, **page):
+            asked[outbox_id] += 1
+            together.wait(timeout=30)  # passed by five at once, or never
+            return inner(outbox_id, **page)
+
+        send.client.report_recipients = ask
+        send(ROWS, max_in_flight=5, ledger=self.rules(send, report_lag_s=3.0))
+
+        assert [1] * 10 == list(asked.values())
+        assert once(ROWS) == arrived(sandbox)
+
+    def test_a_stop_ends_the_questions(self, cut_off, sandbox):
+        """Told to stop, it asks no further and settles nothing: the next try does."""
+        send = cut_off("500_after")
+        stop = threading.Event()
+        inner = send.client.report_recipients
+
+        def stopped(*args, **kwargs):
+            stop.set()
+            return inner(*args, **kwargs)
+
+        send.client.report_recipients = stopped
+        with pytest.raises(P2PSMSError, match="stopped"):
+            send(ROWS, stop=stop, max_in_flight=1)
+        assert 3 == sandbox.send_requests
+
+        send.client.report_recipients = inner
+        assert 60 == send(ROWS).accepted
+        assert once(ROWS) == arrived(sandbox)
+
     def test_without_reports_nothing_more_is_sent(self, cut_off, sandbox):
         """No later try sends anything while it stays in doubt, and each says so."""
         sandbox.reports = False
@@ -254,7 +296,9 @@ class TestFiles:
             return receipt
 
         send.client.send_peer_to_peer = slow
-        with pytest.raises(Exception, match="newer try"):
+        with pytest.raises(ReplacedError, match="newer try"):
             send(ROWS, batch_size=10, max_in_flight=1, ledger=self.rules(tmp_path, 1))
 
         assert once(ROWS) == arrived(sandbox)
+        # What the newer one wrote stands: the old one knows less.
+        assert {"accepted": 60} == Counter(row["outcome"] for row in send.outcomes)

@@ -17,8 +17,9 @@ from airflow_provider_p2psms.sandbox import Sandbox
 from tests.chaos.child import Pace, Row, Try, clean_processes
 from tests.chaos.kill_points import Step, Trap
 
-BATCHES, BATCH_SIZE = 7, 4
-FIRST, MIDDLE, LAST = 0, BATCHES // 2, BATCHES - 1
+# The first four intents are written at once: two batches are under way, and two ahead.
+BATCHES, BATCH_SIZE = 9, 4
+FIRST, MIDDLE, LAST = 0, 5, BATCHES - 1
 PACE = Pace(connect_timeout_s=0.5, read_timeout_s=1.0, start_within_s=1.5, skew_s=0.1, report_lag_s=0.3)
 # In each batch two texts of their own, and one that goes to two numbers: in JSON they share a group.
 ROWS: list[Row] = [

@@ -3,8 +3,8 @@
 from collections import Counter
 from hashlib import blake2b
 
-# At a million messages the chance that two share a digest is 1e-27.
-DIGEST_BYTES = 16
+# At a million messages the chance that two share a digest is 1e-17.
+DIGEST_BYTES = 12
 
 
 class Digester:
@@ -25,7 +25,7 @@ class Digester:
         self._copies: Counter[bytes] | None = None if distinct else Counter()
 
     def __call__(self, recipient: str, text: str) -> bytes:
-        """Return the digest of a message, 16 bytes."""
+        """Return the digest of a message, 12 bytes."""
         digest = self._digest(f"{recipient}\0{text}")
         if self._copies is None:
             return digest

@@ -16,7 +16,7 @@ import msgspec
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
 
-# 2,000 digests take 43 kB in Base64: one intent always fits into a record.
+# 2,000 digests take 32 kB in Base64: one intent always fits into a record.
 MOST_DIGESTS = 2_000
 MOST_BYTES = 60_000
 

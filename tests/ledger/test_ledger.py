@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.ledger.records import (
     MOST_BYTES,
@@ -16,7 +17,7 @@ from airflow_provider_p2psms.ledger.records import (
 )
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 
-ALL = [bytes([number]) * 16 for number in range(6)]
+ALL = [bytes([number]) * DIGEST_BYTES for number in range(6)]
 
 
 def begin(store, try_number=1, *, must_exist=False):
@@ -60,7 +61,7 @@ def test_a_large_send_takes_many_small_records():
     """No record is larger than Airflow's API shows, and nothing is lost between two of them."""
     store = MemoryStore()
     ledger, _ = begin(store)
-    digests = [number.to_bytes(16, "big") for number in range(25_000)]
+    digests = [number.to_bytes(DIGEST_BYTES, "big") for number in range(25_000)]
     for start in range(0, 25_000, 5_000):
         for doubt in intend(ledger, digests[start : start + 5_000]):
             ledger.settle(doubt, {digest: int.from_bytes(digest, "big") + 1 for digest in doubt.digests})

@@ -30,6 +30,7 @@ from itertools import combinations
 from typing import Any, NamedTuple, cast
 
 from airflow_provider_p2psms.errors import LedgerError
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import (
     Action,
@@ -117,7 +118,7 @@ class Rules:
 
 
 def digest(message: int) -> bytes:
-    return bytes([message + 1]) * 16
+    return bytes([message + 1]) * DIGEST_BYTES
 
 
 def id_of(message: int) -> int:

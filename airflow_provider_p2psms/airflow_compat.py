@@ -27,8 +27,10 @@ __all__ = [
     "airflow_home",
     "conf",
     "leave_state_to_newer_try",
+    "lineage",
     "never_expire",
     "push_outputs",
+    "stats",
 ]
 
 # Airflow 3.0 fails a task one of whose outputs is null, after the task has done its work.
@@ -47,6 +49,20 @@ def never_expire() -> Any:
     from airflow.sdk.execution_time.context import NEVER_EXPIRE  # noqa: PLC0415 - there since 3.3
 
     return NEVER_EXPIRE
+
+
+def lineage() -> Any:
+    """Return Airflow's collector of what a task reads and writes, with Airflow 3's names on all versions."""
+    from airflow.providers.common.compat.lineage import hook  # noqa: PLC0415 - only who runs a task pays
+
+    return hook.get_hook_lineage_collector()  # type: ignore[no-untyped-call]
+
+
+def stats() -> Any:
+    """Return Airflow's metrics, wherever this version keeps them."""
+    from airflow.providers.common.compat.sdk import Stats  # noqa: PLC0415 - only who runs a task pays
+
+    return Stats
 
 
 def airflow_home() -> str:

@@ -1,4 +1,4 @@
-"""The command line: ``p2psms sandbox`` runs a local gateway until it is told to stop."""
+"""The command line: ``p2psms check`` tells what a send comes to, ``p2psms sandbox`` is a local gateway."""
 
 import argparse
 import json
@@ -15,6 +15,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_provider_p2psms.sandbox import Sandbox
 
+CONNECTION = "AIRFLOW_CONN_P2PSMS_DEFAULT"
+_ABOUT_CHECK = """
+Check the rows of a CSV or XLSX file as a send does, and say how many parts they have and, with a
+connection, what they cost. Sends nothing; shows no number and no text. Exit code: 0 if all rows are good, 1 if
+some are bad or the gateway gives no prices, 2 if it was called wrongly.
+"""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code: 0 well, 1 it could not, 2 (by argparse) not understood."""
@@ -26,9 +33,45 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="p2psms", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    sandbox = commands.add_parser(
-        "sandbox", help="run a local gateway that keeps the contract and sends nothing"
+    _fill_check(
+        commands.add_parser(
+            "check", help="check a file's rows, count parts and cost; sends nothing", description=_ABOUT_CHECK
+        )
     )
+    _fill_sandbox(
+        commands.add_parser("sandbox", help="run a local gateway that keeps the contract and sends nothing")
+    )
+    return parser
+
+
+def _fill_check(check: argparse.ArgumentParser) -> None:
+    check.set_defaults(run=_run_check)
+    add = check.add_argument
+    add("file", type=Path, metavar="FILE", help="a CSV or XLSX file with a header")
+    add("--text", help='the text of rows without one: "Dear {name}"')
+    add("--recipient-column", default="recipient", metavar="NAME", help="default: %(default)s")
+    add("--message-column", default="message", metavar="NAME", help="default: %(default)s")
+    add("--region", metavar="XX", help="country of short numbers (default: the connection's, else IR)")
+    add("--from-number", metavar="LINE", help="the sending line (default: the connection's)")
+    add(
+        "--connection",
+        default=os.environ.get(CONNECTION),
+        metavar="URI",
+        help="the gateway to ask for prices, as a URI or JSON as in Airflow "
+        f"(default: ${CONNECTION}, which keeps the token out of the list of processes)",
+    )
+    add("--offline", action="store_true", help="ask no gateway: no cost")
+    add("--all", action="store_true", help="show all bad rows, not the first 100")
+    add("--json", action="store_true", help="print JSON")
+
+
+def _run_check(options: argparse.Namespace) -> int:
+    from airflow_provider_p2psms.checking import run_check  # noqa: PLC0415 - the sandbox needs nothing of it
+
+    return run_check(options)
+
+
+def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
     sandbox.set_defaults(run=_run_sandbox)
     add = sandbox.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
@@ -60,7 +103,6 @@ def _build_parser() -> argparse.ArgumentParser:
     add("--past-send-time", choices=("send_now", "refuse"), default="send_now", help="for a past send_time")
     add("--credit", type=float, default=1e9, metavar="RIAL", help="the account's credit")
     add("--send-block", action="store_true", help="be a blocked account")
-    return parser
 
 
 def _read_fault(text: str) -> tuple[str, int]:

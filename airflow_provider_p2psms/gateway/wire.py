@@ -16,6 +16,7 @@ from airflow_provider_p2psms.errors import (
     AuthenticationError,
     GatewayRefusedError,
     OutcomeUnknownError,
+    UnreachableError,
 )
 
 SEND_PATH = "/api/send"
@@ -200,11 +201,11 @@ def parse_account(data: Any) -> Account:
 
 
 def parse_price(data: Any) -> Price:
-    """Read the answer of ``calculate-price``; useless (``OutcomeUnknownError``) without both prices."""
+    """Read the answer of ``calculate-price``; useless (``UnreachableError``) without both prices."""
     record = _record(data)
     prices = [record.get(name) for name in ("mci_price", "other_price")]
     if not all(isinstance(price, int | float) for price in prices):
-        raise OutcomeUnknownError("The gateway's answer about the price holds no prices.")
+        raise UnreachableError("The gateway's answer about the price holds no prices.")
     return Price(float(prices[0] or 0), float(prices[1] or 0), _number(record.get("parts")) or 0)
 
 

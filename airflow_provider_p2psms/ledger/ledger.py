@@ -138,9 +138,9 @@ class Ledger:
         settled = [ids.get(digest, UNSETTLED) for digest in doubt.digests]
         self._append(Settlement(doubt.slot, doubt.number, pack_ids(settled)))
 
-    def close(self, *, requests: int, send_time: str | None) -> None:
+    def close(self, *, requests: int, send_time: str | None, cost: int | None) -> None:
         """Note that all was accepted, and make that durable."""
-        self._append(Closing(requests, send_time))
+        self._append(Closing(requests, send_time, cost))
         self.flush()
 
     def flush(self) -> None:

@@ -59,6 +59,7 @@ class Closing(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
 
     requests: int
     send_time: str | None
+    cost: int | None = None
 
 
 Entry = Intent | Settlement | Closing

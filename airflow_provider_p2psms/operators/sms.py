@@ -25,6 +25,7 @@ from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.concealed import conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.ledger import ledger_rules
 from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
+from airflow_provider_p2psms.operators.telling import count_in_stats
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
 
 if TYPE_CHECKING:
@@ -228,6 +229,7 @@ class _SendOperator(BaseOperator):
             max_in_flight=self.max_in_flight,
             max_cost=self.max_cost,
             open_outcomes=partial(open_outcomes, self.outcomes) if self.outcomes else None,
+            tell=partial(count_in_stats, context),
             stop=stop,
         )
 
@@ -287,14 +289,17 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param drop_duplicates: send the same text to the same number once. Default True.
     :param max_recipients: above this number of recipients nothing is sent.
     :param max_parts: above this number of SMS parts (estimated) nothing is sent.
-    :param max_cost: above this cost in rial (at the gateway's dearest prices) nothing is sent.
+    :param max_cost: above this cost in rial (at the gateway's dearest prices) nothing is sent, nor above the
+        account's credit.
     :param batch_size: recipients a request (default 1,000), or rows a file (default 10,000).
     :param max_in_flight: requests under way at once. Default 4.
     :param outcomes: a path, local or ``ObjectStoragePath`` URI, for a CSV with a line for each row:
         ``row,key,outcome,outbox_id,reason``; written also when the task fails. (templated)
     :param p2psms_conn_id: the connection. (templated)
     :return: ``message_outbox_ids`` (one a group), ``accepted``, ``already_accepted``, ``invalid``,
-        ``duplicates``, ``requests``, ``parts``, ``send_time``, ``from_number``: each an XCom of its own, too.
+        ``duplicates``, ``requests``, ``parts``, ``cost`` (an estimate in rial; null without ``max_cost``),
+        ``send_time``, ``from_number``, and in staging ``held_back`` and ``redirected``: each an XCom of its
+        own, too.
 
     A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when neither answer nor
     reports tell whether messages were taken. When the gateway, the ledger or the worker fails, the task's

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
+from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.errors import P2PSMSError
 
 if TYPE_CHECKING:
@@ -18,9 +20,7 @@ def _locate(path: str | os.PathLike[str]) -> Path | ObjectStoragePath:
     """Return a local path, or, for a URI such as ``s3://conn_id@bucket/key``, an object storage path."""
     if _is_local(path) or (isinstance(path, str) and "://" not in path):
         return Path(path).expanduser()
-    from airflow_provider_p2psms.airflow_compat import ObjectStoragePath
-
-    return ObjectStoragePath(cast("str", path))
+    return airflow_compat.ObjectStoragePath(cast("str", path))
 
 
 def _is_local(path: object) -> bool:
@@ -40,6 +40,8 @@ def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
         stream = located.open("rb")
     except FileNotFoundError as err:
         raise P2PSMSError(f"There is no file {located.name} to read rows from.") from err
+    if _is_local(located):  # the others tell Airflow themselves
+        airflow_compat.lineage().add_input_asset(context=path, uri=located.absolute().as_uri())
     with stream:
         yield stream, located.name
 
@@ -49,7 +51,8 @@ def open_outcomes(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """Open a file for outcomes; a local one appears whole or not at all."""
     located: Any = _locate(path)
     if not _is_local(located):
-        with located.open("w", encoding="utf-8", newline="") as stream:
+        # Written as text by us: Airflow notes lineage at every write to such a file, so few are better.
+        with located.open("wb") as raw, TextIOWrapper(raw, encoding="utf-8", newline="") as stream:
             yield stream
         return
     located.parent.mkdir(parents=True, exist_ok=True)
@@ -58,5 +61,6 @@ def open_outcomes(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         with unfinished.open("w", encoding="utf-8", newline="") as stream:
             yield stream
         unfinished.replace(located)
+        airflow_compat.lineage().add_output_asset(context=path, uri=located.absolute().as_uri())
     finally:
         unfinished.unlink(missing_ok=True)

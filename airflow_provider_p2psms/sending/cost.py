@@ -1,26 +1,103 @@
-"""What a send may cost at most, asked of the gateway before anything is sent."""
+"""
+What a send may cost, asked of the gateway before anything is sent: two figures, for two uses.
 
-from airflow_provider_p2psms.errors import InvalidMessageError
+The estimate takes each number's operator from its first digits. Numbers can be ported to another operator, so
+guards count every recipient at the dearer price: they err on the side of not sending.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.wire import Price
+from airflow_provider_p2psms.sending.kinds import Kind
 from airflow_provider_p2psms.sending.plan import Plan
 
+_IRAN = "+98"
+_MCI = "IR-MCI"  # as the metadata of phonenumbers names the operator that has a price of its own
+_NATIONAL_DIGITS = 10
 
-def check_cost(plan: Plan, client: GatewayClient, *, from_number: str, max_cost: float) -> None:
+Prices = Mapping[tuple[bool, int], Price]
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """In rial: by the operators that the numbers belonged to first, and at the dearest."""
+
+    estimate: float
+    at_most: float
+
+
+def ask_prices(plan: Plan, client: GatewayClient, *, from_number: str) -> Prices:
     """
-    Refuse a send that may cost more than ``max_cost`` rial.
+    Ask the price of each alphabet and length: 40 questions at most, however many messages there are.
 
-    Asks one price for each kind of text (alphabet and number of parts) and counts every recipient at the
-    dearer of the operators' prices, so that the guard errs on the side of not sending.
+    :raises GatewayRefusedError: the gateway tells no prices; nothing was sent.
+    :raises UnreachableError: it gave no answer; nothing was sent.
+    """
+    return {
+        kind: client.calculate_price(sample, from_number=from_number)
+        for kind, sample in plan.kinds.samples.items()
+    }
 
+
+def cost_of(kinds: Mapping[Kind, int], prices: Prices) -> Cost:
+    """Add up what messages cost."""
+    estimate = at_most = 0.0
+    for kind, count in kinds.items():
+        price = prices[kind.is_ascii, kind.parts]
+        estimate += count * (price.mci_price if is_mci(kind.prefix) else price.other_price)
+        at_most += count * max(price.mci_price, price.other_price)
+    return Cost(estimate, at_most)
+
+
+def check_cost(plan: Plan, client: GatewayClient, *, from_number: str, max_cost: float) -> float:
+    """
+    Refuse a send that may cost more than ``max_cost`` rial, or more than the account's credit.
+
+    The guard counts the whole send, earlier tries included; the credit has to cover what nobody has tried to
+    send yet: what earlier tries sent, or may have sent, is paid for or was checked by them. Gifts are not
+    counted as credit: it is nowhere stated what they pay for.
+
+    :return: the estimate for the whole send, in rial.
     :raises InvalidMessageError: it may cost more; nothing was sent.
-    :raises UnreachableError: the gateway gave no price.
+    :raises GatewayRefusedError: the gateway tells no prices or no credit; nothing was sent.
+    :raises UnreachableError: it gave no answer; nothing was sent.
     """
-    cost = 0.0
-    for sample, count in plan.samples.values():
-        price = client.calculate_price(sample, from_number=from_number)
-        cost += count * max(price.mci_price, price.other_price)
-    if cost > max_cost:
+    prices = ask_prices(plan, client, from_number=from_number)
+    whole = cost_of(plan.kinds.count(), prices)
+    if whole.at_most > max_cost:
         raise InvalidMessageError(
-            f"max_cost is {max_cost:,.0f} rial, and this send may come to {cost:,.0f}. Nothing was sent. "
-            "Raise the guard if that is what you want."
+            f"max_cost is {max_cost:,.0f} rial, and this send may come to {whole.at_most:,.0f}. Nothing was "
+            "sent. Raise the guard if that is what you want."
         )
+    left = cost_of(plan.kinds.count(plan.fates.are("refused")), prices)
+    credit = read_credit(client.credit())
+    if credit is None:
+        raise UnreachableError("The gateway's answer about the credit holds none.")
+    if left.at_most > credit:
+        raise InvalidMessageError(
+            f"The account's credit is {credit:,.0f} rial, and what is to be sent may come to "
+            f"{left.at_most:,.0f}. Nothing was sent. Top it up, and clear the task."
+        )
+    return whole.estimate
+
+
+def is_mci(prefix: str) -> bool:
+    """Tell whether numbers that begin like this were given out by MCI: those have a price of their own."""
+    if not prefix.startswith(_IRAN):
+        return False
+    from phonenumbers import PhoneNumber, carrier  # noqa: PLC0415 - its tables are read where a cost is asked
+
+    national = prefix.removeprefix(_IRAN).ljust(_NATIONAL_DIGITS, "0")
+    number = PhoneNumber(country_code=98, national_number=int(national))
+    return str(carrier.name_for_number(number, "en")) == _MCI
+
+
+def read_credit(answer: Mapping[str, object]) -> float | None:
+    """Read the rial that the account has; ``None`` where the answer does not say."""
+    try:
+        return float(str(answer.get("credit")))
+    except ValueError:
+        return None

@@ -1,6 +1,7 @@
 """What became of each message that is to be sent, in the order of the rows: nine bytes a message."""
 
 from array import array
+from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -58,6 +59,15 @@ class Fates:
         for outbox_id, kind in zip(self._ids, self._kinds, strict=True):
             counts["accepted" if outbox_id else self._known[kind].outcome] += 1
         return counts
+
+    def are(self, outcome: Outcome) -> Iterator[bool]:
+        """Say of each place whether its message has this outcome."""
+        is_outcome = [fate.outcome == outcome for fate in self._known]
+        if outcome == "accepted":
+            return map(bool, self._ids)
+        return (
+            not outbox_id and is_outcome[kind] for outbox_id, kind in zip(self._ids, self._kinds, strict=True)
+        )
 
     def outbox_ids(self) -> list[int]:
         """Return the ids, each once, in the order in which their first messages stand."""

@@ -13,11 +13,17 @@ from typing import Literal
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows.message import Message
-from airflow_provider_p2psms.sending.fates import Fates
+from airflow_provider_p2psms.sending.fates import Fate, Fates
+from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import Notes
 from airflow_provider_p2psms.sending.spool import Entry, Spool
 
 SHOWN_PROBLEMS = 100
+IN_DOUBT = Fate("in_doubt", reason="an earlier try may have sent it")
+_REPEATED = (
+    "an earlier row has this text for this number",
+    "an earlier row has this text, and redirect_to gets it once",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,19 +57,22 @@ class Plan:
     What the check found: counts of recipients, and where their messages wait.
 
     ``spool`` has what nobody has tried to send yet, ``doubtful`` by digest what an earlier try may have sent.
-    ``samples`` maps (is ASCII, parts) to one text of that kind and how many there are: they cost the same.
+    ``already_accepted`` recipients and ``already_parts`` are of earlier tries. ``redirected`` counts those
+    whose text goes to staging's one number.
     """
 
     spool: Spool
     fates: Fates = field(default_factory=Fates)
     doubtful: dict[bytes, Entry] = field(default_factory=dict, repr=False)
+    kinds: Kinds = field(default_factory=Kinds)
     already_accepted: int = 0
+    already_parts: int = 0
     parts: int = 0
     invalid: int = 0
     duplicates: int = 0
     held_back: int = 0
+    redirected: int = 0
     problems: list[RowProblem] = field(default_factory=list)
-    samples: dict[tuple[bool, int], tuple[str, int]] = field(default_factory=dict, repr=False)
 
     @property
     def recipients(self) -> int:
@@ -91,6 +100,7 @@ def build_plan(
             _note_problem(plan, notes, result)
         else:
             _place(plan, notes, result, rules, known, seen)
+    plan.redirected = plan.recipients if rules.redirect_to else 0
     plan.spool.finish()
 
 
@@ -133,23 +143,23 @@ def _place(  # noqa: PLR0917 - the hot path: keywords cost time
     digest = known.digester(recipient, message.text)
     if digest in seen:
         plan.duplicates += 1
-        notes.left_out(message.row, message.key, "duplicate", "an earlier row has this text for this number")
+        notes.left_out(message.row, message.key, "duplicate", _REPEATED[bool(rules.redirect_to)])
         return
     seen.add(digest)
     notes.to_send(message)
     plan.parts += message.parts
+    plan.kinds.add(recipient, message.text, message.parts)
     if outbox_id := known.accepted.get(digest, 0):
         plan.already_accepted += 1
+        plan.already_parts += message.parts
         plan.fates.add(outbox_id)
         return
     entry = Entry(recipient, message.text, digest, plan.fates.add())
     if digest in known.doubtful:
         plan.doubtful[digest] = entry
+        plan.fates.end([entry.place], IN_DOUBT)
     else:
         plan.spool.add(entry)
-    kind = message.text.isascii(), message.parts
-    sample, count = plan.samples.get(kind, (message.text, 0))
-    plan.samples[kind] = sample, count + 1
 
 
 def _report(plan: Plan) -> str:

@@ -30,13 +30,13 @@ from airflow_provider_p2psms.ledger.reports import Outbox
 from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.cost import check_cost
-from airflow_provider_p2psms.sending.fates import Fate
 from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
 from airflow_provider_p2psms.sending.pace import Clock
 from airflow_provider_p2psms.sending.plan import Known, Plan, PlanRules, build_plan, check_plan
 from airflow_provider_p2psms.sending.run import Item, Run
 from airflow_provider_p2psms.sending.spool import Entry, Spool
+from airflow_provider_p2psms.sending.tally import Tally, count_try
 from airflow_provider_p2psms.sending.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,9 @@ class SendResult:
     What a task returns; numbers and texts are not in it.
 
     ``message_outbox_ids`` stand in the order of the groups (or file rows). ``accepted``,
-    ``already_accepted``, ``invalid``, ``duplicates`` and ``held_back`` count recipients, ``requests`` POSTs;
-    ``parts`` is an estimate. ``send_time`` is UTC text, or ``None`` for at once.
+    ``already_accepted``, ``invalid``, ``duplicates``, ``held_back`` and ``redirected`` (of those accepted)
+    count recipients, ``requests`` POSTs; ``parts`` is an estimate, and so is ``cost`` in rial, which is
+    ``None`` where no guard asked for it. ``send_time`` is UTC text, or ``None`` for at once.
     """
 
     message_outbox_ids: list[int]
@@ -61,9 +62,11 @@ class SendResult:
     duplicates: int
     requests: int
     parts: int
+    cost: int | None
     send_time: str | None
     from_number: str
     held_back: int = 0
+    redirected: int = 0
 
     @property
     def handed_in(self) -> int:
@@ -71,9 +74,9 @@ class SendResult:
         return self.accepted + self.invalid + self.duplicates + self.held_back
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it as JSON knows it; ``held_back`` only where staging held something back."""
-        result = asdict(self)
-        return result if self.held_back else {key: result[key] for key in result if key != "held_back"}
+        """Return it as JSON knows it; ``held_back`` and ``redirected`` only where staging did so."""
+        idle = {name for name in ("held_back", "redirected") if not getattr(self, name)}
+        return {key: value for key, value in asdict(self).items() if key not in idle}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,7 @@ class Sender:
     drop_duplicates: bool = True
     max_cost: float | None = None
     open_outcomes: OpenOutcomes | None = None
+    tell: Callable[[Tally], None] | None = None
     stop: threading.Event
 
     def send(self, results: Iterable[Message | RowProblem]) -> SendResult:
@@ -128,7 +132,8 @@ class Sender:
         :raises P2PSMSError: the send was stopped. A later try goes on.
 
         The notes on an error count what became of all. Where outcomes are wanted they are written in each of
-        these cases, too, but for one: a try that was replaced leaves them to the newer one.
+        these cases, too, but for one: a try that was replaced leaves them to the newer one. ``tell`` is told
+        what this try did in all of them.
         """
         ledger = Ledger(self.ledger.store, name=self.ledger.name, try_number=self.ledger.try_number)
         history = ledger.open(must_exist=self.ledger.must_exist)
@@ -136,18 +141,21 @@ class Sender:
             plan = Plan(stack.enter_context(Spool(batch_size=self.batch_size)))
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
             self._write_outcomes(notes, plan)  # a path that cannot be written is found out before the send
-            ours = True
+            ours, run = True, None
             try:
                 build_plan(results, plan, notes, rules=self.rules, known=self._known(history))
-                self._check(plan, history)
-                run = self._run(plan, ledger, history)
+                cost = self._check(plan, history)
+                run = self._prepare(plan, ledger, history)
+                self._go(run)
             except ReplacedError:
                 ours = False
                 raise
             finally:
+                if self.tell:
+                    self.tell(count_try(plan, requests=run.requests if run else 0))
                 if ours:
                     self._write_outcomes(notes, plan)
-            return self._result(plan, run, ledger, history)
+            return self._result(plan, run, ledger, history, cost)
 
     # --- before
 
@@ -160,12 +168,13 @@ class Sender:
             doubtful={digest for doubt in history.doubts for digest in doubt.digests},
         )
 
-    def _check(self, plan: Plan, history: History) -> None:
+    def _check(self, plan: Plan, history: History) -> int | None:
+        """Refuse what may not be sent; return what the send is estimated to cost, if that was asked."""
+        self._log_staging(plan)
         check_plan(plan, self.rules)
         if plan.spool.batches:
             self.timing.send_time(datetime.now(UTC))
-        if plan.samples and self.max_cost is not None:
-            check_cost(plan, self.client, from_number=self.from_number, max_cost=self.max_cost)
+        cost = self._check_cost(plan, history)
         counts = plan.recipients, len(plan.spool.batches), plan.parts, plan.invalid, plan.duplicates
         log.info(
             "Checked: %s recipients in %s requests, %s parts; %s bad rows, %s duplicates.",
@@ -173,10 +182,6 @@ class Sender:
         )
         if plan.already_accepted:
             log.info("Earlier tries sent %s of them; they are not sent again.", f"{plan.already_accepted:,}")
-        if plan.held_back:
-            log.warning("Staging: %s recipients are held back (allowed_recipients).", f"{plan.held_back:,}")
-        if self.rules.redirect_to:
-            log.warning("Staging: all texts go to one number (redirect_to).")
         gone = sum(len(doubt.digests) - doubt.digests.count(b"") for doubt in history.doubts) - len(
             plan.doubtful
         )
@@ -184,16 +189,39 @@ class Sender:
             log.warning(
                 "Earlier tries left %s messages in doubt that are no longer among the rows.", f"{gone:,}"
             )
+        return cost
+
+    def _check_cost(self, plan: Plan, history: History) -> int | None:
+        if not (plan.spool.batches or plan.doubtful):  # nothing is left to guard against
+            return history.closing.cost if history.closing else None
+        if self.max_cost is None:
+            return None
+        try:
+            cost = check_cost(plan, self.client, from_number=self.from_number, max_cost=self.max_cost)
+        except P2PSMSError as err:
+            err.add_note("max_cost is set, so prices and credit were asked first. This try sent nothing.")
+            raise
+        log.info("It costs about %s rial.", f"{cost:,.0f}")
+        return round(cost)
+
+    def _log_staging(self, plan: Plan) -> None:
+        if plan.held_back:
+            log.warning(
+                "STAGING: %s recipients are not among the connection's allowed_recipients and get nothing.",
+                f"{plan.held_back:,}",
+            )
+        if plan.redirected:
+            log.warning(
+                "STAGING: %s texts go to the connection's redirect_to, and none to its recipient.",
+                f"{plan.redirected:,}",
+            )
 
     # --- the send
 
-    def _run(self, plan: Plan, ledger: Ledger, history: History) -> Run:
+    def _prepare(self, plan: Plan, ledger: Ledger, history: History) -> Run:
         inherited = [_inherited(plan, doubt) for doubt in history.doubts]
         inherited = [item for item in inherited if item.entries]
-        for item in inherited:
-            places = [entry.place for entry in item.entries]
-            plan.fates.end(places, Fate("in_doubt", reason="an earlier try may have sent it"))
-        run = Run(
+        return Run(
             ledger,
             Protocol(
                 inherited=[item.doubts[0].until for item in inherited],
@@ -216,10 +244,11 @@ class Sender:
             stop=self.stop,
             clock=Clock(),
         )
+
+    def _go(self, run: Run) -> None:
         run.go(max_in_flight=self.max_in_flight)
         if isinstance(run.failure, ReplacedError):
             raise run.failure
-        return run
 
     def _post(self, entries: list[Entry], send_time: str | None, start_by: float) -> Receipt:
         return self.form.send(
@@ -228,7 +257,7 @@ class Sender:
 
     # --- after
 
-    def _result(self, plan: Plan, run: Run, ledger: Ledger, history: History) -> SendResult:
+    def _result(self, plan: Plan, run: Run, ledger: Ledger, history: History, cost: int | None) -> SendResult:
         counts = plan.fates.count()
         if counts["accepted"] < plan.recipients:
             raise _failure(run, counts)
@@ -237,7 +266,7 @@ class Sender:
             requests, send_time = history.closing.requests, history.closing.send_time
             log.info("All of it was sent by an earlier try. Nothing was sent now; the result is the same.")
         else:
-            ledger.close(requests=requests, send_time=send_time)
+            ledger.close(requests=requests, send_time=send_time, cost=cost)
             log.info("Accepted: %s recipients.", f"{plan.recipients:,}")
         return SendResult(
             message_outbox_ids=plan.fates.outbox_ids(),
@@ -247,9 +276,11 @@ class Sender:
             duplicates=plan.duplicates,
             requests=requests,
             parts=plan.parts,
+            cost=cost,
             send_time=send_time,
             from_number=self.from_number,
             held_back=plan.held_back,
+            redirected=plan.redirected,
         )
 
     def _write_outcomes(self, notes: Notes, plan: Plan) -> None:

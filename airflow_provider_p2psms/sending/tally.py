@@ -1,0 +1,37 @@
+"""What one try of a send did, for whoever counts: the try before and the one after have their own."""
+
+from dataclasses import dataclass
+
+from airflow_provider_p2psms.sending.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """
+    Recipients by what became of them in this try, as the outcomes file names it; POSTs; and SMS parts.
+
+    ``accepted`` and ``parts`` (an estimate) are what this try sent or found to be taken: summed over all
+    tries they are those of the send. ``refused`` is what was refused, held back or not sent.
+    """
+
+    accepted: int
+    refused: int
+    invalid: int
+    in_doubt: int
+    duplicates: int
+    requests: int
+    parts: int
+
+
+def count_try(plan: Plan, *, requests: int) -> Tally:
+    """Count a try that has ended, in whatever way."""
+    counts = plan.fates.count()
+    return Tally(
+        accepted=counts["accepted"] - plan.already_accepted,
+        refused=counts["refused"] + plan.held_back,
+        invalid=plan.invalid,
+        in_doubt=counts["in_doubt"],
+        duplicates=plan.duplicates,
+        requests=requests,
+        parts=plan.kinds.count_parts(plan.fates.are("accepted")) - plan.already_parts,
+    )

@@ -1,0 +1,195 @@
+"""`p2psms check`: what a file would come to, without Airflow, and without a request that sends."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from airflow_provider_p2psms.cli import main
+
+TEXT = "سلام {name}"
+FILE = """mobile,name
+09120000001,سارا
++98 935 000 0002,Omid
+09120000001,سارا
+912345,رازدار
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_connection(monkeypatch):
+    """What the shell says about a gateway is not to reach these tests."""
+    monkeypatch.delenv("AIRFLOW_CONN_P2PSMS_DEFAULT", raising=False)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write rows to a file; give its path."""
+
+    def write(content=FILE):
+        path = tmp_path / "customers.csv"
+        path.write_text(content, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def check(*arguments):
+    return main(["check", *arguments])
+
+
+def as_json(capsys, *arguments):
+    code = check(*arguments, "--json")
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_rows_are_counted_and_the_bad_ones_named(file, capsys):
+    """Without a gateway: rows, parts, and each bad row by number, column and reason; exit code 1."""
+    code, found = as_json(capsys, file(), "--recipient-column", "mobile", "--text", TEXT)
+
+    assert 1 == code
+    assert (4, 2, 1, 1, 2, None) == tuple(
+        found[name] for name in ("rows", "good", "bad", "duplicates", "parts", "cost")
+    )
+    [problem] = found["problems"]
+    assert (4, "mobile") == (problem["row"], problem["column"])
+    assert problem["reason"]
+
+
+def test_good_rows_end_well(file, capsys):
+    """Exit code 0 where every row can be sent."""
+    assert 0 == check(file("recipient,message\n09120000001,hi\n"))
+    assert "not asked" in capsys.readouterr().out
+
+
+def test_what_a_send_costs(file, capsys, p2psms_sandbox, monkeypatch):
+    """With a connection the prices are asked, one question an alphabet and length, and nothing is sent."""
+    monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", p2psms_sandbox.connection_uri)
+
+    _, found = as_json(capsys, file(), "--recipient-column", "mobile", "--text", TEXT)
+
+    assert (2370 + 2503, 2 * 2503, 1e9) == (found["cost"], found["cost_at_most"], found["credit"])
+    assert {"send/calculate-price": 1, "payment/credit/mine": 1} == {
+        request.kind: 1 for request in p2psms_sandbox.requests
+    }
+    assert 0 == p2psms_sandbox.send_requests
+
+
+def test_the_table_shows_all_of_it(file, capsys, p2psms_sandbox):
+    """Counts, costs and bad rows stand in the tables, and nothing of a number or a text does."""
+    arguments = [file(), "--recipient-column", "mobile", "--text", TEXT]
+
+    assert 1 == check(*arguments, "--connection", p2psms_sandbox.connection_uri)
+
+    told = capsys.readouterr()
+    for words in ("mobile", "duplicates", "4,873 rial", "5,006 rial", "1,000,000,000 rial"):
+        assert words in told.out
+    assert not [each for each in ("0000", "3456", "سارا", "Omid", "رازدار", "سلام") if each in told.out]
+    assert told.err == ""
+
+
+def test_offline_asks_nobody(file, capsys, p2psms_sandbox):
+    """With `--offline` the connection's staging and region count, and no request is made."""
+    staging = f"{p2psms_sandbox.connection_uri}&allowed_recipients=09120000001"
+
+    _, found = as_json(
+        capsys, file(), "--recipient-column", "mobile", "--text", TEXT, "--connection", staging, "--offline"
+    )
+
+    assert (1, 1, None) == (found["good"], found["held_back"], found["cost"])
+    assert [] == p2psms_sandbox.requests
+
+
+def test_staging_shows_in_the_table(file, capsys, p2psms_sandbox):
+    """Numbers that staging holds back, and texts that it redirects, have their lines."""
+    connection = f"{p2psms_sandbox.connection_uri}&redirect_to=09350000009"
+    rows = file("recipient,message\n09120000001,a\n09120000002,b\n")
+
+    assert 0 == check(rows, "--connection", connection)
+    assert "redirected" in capsys.readouterr().out
+    assert 0 == check(rows, "--connection", f"{connection}&allowed_recipients=09120000001")
+    assert "held back" in capsys.readouterr().out
+
+
+def test_a_hundred_bad_rows_are_shown_unless_all_are_asked_for(file, capsys):
+    """The rest is counted; `--all` shows them."""
+    rows = file("recipient,message\n" + "12,hi\n" * 150)
+
+    assert 100 == len(as_json(capsys, rows)[1]["problems"])
+    assert 150 == len(as_json(capsys, rows, "--all")[1]["problems"])
+    check(rows)
+    assert "… and 50 more" in capsys.readouterr().out
+
+
+def test_a_gateway_without_prices(file, capsys, p2psms_sandbox):
+    """The rows are told of all the same, the reason goes to stderr, and the exit code is 1."""
+    p2psms_sandbox.order_fault("refuse_403", path="/api/send/calculate-price", times=None)
+    rows = file("recipient,message\n09120000001,hi\n")
+
+    assert 1 == check(rows, "--connection", p2psms_sandbox.connection_uri)
+
+    told = capsys.readouterr()
+    assert "403" in told.err
+    assert "not asked" in told.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--connection", "p2psms://:t@127.0.0.1/v1"], "sending line"),
+        (["--connection", "hello"], "neither a URI"),
+        (["--region", "Persia"], "country"),
+        (["--text", "Dear {name"], "brace"),
+    ],
+)
+def test_called_wrongly(arguments, told, file, capsys):
+    """What cannot be meant ends with exit code 2 before a row is read."""
+    assert 2 == check(file(), *arguments)
+    assert told in capsys.readouterr().err
+
+
+def test_a_file_that_is_not_there(capsys, tmp_path):
+    """A wrong path is a wrong call."""
+    assert 2 == check(str(tmp_path / "nothing.csv"))
+    assert "nothing.csv" in capsys.readouterr().err
+
+
+def test_a_file_that_is_no_table(file, capsys):
+    """A file whose rows cannot be told ends with exit code 1, and says which column is missing."""
+    assert 1 == check(file("a,b\n1,2\n"))
+    assert "no column 'recipient'" in capsys.readouterr().err
+
+
+SHELL = """
+import sys
+sys.modules["airflow"] = None
+from airflow_provider_p2psms.cli import main
+sys.exit(main())
+"""
+
+
+def run_in_terminal(*arguments):
+    """Run the command with stderr on a terminal and without Airflow; give its exit code and what it drew."""
+    here, there = pty.openpty()
+    command = [sys.executable, "-c", SHELL, "check", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=there, check=False)
+    os.close(there)
+    drawn = b""
+    try:
+        while part := os.read(here, 4096):
+            drawn += part
+    except OSError:  # how Linux says that the other end is closed
+        pass
+    os.close(here)
+    return done.returncode, drawn.decode()
+
+
+def test_progress_is_drawn_on_a_terminal(file):
+    """Where stderr is a terminal a bar is drawn on it; the command works on a machine without Airflow."""
+    code, drawn = run_in_terminal(file("recipient,message\n" + "09120000001,hi\n" * 5_000))
+
+    assert 0 == code
+    assert "Checking" in drawn

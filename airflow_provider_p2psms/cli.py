@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 CONNECTION = "AIRFLOW_CONN_P2PSMS_DEFAULT"
 _ABOUT_CHECK = """
 Check the rows of a CSV or XLSX file as a send does, and say how many parts they have and, with a
-connection, what they cost. Sends nothing; shows no number and no text. Exit code: 0 if all rows are good, 1 if
-some are bad or the gateway gives no prices, 2 if it was called wrongly.
+connection, what they cost. Sends nothing; shows no number and no text. Exit code: 0 if all rows are good,
+1 if some are bad or the gateway gives no prices, 2 if it was called wrongly.
 """
 
 

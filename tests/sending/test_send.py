@@ -155,39 +155,6 @@ def test_a_guard_passed_sends_nothing(guard, limit, send, sandbox):
     assert {"refused"} == {row["outcome"] for row in send.outcomes}
 
 
-def test_cost_is_asked_before_anything_is_sent(send, sandbox):
-    """`max_cost` counts every recipient at the dearer price, one question a kind of text."""
-    rows = [(number, "تست" if place % 2 else "test") for place, number in enumerate(numbers(10))]
-
-    with pytest.raises(InvalidMessageError, match="max_cost"):
-        send(rows, max_cost=1_000)
-    assert 0 == sandbox.send_requests
-    assert 2 == len(sandbox.requests)
-
-    assert 10 == send(rows, max_cost=10_000_000).accepted
-
-
-class TestStaging:
-    """Only numbers that staging allows get texts."""
-
-    def test_others_are_held_back(self, send, sandbox):
-        """Numbers that are not allowed are counted and written down, and get nothing."""
-        one, two = numbers(2)
-
-        result = send([(one, "hi"), (two, "hi")], allowed_recipients=frozenset({two}))
-
-        assert (1, 1) == (result.accepted, result.held_back)
-        assert [two] == [message.recipient for message in sandbox.arrived]
-        assert ["refused", "accepted"] == [row["outcome"] for row in send.outcomes]
-
-    def test_one_number_gets_them_all(self, send, sandbox):
-        """With `redirect_to` every text goes to that number."""
-        send([(number, f"to {number}") for number in numbers(3)], redirect_to="+989350000000")
-
-        assert {"+989350000000"} == {message.recipient for message in sandbox.arrived}
-        assert 3 == len(sandbox.arrived)
-
-
 @pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
 def test_each_row_arrives_once_whatever_the_answer(fault, form, send, sandbox):

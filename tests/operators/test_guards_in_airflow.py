@@ -1,0 +1,149 @@
+"""Money, staging and what a send announces, in real Airflow."""
+
+import contextlib
+import datetime as dt
+import json
+import logging
+import os
+import sqlite3
+
+import pendulum
+import pytest
+from airflow.providers.common.compat.sdk import DAG, Asset
+
+from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+
+pytestmark = pytest.mark.airflow
+
+OPERATORS = [PeerToPeerSMSOperator, PeerToPeerFileOperator]
+DESK = "+989350000000"
+TEXT = "Dear {name}"
+ROWS = [{"recipient": f"0912000000{place}", "name": f"n{place}"} for place in range(1, 6)]
+MCI, OTHER = 2370, 2503  # rial, in the sandbox
+
+
+@pytest.fixture
+def dag(request):
+    """An empty DAG of this test's own."""
+    name = "".join(char if char.isalnum() else "_" for char in request.node.name)
+    return DAG(name, schedule=None, start_date=pendulum.datetime(2026, 1, 1))
+
+
+@pytest.fixture
+def send(dag, run_dag):
+    """Run one task of an operator; give its state and its result."""
+
+    def send(operator, **options):
+        operator(task_id="send", dag=dag, from_number="+983000505", **{"text": TEXT, **options})
+        [ti] = run_dag(dag).get_task_instances()
+        return str(ti.state), ti.xcom_pull(task_ids="send")
+
+    return send
+
+
+@pytest.fixture
+def staging(p2psms_sandbox, monkeypatch):
+    """Give the connection some extras."""
+
+    def staging(**extras):
+        connection = {
+            "conn_type": "p2psms",
+            "host": p2psms_sandbox.base_url,
+            "password": p2psms_sandbox.token,
+            "extra": extras,
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", json.dumps(connection))
+
+    return staging
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_cost_is_in_the_result(operator, send, p2psms_sandbox):
+    """With `max_cost` the result has the estimate, asked of the gateway before the send."""
+    state, result = send(operator, messages=ROWS, max_cost=5 * OTHER)
+
+    assert ("success", 5 * MCI) == (state, result["cost"])
+    kinds = [request.kind for request in p2psms_sandbox.requests]
+    assert ["send/calculate-price", "payment/credit/mine"] == kinds[:2]
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize(("max_cost", "credit"), [(5 * OTHER - 1, 1e9), (1e9, 5 * OTHER - 1)])
+def test_too_dear_sends_nothing(operator, max_cost, credit, send, p2psms_sandbox):
+    """Above the guard or the credit the task fails for good, without a retry and without a send."""
+    p2psms_sandbox.credit = credit
+
+    state, _ = send(operator, messages=ROWS, max_cost=max_cost, retries=2, retry_delay=dt.timedelta(0))
+
+    assert "failed" == state
+    assert 0 == p2psms_sandbox.send_requests
+    assert 1 == [request.kind for request in p2psms_sandbox.requests].count("send/calculate-price")
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_allowed_recipients(operator, send, staging, p2psms_sandbox):
+    """A connection that allows one number, however it is written, lets no other text out and counts them."""
+    staging(allowed_recipients=["۰۹۱۲ ۰۰۰ ۰۰۰۲"])
+
+    _, result = send(operator, messages=ROWS)
+
+    assert (1, 4) == (result["accepted"], result["held_back"])
+    assert ["+989120000002"] == [message.recipient for message in p2psms_sandbox.arrived]
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_redirect_to(operator, send, staging, p2psms_sandbox):
+    """Each text of its own goes to the one number, and is counted."""
+    staging(redirect_to="0935 000 0000")
+
+    _, result = send(operator, messages=ROWS)
+
+    assert (5, 5, 0) == (result["accepted"], result["redirected"], result["duplicates"])
+    assert [(DESK, TEXT.format(**row)) for row in ROWS] == [
+        (message.recipient, message.text) for message in p2psms_sandbox.arrived
+    ]
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_redirect_to_gets_the_same_text_once(operator, send, staging, p2psms_sandbox):
+    """What would be one text for five people is one text for that number."""
+    staging(redirect_to=DESK)
+
+    _, result = send(operator, messages=ROWS, text="The same for all")
+
+    assert (1, 1, 4) == (result["accepted"], result["redirected"], result["duplicates"])
+    assert ["The same for all"] == p2psms_sandbox.texts_arrived
+
+
+def test_staging_is_loud(send, staging, capfd, caplog):
+    """The task's log warns of it, without the number."""
+    staging(redirect_to=DESK)
+
+    with caplog.at_level(logging.WARNING):
+        send(PeerToPeerSMSOperator, messages=ROWS)
+
+    told = caplog.text + "".join(capfd.readouterr())
+    assert "STAGING: 5 texts go to the connection's redirect_to" in told
+    assert DESK.removeprefix("+98") not in told
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize(("max_parts", "events"), [(5, 1), (4, 0)])
+def test_outlets_tell_of_a_send(operator, max_parts, events, dag, send, p2psms_sandbox):
+    """An asset among the plain `outlets` has an event once the send has succeeded, and none if it failed."""
+    uri = f"p2psms://campaigns/{dag.dag_id}"
+
+    send(operator, messages=ROWS, max_parts=max_parts, outlets=[Asset(uri)])
+
+    assert events == count_events(uri)
+
+
+def count_events(uri: str) -> int:
+    """Count the events of an asset in Airflow's database; Airflow 2 calls it a dataset."""
+    file = os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(file)) as database:
+        tables = {name for [name] in database.execute("SELECT name FROM sqlite_master")}
+        thing = "asset" if "asset_event" in tables else "dataset"
+        query = f"SELECT count(*) FROM {thing}_event e JOIN {thing} a ON a.id = e.{thing}_id WHERE a.uri = ?"
+        [[count]] = database.execute(query, [uri])
+    return count

@@ -1,0 +1,132 @@
+"""What a real Airflow tells of a send: metrics over the wire, lineage, an asset that wakes another DAG."""
+
+import contextlib
+import json
+import re
+import socket
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_provider_p2psms.sandbox import Sandbox
+from tests.stack import AirflowStack
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+HERE = Path(__file__).parent / "telling"
+LONG = "x" * 200  # two parts
+ROWS = f"""recipient,message
+09120000001,{LONG}
+09120000002,{LONG}
+09120000003,{LONG}
+09120000004,hello
+09120000005,hello
+09120000005,hello
+12,hello
+"""
+
+
+class StatsD:
+    """Listens for counters as a StatsD server does; keeps those of this package."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self.port = self._socket.getsockname()[1]
+        self.counters: Counter[str] = Counter()
+        self.emitted: Counter[str] = Counter()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._note(self._socket.recv(65_536).decode())
+
+    def _note(self, packet: str) -> None:
+        for line in packet.splitlines():
+            if found := re.fullmatch(r"airflow\.p2psms\.([^:]+):(\d+)\|c", line):
+                self.counters[found[1]] += int(found[2])
+                self.emitted[found[1]] += 1
+
+    def take(self) -> dict[str, int]:
+        """Return the counts since the last time."""
+        taken, self.counters, self.emitted = dict(self.counters), Counter(), Counter()
+        return taken
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture(scope="module")
+def lineage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return where the task writes its lineage."""
+    return tmp_path_factory.mktemp("lineage") / "lineage.json"
+
+
+@pytest.fixture(scope="module")
+def statsd() -> Iterator[StatsD]:
+    """Run a StatsD server."""
+    with contextlib.closing(StatsD()) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    """Run a gateway."""
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def airflow(statsd: StatsD, sandbox: Sandbox, lineage: Path) -> Iterator[AirflowStack]:
+    """Run an Airflow that sends metrics to the server and collects lineage."""
+    env = {
+        "AIRFLOW_CONN_P2PSMS_DEFAULT": sandbox.connection_uri,
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(HERE / "plugins"),
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
+        "P2PSMS_TEST_LINEAGE": str(lineage),
+    }
+    with AirflowStack(HERE / "dags", env=env) as running:
+        yield running
+
+
+def test_a_send_is_told_of(
+    airflow: AirflowStack, statsd: StatsD, sandbox: Sandbox, lineage: Path, tmp_path: Path
+):
+    """Each try counts what it did, a failed one too; files are lineage; an outlet wakes another DAG."""
+    file, outcomes = tmp_path / "rows.csv", tmp_path / "outcomes.csv"
+    file.write_text(ROWS)
+    sandbox.order_fault("refuse_422", after=1)
+
+    run = airflow.trigger("tells", {"file": str(file), "outcomes": str(outcomes)})
+    assert "failed" == airflow.wait(run), airflow.task_logs(run)
+    assert {
+        "accepted": 2, "refused": 3, "invalid": 1, "in_doubt": 0, "duplicates": 1, "requests": 2, "parts": 4,
+    } == told(airflow, statsd)  # fmt: skip
+    assert not runs_of(airflow, "hears")
+
+    airflow.clear("tells", run, "send")
+    assert "success" == airflow.wait(run), airflow.task_logs(run)
+    assert {
+        "accepted": 3, "refused": 0, "invalid": 1, "in_doubt": 0, "duplicates": 1, "requests": 2, "parts": 4,
+    } == told(airflow, statsd)  # fmt: skip
+    assert {"inputs": [file.as_uri()], "outputs": [outcomes.as_uri()]} == json.loads(lineage.read_text())
+    airflow.wait_for("the DAG that waits for the asset", lambda: runs_of(airflow, "hears"))
+
+
+def told(airflow: AirflowStack, statsd: StatsD) -> dict[str, int]:
+    """Return the counters of one try, each of which is emitted once."""
+    airflow.wait_for("the counters of a try", lambda: len(statsd.emitted) == 7)
+    assert {1} == set(statsd.emitted.values())
+    return statsd.take()
+
+
+def runs_of(airflow: AirflowStack, dag_id: str) -> list[Any]:
+    """Return the runs of a DAG."""
+    return airflow._ask("SELECT run_id FROM dag_run WHERE dag_id = :dag", dag=dag_id)

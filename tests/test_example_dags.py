@@ -9,6 +9,7 @@ import pendulum
 import pytest
 
 import airflow_provider_p2psms.example_dags
+from airflow_provider_p2psms.sandbox.pricing import count_parts, price_of
 
 pytestmark = pytest.mark.airflow
 
@@ -28,6 +29,7 @@ def run(run_dag):
 
     def run(name, *, logical_date=None, **conf):
         tasks = run_dag(example(name), logical_date=logical_date, run_conf=conf).get_task_instances()
+        run.tasks = {ti.task_id: ti for ti in tasks}
         return Counter(f"{ti.task_id} {ti.state}" for ti in tasks)
 
     return run
@@ -35,7 +37,7 @@ def run(run_dag):
 
 def test_each_example_has_a_test():
     """No example is left unrun."""
-    assert ["p2psms_campaign", "p2psms_pipeline", "p2psms_reminder"] == EXAMPLES
+    assert ["p2psms_campaign", "p2psms_guarded", "p2psms_pipeline", "p2psms_reminder"] == EXAMPLES
 
 
 def test_the_pipeline_tells_each_customer(run, p2psms_sandbox):
@@ -76,3 +78,22 @@ def test_the_campaign_keeps_outcomes(run, p2psms_sandbox, tmp_path):
         "C-105": "duplicate",
     } == {row["key"]: row["outcome"] for row in csv.DictReader(outcomes.open(encoding="utf-8"))}
     assert 3 == len(p2psms_sandbox.arrived)
+
+
+def test_the_guarded_campaign_books_its_cost(run, p2psms_sandbox):
+    """The estimate is what the gateway charges for what arrived."""
+    assert {"send success": 1, "book success": 1} == run("p2psms_guarded")
+
+    orders = list(csv.DictReader((HERE / "data/orders.csv").open(encoding="utf-8")))
+    assert len(orders) == len(p2psms_sandbox.arrived)
+    charged = sum(price_of(each.recipient, parts=count_parts(each.text)) for each in p2psms_sandbox.arrived)
+    booked = run.tasks["book"].xcom_pull(task_ids="book")
+    assert f"{len(orders):,} parts, about {charged:,} rial" == booked
+
+
+def test_the_guarded_campaign_keeps_within_the_credit(run, p2psms_sandbox):
+    """An account that cannot pay for all of it sends nothing."""
+    p2psms_sandbox.credit = 1_000_000
+
+    assert "send failed" in run("p2psms_guarded")
+    assert 0 == p2psms_sandbox.send_requests

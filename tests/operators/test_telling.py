@@ -48,7 +48,7 @@ class StatsD:
 
     def _note(self, packet: str) -> None:
         for line in packet.splitlines():
-            if found := re.fullmatch(r"airflow\.p2psms\.([^:]+):(\d+)\|c", line):
+            if found := re.fullmatch(r"airflow\.p2psms\.(\w+),dag_id=tells,task_id=send:(\d+)\|c", line):
                 self.counters[found[1]] += int(found[2])
                 self.emitted[found[1]] += 1
 
@@ -88,6 +88,7 @@ def airflow(statsd: StatsD, sandbox: Sandbox, lineage: Path) -> Iterator[Airflow
         "AIRFLOW_CONN_P2PSMS_DEFAULT": sandbox.connection_uri,
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(HERE / "plugins"),
         "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",  # so that tags are on the wire, too
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
         "P2PSMS_TEST_LINEAGE": str(lineage),

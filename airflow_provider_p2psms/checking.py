@@ -136,12 +136,13 @@ def _watch(
     results: Iterable[Message | RowProblem], stream: BinaryIO, problems: list[RowProblem], *, show_all: bool
 ) -> Iterator[Message | RowProblem]:
     """Pass results on; keep the problems to show, and draw on a terminal how far the file is read."""
-    size = os.fstat(stream.fileno()).st_size
+    is_pipe = not stream.seekable()
+    size = None if is_pipe else os.fstat(stream.fileno()).st_size
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Checking", total=size)
         for place, result in enumerate(results):
-            if place % _PROGRESS_EVERY == 0:
+            if place % _PROGRESS_EVERY == 0 and not is_pipe:
                 progress.update(task, completed=stream.tell())
             if isinstance(result, RowProblem) and (show_all or len(problems) < SHOWN_PROBLEMS):
                 problems.append(result)

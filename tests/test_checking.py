@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -193,3 +194,13 @@ def test_progress_is_drawn_on_a_terminal(file):
 
     assert 0 == code
     assert "Checking" in drawn
+
+
+def test_a_pipe_is_a_file(capsys, tmp_path):
+    """Rows may come from another command: `p2psms check <(…)`."""
+    pipe = tmp_path / "rows"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_text, args=("recipient,message\n09120000001,hi\n",)).start()
+
+    assert 0 == check(str(pipe))
+    assert "good" in capsys.readouterr().out

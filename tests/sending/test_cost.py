@@ -93,29 +93,34 @@ def test_the_credit_has_to_cover_it(send, sandbox):
 
 def test_a_retry_needs_credit_for_the_rest_alone(send, sandbox):
     """What earlier tries sent is paid for; `max_cost` still counts the whole."""
+    sandbox.queue_s = 0  # what is sent is charged at once
     rows = [(number, "hi") for number in numbers(30)]
     sandbox.order_fault("refuse_422", after=1)
     with pytest.raises(GatewayRefusedError):
         send(rows, batch_size=10, max_in_flight=1, max_cost=1e9)
-    sandbox.credit = 20 * OTHER
+    sandbox.credit = 10 * MCI + 20 * OTHER - 1
 
-    with pytest.raises(InvalidMessageError, match="may come to 75,090"):
+    with pytest.raises(InvalidMessageError, match=r"max_cost is 75,089 rial, .* may come to 75,090"):
         send(rows, max_cost=30 * OTHER - 1)
+    with pytest.raises(InvalidMessageError, match=r"credit is 50,059 rial, .* may come to 50,060"):
+        send(rows, max_cost=30 * OTHER)
     assert 2 == sandbox.send_requests
 
+    sandbox.credit += 1
     result = send(rows, max_cost=30 * OTHER)
     assert (30, 10, 30 * MCI) == (result.accepted, result.already_accepted, result.cost)
 
 
 def test_what_is_in_doubt_needs_no_credit(send, sandbox):
     """What an earlier try may have sent may be paid for: the credit left is for the rest."""
+    sandbox.queue_s = 0
     rows = [(number, "hi") for number in numbers(20)]
     sandbox.order_fault("cut_before_answer")
     sandbox.reports = False
     with pytest.raises(OutcomeUnknownError):
         send(rows, batch_size=10, max_in_flight=1, max_cost=1e9)
     sandbox.reports = True
-    sandbox.credit = 10 * OTHER
+    sandbox.credit = 10 * MCI + 10 * OTHER
 
     assert 20 == send(rows, batch_size=10, max_cost=1e9).accepted
     assert 20 == len(sandbox.arrived)

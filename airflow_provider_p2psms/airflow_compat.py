@@ -9,11 +9,17 @@ from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
     AirflowSkipException,
+    Asset,
     BaseHook,
+    BaseNotifier,
     BaseOperator,
+    DecoratedOperator,
     ObjectStoragePath,
     conf,
+    context_merge,
+    determine_kwargs,
     get_current_context,
+    task_decorator_factory,
 )
 
 __all__ = [
@@ -21,16 +27,22 @@ __all__ = [
     "AirflowException",
     "AirflowFailException",
     "AirflowSkipException",
+    "Asset",
     "BaseHook",
+    "BaseNotifier",
     "BaseOperator",
+    "DecoratedOperator",
     "ObjectStoragePath",
     "airflow_home",
     "conf",
+    "context_merge",
+    "determine_kwargs",
     "leave_state_to_newer_try",
     "lineage",
     "never_expire",
     "push_outputs",
     "stats",
+    "task_decorator_factory",
 ]
 
 # Airflow 3.0 fails a task one of whose outputs is null, after the task has done its work.

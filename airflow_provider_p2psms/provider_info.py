@@ -87,6 +87,17 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.operators.sms"]},
         ],
+        "transfers": [
+            {
+                "source-integration-name": "Common SQL",
+                "target-integration-name": INTEGRATION,
+                "python-module": "airflow_provider_p2psms.transfers.sql_to_sms",
+            },
+        ],
+        "notifications": ["airflow_provider_p2psms.notifications.sms.SMSNotifier"],
+        "task-decorators": [
+            {"name": "p2psms", "class-name": "airflow_provider_p2psms.decorators.sms.p2psms_task"},
+        ],
         "config": {
             "p2psms": {
                 "description": "Settings of the SMS provider.",

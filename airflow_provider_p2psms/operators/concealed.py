@@ -1,6 +1,9 @@
 """Template fields that Airflow stores and shows after rendering, without what they hold."""
 
+from collections.abc import Mapping
 from typing import Any
+
+from airflow_provider_p2psms.airflow_compat import Asset
 
 
 class Concealed:
@@ -41,3 +44,27 @@ def conceal_text(text: Any) -> Concealed:
 def reveal(value: Any) -> Any:
     """Return what was hidden, or the value itself if nothing was."""
     return value.value if isinstance(value, Concealed) else value
+
+
+def conceal_each(values: Any) -> Any:
+    """Hide each of a function's arguments, or of a query's parameters, behind its type."""
+    if isinstance(values, Mapping):
+        return {name: _conceal_value(value) for name, value in values.items()}
+    if isinstance(values, list | tuple):
+        return [_conceal_value(value) for value in values]
+    return _conceal_value(values)
+
+
+def reveal_each(values: Any) -> Any:
+    """Return what ``conceal_each`` has hidden, or the values themselves if it has hidden nothing."""
+    values = reveal(values)
+    if isinstance(values, Mapping):
+        return {name: reveal(value) for name, value in values.items()}
+    return [reveal(value) for value in values] if isinstance(values, list | tuple) else values
+
+
+def _conceal_value(value: Any) -> Any:
+    # Airflow itself looks among a function's arguments for assets, to note them as inlets.
+    if value is None or isinstance(value, bool | Asset):
+        return value
+    return Concealed(value, f"<{type(value).__name__}>")

@@ -22,7 +22,7 @@ from airflow_provider_p2psms.airflow_compat import (
     push_outputs,
 )
 from airflow_provider_p2psms.hooks.sms import SMSHook
-from airflow_provider_p2psms.operators.concealed import conceal_rows, conceal_text, reveal
+from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.ledger import ledger_rules
 from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
 from airflow_provider_p2psms.operators.telling import count_in_stats
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_p2psms.errors import RowProblem
-    from airflow_provider_p2psms.rows import Message
+    from airflow_provider_p2psms.rows import Message, Row
     from airflow_provider_p2psms.sending.plan import PlanRules
     from airflow_provider_p2psms.sending.send import Sender, SendResult
     from airflow_provider_p2psms.sending.timing import Timing
@@ -98,7 +98,7 @@ class _SendOperator(BaseOperator):
         super().__init__(**{"multiple_outputs": MULTIPLE_OUTPUTS, **kwargs})
         self.messages = messages
         self.file = file
-        self.text = text
+        self.text: str | Concealed | None = text
         self.recipient_column = recipient_column
         self.message_column = message_column
         self.key_column = key_column
@@ -130,7 +130,7 @@ class _SendOperator(BaseOperator):
             hook = SMSHook(self.p2psms_conn_id)
             stack.callback(hook.get_conn().close)
             sender = self._sender(hook, context, self._stop)
-            result = sender.send(self._checked_rows(hook, stack))
+            result = sender.send(self._checked_rows(hook, context, stack))
         self._heed_empty(result)
         push_outputs(context, result.as_dict())
         return result.as_dict()
@@ -144,8 +144,7 @@ class _SendOperator(BaseOperator):
 
     def _check_parameters(self) -> None:
         """Refuse, when the DAG is parsed, what cannot work whatever the rows are."""
-        if (self.messages is None) == (self.file is None):
-            raise ValueError(f"{self.task_id}: give either messages or file, and not both.")
+        self._check_source()
         for name, allowed in (
             ("on_late", OnLate),
             ("on_invalid", OnInvalid),
@@ -166,6 +165,10 @@ class _SendOperator(BaseOperator):
             from airflow_provider_p2psms.rows.template import parse_template
 
             parse_template(self.text)
+
+    def _check_source(self) -> None:
+        if (self.messages is None) == (self.file is None):
+            raise ValueError(f"{self.task_id}: give either messages or file, and not both.")
 
     def _timing(self, send_time: object) -> Timing:
         from airflow_provider_p2psms.sending.timing import SendWindow, Timing, parse_send_time
@@ -191,8 +194,10 @@ class _SendOperator(BaseOperator):
 
     # --- what it takes
 
-    def _checked_rows(self, hook: SMSHook, stack: ExitStack) -> Iterable[Message | RowProblem]:
-        from airflow_provider_p2psms.rows import RowRules, check_rows, read_file, read_rows
+    def _checked_rows(
+        self, hook: SMSHook, context: Context, stack: ExitStack
+    ) -> Iterable[Message | RowProblem]:
+        from airflow_provider_p2psms.rows import RowRules, check_rows
 
         rules = RowRules(
             region=hook.settings.region,
@@ -201,10 +206,16 @@ class _SendOperator(BaseOperator):
             message_column=self.message_column,
             key_column=self.key_column,
         )
+        return check_rows(self._open_source(context, stack), rules)
+
+    def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - for subclasses
+        """Open the rows; what is to be closed after the send goes onto the stack. Subclasses have others."""
+        from airflow_provider_p2psms.rows import read_file, read_rows
+
         if self.file is not None:
             stream, name = stack.enter_context(open_rows(self.file))
-            return check_rows(read_file(stream, name=name), rules)
-        return check_rows(read_rows(reveal(self.messages)), rules)
+            return read_file(stream, name=name)
+        return read_rows(reveal(self.messages))
 
     def _sender(self, hook: SMSHook, context: Context, stop: threading.Event) -> Sender:
         from airflow_provider_p2psms.sending import forms
@@ -251,8 +262,12 @@ class _SendOperator(BaseOperator):
         # Mapped tasks are rendered through this method alone, so it is the one place that sees every task.
         super()._do_render_template_fields(parent, *args, **kwargs)
         if parent is self:
-            self.messages = None if self.messages is None else conceal_rows(self.messages)
-            self.text = None if self.text is None else conceal_text(self.text)
+            self._conceal()
+
+    def _conceal(self) -> None:
+        """Hide numbers and texts behind descriptions of them."""
+        self.messages = None if self.messages is None else conceal_rows(self.messages)
+        self.text = None if self.text is None else conceal_text(self.text)
 
 
 class PeerToPeerSMSOperator(_SendOperator):

@@ -1,0 +1,1 @@
+"""Decorators for tasks in the TaskFlow style."""

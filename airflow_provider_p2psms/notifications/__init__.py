@@ -1,0 +1,1 @@
+"""Notifiers: what Airflow calls back when something has happened."""

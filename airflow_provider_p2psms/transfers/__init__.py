@@ -1,0 +1,1 @@
+"""Rows of elsewhere to the gateway, without a file or an XCom in between."""

@@ -1,0 +1,95 @@
+"""A query to the gateway: the rows of any ``common.sql`` connection, each to its own number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_p2psms.airflow_compat import BaseHook
+from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
+from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_p2psms.rows import Row
+
+
+class SQLToSMSOperator(PeerToPeerSMSOperator):
+    """
+    Send each row of a query its own text, without an XCom and without all rows in memory.
+
+    The rows are read, checked and put by before the first request leaves; by then the database's connection
+    is closed. A retry runs the query anew and sends what the ledger does not hold: it makes no difference if
+    the rows come in another order, if some have gone, or if others have come.
+
+    :param sql: one query that gives rows, or a ``.sql`` file that holds it. Nothing is committed. (templated)
+    :param conn_id: the database: any connection whose hook is a ``common.sql`` one. (templated)
+    :param parameters: what the driver puts in the place of the query's placeholders: a mapping or a list, as
+        it likes them. Airflow's pages show their names and types alone. (templated)
+    :param hook_params: more parameters for the connection's hook.
+
+    All other parameters, the result and the failures are those of ``PeerToPeerSMSOperator``, except that
+    there is neither ``messages`` nor ``file``. ``recipient_column``, ``message_column``, ``key_column`` and
+    the names in ``text`` are columns of the query, in any case (databases differ in how they give them).
+    """
+
+    template_fields: Sequence[str] = (
+        "sql",
+        "conn_id",
+        "parameters",
+        *(name for name in PeerToPeerSMSOperator.template_fields if name not in {"messages", "file"}),
+    )
+    template_ext: Sequence[str] = (".sql",)
+    template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "parameters": "json"}
+
+    def __init__(
+        self,
+        *,
+        sql: str,
+        conn_id: str,
+        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
+        hook_params: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.sql = sql
+        self.conn_id = conn_id
+        self.parameters = parameters
+        self.hook_params = hook_params
+        if not conn_id:
+            raise ValueError(f"{self.task_id}: conn_id names the database's connection.")
+        given: object = sql
+        if not given or isinstance(given, list | tuple):
+            raise ValueError(f"{self.task_id}: sql is one query as a text, or the name of a .sql file.")
+
+    def _check_source(self) -> None:
+        if self.messages is not None or self.file is not None:
+            raise ValueError(f"{self.task_id}: the rows come from sql; leave out messages and file.")
+
+    def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - a query needs none
+        from airflow_provider_p2psms.transfers.query import open_query
+
+        if not isinstance(self.sql, str):
+            raise InvalidMessageError("sql is not a text; a query is.")
+        self.log.info("Reading rows from the connection %s.", self.conn_id)
+        parameters = None if self.parameters is None else reveal_each(self.parameters)
+        sql = self.sql.strip().rstrip(";")
+        return stack.enter_context(open_query(self._hook().get_conn(), sql, parameters))
+
+    def _hook(self) -> Any:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+        hook = BaseHook.get_hook(self.conn_id, hook_params=dict(self.hook_params or {}))
+        if not isinstance(hook, DbApiHook):
+            raise InvalidMessageError(
+                f"The connection {self.conn_id} is not of a database: {type(hook).__name__} runs no SQL. "
+                "Name one whose provider builds upon common.sql."
+            )
+        return hook
+
+    def _conceal(self) -> None:
+        super()._conceal()
+        self.parameters = None if self.parameters is None else conceal_each(self.parameters)

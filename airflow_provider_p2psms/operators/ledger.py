@@ -51,14 +51,24 @@ def ledger_rules(
 def _store(context: Context, ti: Any) -> Store:
     from airflow_provider_p2psms.ledger.stores import ObjectStore, TaskStateStore
 
-    path = airflow_compat.conf.get("p2psms", "ledger_path", fallback=None)
     accessor = context.get("task_state_store")
-    if accessor is not None and not path:
+    if accessor is not None and not _path():
         return TaskStateStore(accessor, retention=airflow_compat.never_expire())
-    root = _root(path) if path else Path(airflow_compat.airflow_home()) / "p2psms_ledger"
-    for name in _names(ti):
-        root /= quote(name, safe=" +:@=,")
-    return ObjectStore(root)
+    return ObjectStore(ledger_folder(*_names(ti)))
+
+
+def ledger_folder(*names: str) -> Any:
+    """Return the folder of a ledger that is kept in files: a ``Path``, or one in object storage."""
+    path = _path()
+    folder = _root(path) if path else Path(airflow_compat.airflow_home()) / "p2psms_ledger"
+    for name in names:
+        folder /= quote(name, safe=" +:@=,")
+    return folder
+
+
+def _path() -> str | None:
+    path: str | None = airflow_compat.conf.get("p2psms", "ledger_path", fallback=None)
+    return path
 
 
 def _root(path: str) -> Any:

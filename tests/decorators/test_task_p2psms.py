@@ -127,18 +127,18 @@ def test_a_retry_computes_anew_and_sends_the_rest(dag, run, p2psms_sandbox, monk
         )  # fmt: skip
         def tell():
             calls.append(1)
-            return [*reversed(ROWS)] + [{"recipient": "09120000099", "name": "new"}] if calls[1:] else ROWS
+            return [*reversed(ROWS), {"recipient": "09120000099", "name": "new"}] if calls[1:] else ROWS
 
         tell()
 
     monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.SKEW_S", 0.1)
     assert {"tell": "success"} == run()
     assert 2 == len(calls)
-    assert {text: 1 for text in [*TEXTS, "Dear new"]} == Counter(p2psms_sandbox.texts_arrived)
+    assert dict.fromkeys([*TEXTS, "Dear new"], 1) == Counter(p2psms_sandbox.texts_arrived)
 
 
 def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_sandbox, capfd):
-    """Neither its arguments' values nor its rows are in the log or, its upstream's XCom aside, the database."""
+    """Neither its arguments' values nor its rows are in logs, rendered fields or its own XComs."""
     word, number = "geheim", "09351112233"
     p2psms_sandbox.duplicate_window_s = 0
     with dag:

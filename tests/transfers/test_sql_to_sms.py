@@ -143,7 +143,7 @@ def test_parameters_are_filled_in_and_not_shown(dag, run, shop, p2psms_sandbox):
     place = ":who" if "sqlite" in shop.uri else "%(who)s"
     with dag:
         send(
-            sql=f"SELECT * FROM customers WHERE mobile = {place}",  # noqa: S608
+            sql=f"SELECT * FROM customers WHERE mobile = {place}",
             parameters={"who": "{{ '0912' ~ '0000007' }}"},
         )
 
@@ -165,7 +165,7 @@ def test_a_query_can_be_mapped(dag, run, shop, p2psms_sandbox):
     with dag:
         SQLToSMSOperator.partial(
             **options,
-            sql=f"SELECT * FROM customers WHERE id = {place}",  # noqa: S608
+            sql=f"SELECT * FROM customers WHERE id = {place}",
             from_number=LINE,
         ).expand(parameters=[{"i": 1}, {"i": 2}])
 
@@ -216,7 +216,10 @@ def test_no_connection_is_open_while_requests_leave(dag, run, postgres_shop, p2p
         seen.extend(shop.ask(query))
 
     with dag:
-        sql = "SELECT '0912000' || lpad(i::text, 4, '0') AS mobile, 'n' || i AS name FROM generate_series(1, 5000) n(i)"
+        sql = (
+            "SELECT '0912000' || lpad(i::text, 4, '0') AS mobile, 'n' || i AS name "
+            "FROM generate_series(1, 5000) AS n(i)"
+        )
         send(sql=sql, on_success_callback=look)
 
     assert {"send": "success"} == run()
@@ -250,7 +253,7 @@ def test_a_connection_that_is_no_database(p2psms_sandbox):
 def test_a_bad_row_stops_everything(dag, run, shop, p2psms_sandbox):
     """Nothing is half-checked: the last of many rows is bad, and nothing was sent."""
     with dag:
-        send(sql=f"SELECT mobile, name FROM customers UNION ALL SELECT '12', 'bad'", batch_size=5)
+        send(sql="SELECT mobile, name FROM customers UNION ALL SELECT '12', 'bad'", batch_size=5)
 
     assert {"send": "failed"} == run()
     assert 0 == p2psms_sandbox.send_requests

@@ -1,0 +1,66 @@
+"""
+The ledger of a notice, so that an event which Airflow calls back for twice is told of once.
+
+It is kept in files, also on Airflow 3.3: its state store belongs to the task, and is not there for the DAG
+processor and the triggerer, who call back as well. Two who call back on one machine take turns. Where files
+cannot be written there is a window instead: for an hour this process remembers what it has told of.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_p2psms.errors import LedgerError
+from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore, Store
+from airflow_provider_p2psms.operators.ledger import ledger_folder
+
+log = logging.getLogger(__name__)
+
+WINDOW_S = 3_600.0
+
+_one_at_a_time = threading.Lock()
+_remembered: dict[tuple[str, ...], tuple[float, MemoryStore]] = {}
+
+
+@contextmanager
+def notice_store(*names: str) -> Iterator[Store]:
+    """Give the store of one notice, to nobody else on this machine meanwhile."""
+    folder = ledger_folder(*names)
+    store = ObjectStore(folder)
+    try:
+        store.write("called", time.time())
+    except LedgerError as err:
+        log.warning(
+            "%s For an hour this process alone remembers what was told: see [p2psms] ledger_path.", err
+        )
+        with _one_at_a_time:
+            yield _remember(names)
+    else:
+        with _turn(folder):
+            yield store
+
+
+def _remember(names: tuple[str, ...]) -> Store:
+    now = time.monotonic()
+    for told in [told for told, (at, _) in _remembered.items() if now - at > WINDOW_S]:
+        del _remembered[told]
+    return _remembered.setdefault(names, (now, MemoryStore()))[1]
+
+
+@contextmanager
+def _turn(folder: Any) -> Iterator[None]:
+    # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
+    if type(folder) is not type(Path()):
+        yield  # object storage has no locks; there the gateway's rule of 40 seconds stands alone
+        return
+    with (folder / "turn").open("w") as lock:
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

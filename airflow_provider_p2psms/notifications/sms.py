@@ -1,0 +1,187 @@
+"""A notifier: a text to those who are to know that a task or a DAG has failed, succeeded or is late."""
+
+from __future__ import annotations
+
+import copy
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_p2psms.airflow_compat import AirflowException, BaseNotifier, context_merge
+from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
+from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.notifications.event import Event, read_event
+
+if TYPE_CHECKING:
+    from airflow_provider_p2psms.ledger.stores import Store
+    from airflow_provider_p2psms.sending.send import Sender, SendResult
+
+DEFAULT_TEXT = "{{ event }}"
+
+_SENT = "sent"
+
+
+class SMSNotifier(BaseNotifier):
+    """
+    Send a text when Airflow calls back: failure, success, retry, a missed SLA or deadline.
+
+    An event is told of once, even if Airflow calls back for it twice: a ledger of its own under ``[p2psms]
+    ledger_path`` (or in AIRFLOW_HOME) remembers it. Whatever fails is logged, without numbers and texts, and
+    never breaks the callback.
+
+    :param recipients: numbers, as a list or separated by commas. There is no default. (templated)
+    :param text: the text. Beside the callback's context templates know ``event``, which all callbacks have:
+        ``event.dag_id``, ``.run_id``, ``.task_id``, ``.state``, ``.number`` (the try), ``.at``. Default: the
+        event as one sentence of 70 characters at most. (templated)
+    :param from_number: the sending line; default the connection's. (templated)
+    :param p2psms_conn_id: the connection. (templated)
+    :param report_lag: as in ``PeerToPeerSMSOperator``: what the gateway may have taken is asked for in its
+        reports this long before it is sent again.
+    :param context: the callback's context, which Airflow hands in for deadlines.
+    """
+
+    template_fields: Sequence[str] = ("recipients", "text", "from_number", "p2psms_conn_id")
+
+    def __init__(
+        self,
+        recipients: str | Sequence[str],
+        *,
+        text: str = DEFAULT_TEXT,
+        from_number: str | None = None,
+        p2psms_conn_id: str = SMSHook.default_conn_name,
+        report_lag: float = 60.0,
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.context: Any = dict(context or {})
+        self.recipients = recipients
+        self.text = text
+        self.from_number = from_number
+        self.p2psms_conn_id = p2psms_conn_id
+        self.report_lag = report_lag
+        _check_recipients(recipients)
+        _check_text(text)
+        # What tells two notifiers of one event apart, as their author wrote them.
+        named = repr((recipients, text, from_number, p2psms_conn_id)).encode()
+        self._name = blake2b(named, digest_size=8).hexdigest()
+
+    def __call__(self, *args: Any) -> None:
+        """Be called back. Airflow renders a notifier in its place; the next event needs the templates."""
+        super(SMSNotifier, copy.copy(self)).__call__(*args)
+
+    def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
+        """Fill in the templates; where that fails, the default text is better than none."""
+        event = read_event(context)
+        context_merge(context, {"event": event})
+        fault = ""
+        try:
+            super().render_template_fields(context, jinja_env)
+        except Exception as err:  # noqa: BLE001 - a template may raise anything
+            fault = type(err).__name__
+        if fault:
+            self.log.error("A template of an SMS cannot be filled in (%s): the default text goes out.", fault)
+            self.text = str(event)
+
+    def notify(self, context: Any) -> None:
+        """Send the text; what fails is logged."""
+        fault = ""
+        try:
+            self._tell(read_event(context))
+        except Exception as err:  # noqa: BLE001 - nothing here may break what it tells of
+            fault = _describe(err)
+        if fault:
+            self.log.error("An SMS was not sent, or nobody can tell: %s", fault)
+
+    async def async_notify(self, context: Any) -> None:
+        """Send the text from the triggerer, without holding up its other triggers."""
+        from asgiref.sync import sync_to_async
+
+        # A thread of its own, from which a connection can still be asked for through the event loop.
+        await sync_to_async(self.notify, thread_sensitive=False)(context)
+
+    def _tell(self, event: Event) -> None:
+        from airflow_provider_p2psms.notifications.once import notice_store
+
+        hook = SMSHook(self.p2psms_conn_id)
+        with closing(hook.get_conn()), notice_store(*event.place, self._name) as store:
+            # The text may differ between two callbacks of one event: the reasons that they know of do.
+            if store.read(_SENT):
+                self.log.info("This event was told of by SMS before.")
+                return
+            result = self._send(hook, store, event)
+            store.write(_SENT, {"at": time.time(), "message_outbox_ids": result.message_outbox_ids})
+        bad = f", {result.invalid} numbers are none" if result.invalid else ""
+        self.log.info("Told %s by SMS%s.", result.accepted, bad)
+
+    def _send(self, hook: SMSHook, store: Store, event: Event) -> SendResult:
+        from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
+
+        rows = [{"recipients": _split(self.recipients), "message": self.text}]
+        checked = check_rows(read_rows(rows), RowRules(region=hook.settings.region))
+        result = self._sender(hook, store, event).send(checked)
+        if not result.accepted and not result.held_back:
+            raise InvalidMessageError("none of the recipients is a phone number.")
+        return result
+
+    def _sender(self, hook: SMSHook, store: Store, event: Event) -> Sender:
+        from airflow_provider_p2psms.sending.forms import PeerToPeer
+        from airflow_provider_p2psms.sending.plan import PlanRules
+        from airflow_provider_p2psms.sending.send import LedgerRules, Sender
+        from airflow_provider_p2psms.sending.timing import Timing
+
+        staging = hook.settings
+        return Sender(
+            client=hook.get_conn(),
+            form=PeerToPeer(),
+            from_number=hook.line(self.from_number),
+            # Whoever can be told is told, whatever is wrong with another's number.
+            rules=PlanRules(
+                on_invalid="skip",
+                allowed_recipients=frozenset(map(hook.number, staging.allowed_recipients)),
+                redirect_to=hook.number(staging.redirect_to) if staging.redirect_to else None,
+            ),
+            timing=Timing(),
+            ledger=LedgerRules(store=store, scope="/".join(event.place), report_lag_s=self.report_lag),
+            batch_size=PeerToPeer.batch_size,
+            max_in_flight=1,
+            stop=threading.Event(),
+        )
+
+
+def _describe(err: Exception) -> str:
+    # What is neither ours nor Airflow's may quote anything.
+    return str(err) if isinstance(err, P2PSMSError | AirflowException) else type(err).__name__
+
+
+def _check_recipients(recipients: object) -> None:
+    fit = isinstance(recipients, str | Iterable) and not isinstance(recipients, bytes | Mapping)
+    if not fit or not _split(recipients) or not all(str(number).strip() for number in _split(recipients)):
+        raise ValueError(
+            "SMSNotifier: recipients names the numbers to tell, as a list or separated by commas; "
+            "there is no default."
+        )
+
+
+def _check_text(text: object) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("SMSNotifier: text is empty; leave it out for a short default, or write one.")
+    if "{" in text:
+        from jinja2 import Environment, TemplateSyntaxError
+
+        try:
+            Environment(autoescape=False).parse(text)  # noqa: S701 - a text message is no HTML
+        except TemplateSyntaxError as err:
+            raise ValueError(
+                f"SMSNotifier: text is a Jinja template, and a broken one: {err.message}"
+            ) from None
+
+
+def _split(recipients: Any) -> list[Any]:
+    """Take numbers apart that stand in one text, as a template gives them; they may have spaces within."""
+    if isinstance(recipients, str):
+        return [number for number in re.split(r"[,;،\n]", recipients) if number.strip()]
+    return list(recipients)

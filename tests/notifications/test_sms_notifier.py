@@ -1,0 +1,351 @@
+"""`SMSNotifier` in real Airflow: who is called back is told once, and whatever fails breaks nothing."""
+
+import asyncio
+import multiprocessing
+import os
+import secrets
+from pathlib import Path
+
+import pendulum
+import pytest
+from airflow.providers.common.compat.sdk import DAG, task
+
+from airflow_provider_p2psms import airflow_compat
+from airflow_provider_p2psms.notifications import once
+from airflow_provider_p2psms.notifications.sms import SMSNotifier
+
+pytestmark = pytest.mark.airflow
+
+IN_AIRFLOW_3 = airflow_compat.airflow_version >= "3"
+NUMBERS = ["0912 000 0001", "+989350000002"]
+E164 = ["+989120000001", "+989350000002"]
+
+
+@pytest.fixture(autouse=True)
+def _own_ledger(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "ledger"))
+    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.SKEW_S", 0.1)
+
+
+@pytest.fixture
+def dag(request):
+    return DAG(f"d{abs(hash(request.node.name))}", schedule=None, start_date=pendulum.datetime(2026, 1, 1))
+
+
+def fails(dag, name="late", **options):
+    """Add a task that fails."""
+
+    @task(task_id=name, dag=dag, **options)
+    def failing():
+        raise ValueError
+
+    return failing()
+
+
+def works(dag, **options):
+    @task(task_id="works", dag=dag, **options)
+    def working():
+        return None
+
+    return working()
+
+
+def notifier(**options):
+    return SMSNotifier(**{"recipients": NUMBERS, "from_number": "+983000505", **options})
+
+
+class _Ti:
+    """What a callback reads of a task instance."""
+
+    dag_id, run_id, task_id, map_index, try_number, state = "shop", "run", "notify", -1, 1, "failed"
+
+    def __init__(self, **changed):
+        vars(self).update(changed)
+
+
+def context(dag, **changed):
+    return {"dag": dag, "ti": _Ti(**changed), "run_id": "run"}
+
+
+def test_a_failed_task_is_told_of(dag, run_dag, p2psms_sandbox):
+    """Everyone gets the default text: which task of which DAG has failed, in one part."""
+    fails(dag, on_failure_callback=notifier())
+    run_dag(dag)
+
+    assert E164 == [message.recipient for message in p2psms_sandbox.arrived]
+    (text,) = set(p2psms_sandbox.texts_arrived)
+    assert text.startswith(f"Airflow: {dag.dag_id[:10]}")
+    assert ".late failed, " in text
+    assert len(text) <= 70
+    assert 1 == p2psms_sandbox.send_requests
+
+
+def test_a_task_that_succeeded_is_told_of(dag, run_dag, p2psms_sandbox):
+    """The same notifier says of a success that it is one."""
+    works(dag, on_success_callback=notifier())
+    run_dag(dag)
+
+    assert all(".works succeeded, " in text for text in p2psms_sandbox.texts_arrived)
+    assert 2 == len(p2psms_sandbox.arrived)
+
+
+def test_the_text_is_a_template(dag, run_dag, p2psms_sandbox):
+    """Text, recipients, line and connection are rendered with the callback's context, and the event."""
+    fails(
+        dag,
+        on_failure_callback=notifier(
+            recipients="{{ '0912 000 0001' }}, 09350000002",
+            text="{{ ti.task_id }} of {{ event.run_id == run_id }} {{ event.state }}: {{ exception }}",
+            from_number="{{ '+98' }}3000505",
+            p2psms_conn_id="p2psms_{{ 'default' }}",
+        ),
+    )
+    run_dag(dag)
+
+    assert E164 == [message.recipient for message in p2psms_sandbox.arrived]
+    assert {"late of True failed: "} == {text[:21] for text in p2psms_sandbox.texts_arrived}
+
+
+def test_one_notifier_of_many_tasks_speaks_of_each(dag, run_dag, p2psms_sandbox):
+    """A notifier in the default arguments is rendered anew for each event."""
+    dag.default_args["on_failure_callback"] = notifier(recipients=NUMBERS[:1], text="{{ ti.task_id }} failed")
+    fails(dag, "one")
+    fails(dag, "two")
+    run_dag(dag)
+
+    assert {"one failed", "two failed"} == set(p2psms_sandbox.texts_arrived)
+
+
+def test_a_dag_is_told_of(dag, run_dag, p2psms_sandbox):
+    """A DAG's own callback speaks of the DAG."""
+    dag.on_failure_callback = notifier()
+    fails(dag)
+    run_dag(dag)
+
+    assert 2 == len(p2psms_sandbox.arrived)
+    assert all(f"{dag.dag_id} failed, " in text for text in p2psms_sandbox.texts_arrived)
+
+
+@pytest.mark.parametrize("kind", ["failed", "success"])
+def test_two_callbacks_of_one_event_are_one_text(kind, dag, p2psms_sandbox):
+    """Airflow calls back twice, from two processes with other reasons: one text arrives, also much later."""
+    p2psms_sandbox.duplicate_window_s = 0
+    for reason in ("own", "processor's"):
+        notifier(text="{{ event }} {{ reason }}")({**context(dag, state=kind), "exception": reason})
+
+    assert 1 == p2psms_sandbox.send_requests
+
+
+@pytest.mark.parametrize(
+    "changed", [{"try_number": 2}, {"map_index": 1}, {"task_id": "b"}, {"run_id": "b"}, {"state": "success"}]
+)
+def test_other_events_are_told_of(changed, dag, p2psms_sandbox):
+    """A later try, another task or run, another state is another event."""
+    p2psms_sandbox.duplicate_window_s = 0
+    notifier(text="the same")(context(dag))
+    notifier(text="the same")(context(dag, **changed))
+
+    assert 2 == p2psms_sandbox.send_requests
+
+
+def test_two_notifiers_of_one_event_both_speak(dag, p2psms_sandbox):
+    """To others, or in other words: both go out."""
+    for options in ({"text": "a"}, {"text": "b"}, {"text": "b", "recipients": ["09120000009"]}):
+        notifier(**options)(context(dag))
+
+    assert 3 == p2psms_sandbox.send_requests
+
+
+def _tell_in_a_process(uri, ready):
+    os.environ["AIRFLOW_CONN_P2PSMS_DEFAULT"] = uri
+    ready.wait()
+    notifier(text="{{ event }}").notify({"ti": _Ti()})
+
+
+def test_two_processes_at_once_send_one_text(p2psms_sandbox):
+    """Processes of one machine that call back at the same moment take turns."""
+    p2psms_sandbox.duplicate_window_s = 0
+    p2psms_sandbox.order_fault("slow", times=None, delay_s=0.5)
+    fork = multiprocessing.get_context("fork")
+    ready = fork.Barrier(3)
+    processes = [
+        fork.Process(target=_tell_in_a_process, args=(p2psms_sandbox.connection_uri, ready)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+
+    assert [0, 0, 0] == [process.exitcode for process in processes]
+    assert 1 == p2psms_sandbox.send_requests
+
+
+def test_what_a_callback_left_in_doubt_the_next_one_settles(dag, p2psms_sandbox):
+    """A text that was taken without an answer is found in the reports, and not sent again."""
+    p2psms_sandbox.duplicate_window_s = 0
+    p2psms_sandbox.order_fault("cut_before_answer")
+    p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=30)
+    notifier(report_lag=0.1)(context(dag))
+    p2psms_sandbox.clear_faults()
+    notifier(report_lag=0.1)(context(dag))
+
+    assert 1 == p2psms_sandbox.send_requests
+    assert 2 == len(p2psms_sandbox.arrived)
+
+
+def test_without_files_there_is_a_window(dag, p2psms_sandbox, monkeypatch, tmp_path, caplog):
+    """Where no ledger can be written the text goes out all the same, and once in an hour."""
+    p2psms_sandbox.duplicate_window_s = 0
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "file"))
+    monkeypatch.setattr(once, "_remembered", {})
+    notifier()(context(dag))
+    notifier()(context(dag))
+    assert 1 == p2psms_sandbox.send_requests
+    assert "this process alone remembers" in caplog.text
+
+    monkeypatch.setattr(once, "WINDOW_S", 0)
+    notifier()(context(dag))
+    assert 2 == p2psms_sandbox.send_requests
+
+
+@pytest.mark.parametrize(
+    "fault", ["refuse_401", "refuse_422", "status_false", "500_before", "no connection", "no line"]
+)
+def test_a_failure_is_logged_and_breaks_nothing(fault, dag, run_dag, p2psms_sandbox, monkeypatch, capfd):
+    """The task's state, and its other callbacks, are as they would have been; the log says what failed."""
+    called, options = [], {}
+    p2psms_sandbox.reports = False
+    if fault == "no connection":
+        options["p2psms_conn_id"] = "there_is_none"
+    elif fault == "no line":
+        options["from_number"] = None
+    else:
+        p2psms_sandbox.order_fault(fault, times=None)
+    fails(dag, on_failure_callback=[notifier(**options, report_lag=0.1), called.append])
+    run = run_dag(dag)
+
+    assert ["failed"] == [str(ti.state) for ti in run.get_task_instances()]
+    assert 1 == len(called)
+    assert 0 == len(p2psms_sandbox.arrived)
+    assert "An SMS was not sent, or nobody can tell" in "".join(capfd.readouterr())
+
+
+def test_a_template_that_fails_sends_the_default(dag, p2psms_sandbox):
+    """A text that asks for what this callback does not know gives way to the default text."""
+    notifier(text="{{ ti.task_id }} {{ nothing.there }}")(context(dag))
+
+    assert {"Airflow: shop.notify failed"} == set(p2psms_sandbox.texts_arrived)
+
+
+def test_a_bad_number_keeps_nobody_else_from_knowing(dag, p2psms_sandbox):
+    """Who has a good number is told."""
+    notifier(recipients=["12", *NUMBERS])(context(dag))
+
+    assert E164 == [message.recipient for message in p2psms_sandbox.arrived]
+
+
+def test_nothing_private_is_left_behind(dag, run_dag, p2psms_sandbox, capfd, tmp_path):
+    """Neither numbers nor texts are in logs or in the ledger, whether it succeeds or fails."""
+    number, word = f"0935{secrets.randbelow(10**7):07d}", secrets.token_hex(8)
+    options = {"recipients": [number], "text": f"{word} {{{{ ti.task_id }}}}"}
+    fails(dag, "one", on_failure_callback=notifier(**options))
+    run_dag(dag)
+    assert 1 == len(p2psms_sandbox.arrived)
+    p2psms_sandbox.order_fault("refuse_422")
+    fails(dag, "two", on_failure_callback=notifier(**options))
+    run_dag(dag)
+
+    home = Path(os.environ["AIRFLOW_HOME"])
+    files = [*home.rglob("*.log"), *(file for file in tmp_path.rglob("*") if file.is_file())]
+    written = {str(file): file.read_text("utf-8", "replace") for file in files}
+    written["output"] = "".join(capfd.readouterr())
+    assert any("settlement" in text for text in written.values())
+    assert [] == [name for name, text in written.items() if number[1:] in text or word in text]
+
+
+DEADLINE = {
+    "dag_run": {
+        "dag_run_id": "manual",
+        "dag_id": "shop",
+        "logical_date": None,
+        "run_after": "2026-11-24T08:00:00Z",
+        "state": "running",
+    },
+    "deadline": {"id": "0199", "deadline_time": pendulum.datetime(2026, 11, 24, 9)},
+}
+
+
+@pytest.mark.skipif(not IN_AIRFLOW_3, reason="Airflow 2 has no deadlines")
+def test_a_deadline_is_told_of_from_an_event_loop(p2psms_sandbox):
+    """Awaited with the little that a deadline's context has, it tells of the run, once."""
+    from airflow.sdk import BaseNotifier
+
+    if not hasattr(BaseNotifier, "__await__"):
+        pytest.skip("awaited since Airflow 3.1")
+
+    async def call_back():
+        await SMSNotifier(recipients=NUMBERS, from_number="+983000505", context=DEADLINE)
+
+    asyncio.run(call_back())
+    asyncio.run(call_back())
+
+    assert 1 == p2psms_sandbox.send_requests
+    assert {"Airflow: shop missed its deadline, 24 Nov 08:00 UTC"} == set(p2psms_sandbox.texts_arrived)
+
+
+@pytest.mark.skipif(not IN_AIRFLOW_3, reason="Airflow 2 has no deadlines")
+def test_airflows_own_trigger_calls_it_back(p2psms_sandbox):
+    """The trigger of a deadline alert makes the notifier of its path and arguments, and reports success."""
+    try:
+        from airflow.triggers.callback import CallbackTrigger
+    except ImportError:
+        from airflow.triggers.deadline import DeadlineCallbackTrigger as CallbackTrigger
+    trigger = CallbackTrigger(
+        "airflow_provider_p2psms.notifications.sms.SMSNotifier",
+        {"recipients": NUMBERS, "text": "{{ dag_run.dag_id }} is late", "context": {**DEADLINE}},
+    )
+
+    async def events():
+        return [event.payload async for event in trigger.run()]
+
+    last = asyncio.run(events())[-1]
+
+    assert "success" in str(last).lower()
+    assert {"shop is late"} == set(p2psms_sandbox.texts_arrived)
+
+
+@pytest.mark.skipif(IN_AIRFLOW_3, reason="Airflow 3 has no SLAs")
+def test_a_missed_sla_is_told_of(dag, p2psms_sandbox):
+    """Called with the five arguments of an SLA, it names the DAG; once for each list of tasks."""
+    p2psms_sandbox.duplicate_window_s = 0
+    for tasks in ("a on 2026", "a on 2026", "b on 2026"):
+        notifier()(dag, tasks, "", [], [])
+
+    assert 2 == p2psms_sandbox.send_requests
+    assert all(text.endswith("missed its SLA") for text in p2psms_sandbox.texts_arrived)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"recipients": []}, "recipients names the numbers"),
+        ({"recipients": " , "}, "recipients names the numbers"),
+        ({"recipients": None}, "recipients names the numbers"),
+        ({"recipients": ["0912", ""]}, "recipients names the numbers"),
+        ({"recipients": NUMBERS, "text": " "}, "text is empty"),
+        ({"recipients": NUMBERS, "text": None}, "text is empty"),
+        ({"recipients": NUMBERS, "text": "{{ ti"}, "a broken one"),
+        ({"recipients": NUMBERS, "text": "{% if %}"}, "a broken one"),
+    ],
+)
+def test_wrong_parameters_are_refused_at_parse(parameters, told):
+    """What can never be sent is refused where it is written."""
+    with pytest.raises(ValueError, match=told):
+        SMSNotifier(**parameters)
+
+
+def test_there_are_no_default_recipients():
+    """Forgetting them is an error."""
+    with pytest.raises(TypeError, match="recipients"):
+        SMSNotifier()

@@ -2,6 +2,8 @@
 
 import csv
 import importlib
+import json
+import sqlite3
 from collections import Counter
 from pathlib import Path
 
@@ -38,6 +40,14 @@ def run(run_dag):
 def test_each_example_has_a_test():
     """No example is left unrun."""
     assert ["p2psms_campaign", "p2psms_guarded", "p2psms_pipeline", "p2psms_reminder"] == EXAMPLES
+    assert [
+        "p2psms_alerts",
+        "p2psms_campaign",
+        "p2psms_function",
+        "p2psms_pipeline",
+        "p2psms_query",
+        "p2psms_reminder",
+    ] == EXAMPLES
 
 
 def test_the_pipeline_tells_each_customer(run, p2psms_sandbox):
@@ -97,3 +107,46 @@ def test_the_guarded_campaign_keeps_within_the_credit(run, p2psms_sandbox):
 
     assert "send failed" in run("p2psms_guarded")
     assert 0 == p2psms_sandbox.send_requests
+@pytest.mark.parametrize("orders", [120, 0])
+def test_the_alerts_tell_who_is_to_know(orders, run, p2psms_sandbox, monkeypatch, tmp_path):
+    """A failure is told to whoever is on call, a success to the team."""
+    monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
+
+    states = run("p2psms_alerts", orders=orders)
+
+    told = {(message.recipient, message.text.partition(",")[0]) for message in p2psms_sandbox.arrived}
+    if orders:
+        assert {"count_orders success": 1, "publish success": 1} == states
+        assert {("+989120000023", "120 سفارش دیروز شمرده شد.")} == told
+    else:
+        assert {"count_orders failed": 1, "publish upstream_failed": 1} == states
+        text = "Airflow: p2psms_alerts.count_orders failed"
+        assert {("+989120000021", text), ("+989350000022", text)} == told
+
+
+def test_the_function_reminds_city_by_city(run, p2psms_sandbox):
+    """Each city's rows are sent by a task of their own; a city without any is no failure."""
+    assert {"remind success": 3} == run("p2psms_function")
+
+    arrived = {message.recipient: message.text for message in p2psms_sandbox.arrived}
+    assert {"+989120000031", "+989350000032", "+989130000033"} == set(arrived)
+    assert "سارا عزیز، صورتحساب 501 به مبلغ 1,250,000 تومان فردا سررسید می‌شود." == arrived["+989120000031"]
+
+
+def test_the_query_tells_who_owes(run, p2psms_sandbox, monkeypatch, tmp_path):
+    """Those who owe enough are told how much, and each row's outcome is written down."""
+    with sqlite3.connect(tmp_path / "shop.db") as shop:
+        shop.execute("CREATE TABLE customers (id INTEGER, name TEXT, mobile TEXT, debt INTEGER)")
+        shop.executemany(
+            "INSERT INTO customers VALUES (?, ?, ?, ?)",
+            [(1, "سارا", "09120000041", 250_000), (2, "امید", "09120000042", 99), (3, "نگار", "?", 300_000)],
+        )
+    shop.close()
+    connection = {"conn_type": "sqlite", "host": str(tmp_path / "shop.db")}
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP", json.dumps(connection))
+
+    assert {"tell success": 1} == run("p2psms_query", outcomes=str(tmp_path / "outcomes.csv"))
+
+    assert ["سارا عزیز، مانده حساب شما 250,000 تومان است."] == p2psms_sandbox.texts_arrived
+    rows = csv.DictReader((tmp_path / "outcomes.csv").open(encoding="utf-8"))
+    assert {"1": "accepted", "3": "invalid"} == {row["key"]: row["outcome"] for row in rows}

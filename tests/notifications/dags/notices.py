@@ -1,0 +1,47 @@
+"""A DAG that misses a deadline and then fails, and tells of both: see `test_callbacks_in_a_stack.py`."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.providers.common.compat.sdk import dag, task
+
+from airflow_provider_p2psms.notifications.sms import SMSNotifier
+
+LINE = "+983000505"
+
+
+def deadlines() -> dict[str, Any]:
+    """Have a deadline that the triggerer tells of, and one that a worker does, where Airflow knows them."""
+    try:
+        from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+    except ImportError:
+        return {}
+    callbacks: list[Any] = [AsyncCallback(SMSNotifier, {"recipients": ["09120000002"], "from_number": LINE})]
+    try:
+        from airflow.sdk import SyncCallback
+    except ImportError:
+        pass
+    else:
+        callbacks.append(SyncCallback(SMSNotifier, {"recipients": ["09120000003"], "from_number": LINE}))
+    queued, soon = DeadlineReference.DAGRUN_QUEUED_AT, timedelta(seconds=1)
+    return {"deadline": [DeadlineAlert(reference=queued, interval=soon, callback=each) for each in callbacks]}
+
+
+@dag(
+    schedule=None,
+    start_date=pendulum.datetime(2026, 1, 1),
+    on_failure_callback=SMSNotifier(["09120000001"], from_number=LINE),
+    **deadlines(),
+)
+def notices() -> None:
+    @task
+    def late() -> None:
+        time.sleep(6)
+        raise ValueError
+
+    late()
+
+
+notices()

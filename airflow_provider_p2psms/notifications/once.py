@@ -58,7 +58,7 @@ def _remember(names: tuple[str, ...]) -> Store:
 def _turn(folder: Any) -> Iterator[None]:
     # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
     if type(folder) is not type(Path()):
-        yield  # object storage has no locks; there the gateway's rule of 40 seconds stands alone
+        yield  # object storage has no locks; there the ledger itself stops all but one
         return
     with (folder / "turn").open("w") as lock:
         with suppress(OSError):  # not every file system has locks

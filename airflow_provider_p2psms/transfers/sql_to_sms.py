@@ -82,7 +82,8 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
     def _hook(self) -> Any:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-        hook = BaseHook.get_hook(self.conn_id, hook_params=dict(self.hook_params or {}))
+        connection = BaseHook.get_connection(self.conn_id)
+        hook = connection.get_hook(hook_params=dict(self.hook_params or {}))
         if not isinstance(hook, DbApiHook):
             raise InvalidMessageError(
                 f"The connection {self.conn_id} is not of a database: {type(hook).__name__} runs no SQL. "

@@ -37,7 +37,8 @@ def test_failures_and_deadlines_are_told_of():
 
 def stack(gateway):
     """Have an Airflow that finds the gateway in its own database; Airflow 2 does in the environment."""
-    env = {} if AIRFLOW >= (3,) else {"AIRFLOW_CONN_P2PSMS_DEFAULT": gateway.connection_uri}
+    name = "AIRFLOW_CONN_P2PSMS_ENV" if AIRFLOW >= (3,) else "AIRFLOW_CONN_P2PSMS_DEFAULT"
+    env = {name: gateway.connection_uri}
     airflow = _WithTriggerer(DAGS, env=env)
     airflow.gateway = gateway
     return airflow

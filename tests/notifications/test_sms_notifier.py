@@ -162,8 +162,10 @@ def _tell_in_a_process(uri, ready):
     notifier(text="{{ event }}").notify({"ti": _Ti()})
 
 
-def test_two_processes_at_once_send_one_text(p2psms_sandbox):
-    """Processes of one machine that call back at the same moment take turns."""
+@pytest.mark.parametrize("scheme", ["", "file://"], ids=["folder", "object storage"])
+def test_two_processes_at_once_send_one_text(scheme, p2psms_sandbox, monkeypatch, tmp_path):
+    """Those who call back at the same moment take turns, or, in object storage, give way to one of them."""
+    monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", f"{scheme}{tmp_path}/ledger")
     p2psms_sandbox.duplicate_window_s = 0
     p2psms_sandbox.order_fault("slow", times=None, delay_s=0.5)
     fork = multiprocessing.get_context("fork")

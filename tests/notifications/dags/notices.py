@@ -24,7 +24,9 @@ def deadlines() -> dict[str, Any]:
     except ImportError:
         pass
     else:
-        callbacks.append(SyncCallback(SMSNotifier, {"recipients": ["09120000003"], "from_number": LINE}))
+        # Airflow gives the process of such a callback none of the connections in its database.
+        by_worker = {"recipients": ["09120000003"], "from_number": LINE, "p2psms_conn_id": "p2psms_env"}
+        callbacks.append(SyncCallback(SMSNotifier, by_worker))
     queued, soon = DeadlineReference.DAGRUN_QUEUED_AT, timedelta(seconds=1)
     return {"deadline": [DeadlineAlert(reference=queued, interval=soon, callback=each) for each in callbacks]}
 

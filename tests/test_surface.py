@@ -32,6 +32,9 @@ def test_every_path_in_the_provider_info_leads_somewhere():
         for entry in info[kind]:
             for module in entry["python-modules"]:
                 importlib.import_module(module)
+    assert [importlib.import_module(entry["python-module"]) for entry in info["transfers"]]
+    assert [attribute(path) for path in info["notifications"]]
+    assert [attribute(entry["class-name"]) for entry in info["task-decorators"]]
     for connection in info["connection-types"]:
         hook = attribute(connection["hook-class-name"])
         assert (hook.conn_type, hook.hook_name) == (connection["connection-type"], connection["hook-name"])

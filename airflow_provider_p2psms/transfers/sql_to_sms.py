@@ -82,7 +82,7 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
     def _hook(self) -> Any:
         from airflow.providers.common.sql.hooks.sql import DbApiHook
 
-        connection = BaseHook.get_connection(self.conn_id)
+        connection: Any = BaseHook.get_connection(self.conn_id)
         hook = connection.get_hook(hook_params=dict(self.hook_params or {}))
         if not isinstance(hook, DbApiHook):
             raise InvalidMessageError(

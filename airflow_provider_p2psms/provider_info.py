@@ -106,7 +106,7 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "Where the ledgers of sends lie: a folder that all workers share, or "
                         "any object storage that is strongly consistent, as a URI. Empty: Airflow's task "
                         "state store where there is one (3.3 and newer), else a folder in AIRFLOW_HOME, for "
-                        "one machine.",
+                        "one machine. Notifiers keep theirs here, or else in that folder.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://aws_default@bucket/p2psms",

@@ -6,7 +6,7 @@ import copy
 import re
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -57,14 +57,14 @@ class SMSNotifier(BaseNotifier):
         context: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        _check_recipients(recipients)
+        _check_text(text)
         self.context: Any = dict(context or {})
         self.recipients = recipients
         self.text = text
         self.from_number = from_number
         self.p2psms_conn_id = p2psms_conn_id
         self.report_lag = report_lag
-        _check_recipients(recipients)
-        _check_text(text)
         # What tells two notifiers of one event apart, as their author wrote them.
         named = repr((recipients, text, from_number, p2psms_conn_id)).encode()
         self._name = blake2b(named, digest_size=8).hexdigest()
@@ -74,17 +74,19 @@ class SMSNotifier(BaseNotifier):
         super(SMSNotifier, copy.copy(self)).__call__(*args)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
-        """Fill in the templates; where that fails, the default text is better than none."""
+        """Fill in the templates; where the text's fails, the default text is better than none."""
         event = read_event(context)
         context_merge(context, {"event": event})
-        fault = ""
-        try:
-            super().render_template_fields(context, jinja_env)
-        except Exception as err:  # noqa: BLE001 - a template may raise anything
-            fault = type(err).__name__
-        if fault:
-            self.log.error("A template of an SMS cannot be filled in (%s): the default text goes out.", fault)
-            self.text = str(event)
+        environment = jinja_env or self.get_template_env(dag=context.get("dag"))
+        for name in self.template_fields:
+            fault = ""
+            try:
+                self._do_render_template_fields(self, (name,), context, environment, set())
+            except Exception as err:  # noqa: BLE001 - a template may raise anything
+                fault = type(err).__name__
+            if fault:
+                self.log.error("The template %s of an SMS cannot be filled in (%s).", name, fault)
+                self.text = str(event) if name == "text" else self.text
 
     def notify(self, context: Any) -> None:
         """Send the text; what fails is logged."""
@@ -114,8 +116,8 @@ class SMSNotifier(BaseNotifier):
                 return
             result = self._send_at_last(hook, store, event)
             store.write(_SENT, {"at": time.time(), "message_outbox_ids": result.message_outbox_ids})
-        bad = f", {result.invalid} numbers are none" if result.invalid else ""
-        self.log.info("Told %s by SMS%s.", result.accepted, bad)
+        bad = f"; {result.invalid} are no phone numbers" if result.invalid else ""
+        self.log.info("An event was told of by SMS: %s recipients%s.", result.accepted, bad)
 
     def _send_at_last(self, hook: SMSHook, store: Store, event: Event) -> SendResult:
         """Send; of two machines that stop each other at the same moment, let one go first."""
@@ -170,7 +172,7 @@ def _describe(err: Exception) -> str:
 
 
 def _check_recipients(recipients: object) -> None:
-    fit = isinstance(recipients, str | Iterable) and not isinstance(recipients, bytes | Mapping)
+    fit = isinstance(recipients, str | list | tuple)
     if not fit or not _split(recipients) or not all(str(number).strip() for number in _split(recipients)):
         raise ValueError(
             "SMSNotifier: recipients names the numbers to tell, as a list or separated by commas; "

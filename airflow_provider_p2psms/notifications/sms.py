@@ -77,7 +77,8 @@ class SMSNotifier(BaseNotifier):
         """Fill in the templates; where the text's fails, the default text is better than none."""
         event = read_event(context)
         context_merge(context, {"event": event})
-        environment = jinja_env or self.get_template_env(dag=context.get("dag"))
+        dag = context.get("dag")  # as the scheduler knows it, it has no templates
+        environment = jinja_env or self.get_template_env(dag if hasattr(dag, "get_template_env") else None)
         for name in self.template_fields:
             fault = ""
             try:

@@ -57,6 +57,11 @@ class Event:
         return f"Airflow: {self._name(ONE_PART - len('Airflow: ') - len(said))}{said}"
 
     @property
+    def is_known(self) -> bool:
+        """Whether the context says enough to tell this event from others like it."""
+        return bool(self.dag_id and (self.run_id or self.token))
+
+    @property
     def place(self) -> tuple[str, ...]:
         """The event's own place among all ledgers, of names without two alike."""
         which = (
@@ -65,7 +70,14 @@ class Event:
             else f"{self.map_index}.{self.number}"
         )
         # No DAG, run or task can be called @notices, so that no task's ledger is met.
-        return self.dag_id, self.run_id or "@none", "@notices", self.state, self.task_id or "@none", which
+        return (
+            self.dag_id or "@none",
+            self.run_id or "@none",
+            "@notices",
+            self.state,
+            self.task_id or "@none",
+            which,
+        )
 
     def _name(self, most: int) -> str:
         task = f".{self.task_id}" if self.task_id else ""
@@ -90,18 +102,18 @@ def read_event(context: Mapping[str, Any]) -> Event:
             at=_date(run),
             token=str(context["deadline"].get("id", "")),
         )
-    ti = context.get("ti")
+    ti = context.get("ti") or context.get("task_instance")
     if ti is None or "reason" in context:
         return _dag_event(context, run, ti)
     return Event(
         kind="task",
         state=_state(ti)
         or "failed",  # the DAG processor calls back for those that failed, and gives no state
-        dag_id=ti.dag_id,
-        run_id=ti.run_id,
-        task_id=ti.task_id,
-        map_index=-1 if ti.map_index is None else ti.map_index,
-        number=ti.try_number,
+        dag_id=_get(ti, "dag_id") or _get(run, "dag_id"),
+        run_id=_get(ti, "run_id") or context.get("run_id") or _get(run, "run_id"),
+        task_id=_get(ti, "task_id"),
+        map_index=_get(ti, "map_index", -1),
+        number=_get(ti, "try_number", 1),
         at=_date(run),
     )
 

@@ -30,8 +30,16 @@ _remembered: dict[tuple[str, ...], tuple[float, MemoryStore]] = {}
 
 
 @contextmanager
-def notice_store(*names: str) -> Iterator[Store]:
-    """Give the store of one notice, to nobody else on this machine meanwhile."""
+def notice_store(*names: str, forever: bool) -> Iterator[Store]:
+    """
+    Give the store of one notice, to nobody else on this machine meanwhile.
+
+    :param forever: whether the names are those of one event alone; otherwise it is remembered for the window.
+    """
+    if not forever:
+        with _one_at_a_time:
+            yield _remember(names)
+        return
     folder = ledger_folder(*names)
     store = ObjectStore(folder)
     try:

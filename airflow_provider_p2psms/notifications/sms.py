@@ -110,7 +110,8 @@ class SMSNotifier(BaseNotifier):
         from airflow_provider_p2psms.notifications.once import notice_store
 
         hook = SMSHook(self.p2psms_conn_id)
-        with closing(hook.get_conn()), notice_store(*event.place, self._name) as store:
+        place = *event.place, self._name
+        with closing(hook.get_conn()), notice_store(*place, forever=event.is_known) as store:
             # The text may differ between two callbacks of one event: the reasons that they know of do.
             if store.read(_SENT):
                 self.log.info("This event was told of by SMS before.")

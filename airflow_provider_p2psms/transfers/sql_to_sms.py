@@ -73,7 +73,9 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
         from airflow_provider_p2psms.transfers.query import open_query
 
         if not isinstance(self.sql, str):
-            raise InvalidMessageError("sql is not a text; a query is.")
+            raise InvalidMessageError(
+                f"sql came out as a {type(self.sql).__name__}; it is one query as a text."
+            )
         self.log.info("Reading rows from the connection %s.", self.conn_id)
         parameters = None if self.parameters is None else reveal_each(self.parameters)
         sql = self.sql.strip().rstrip(";")

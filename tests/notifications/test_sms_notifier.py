@@ -211,6 +211,20 @@ def test_without_files_there_is_a_window(dag, p2psms_sandbox, monkeypatch, tmp_p
     assert 2 == p2psms_sandbox.send_requests
 
 
+@pytest.mark.parametrize("given", [{}, {"ti": object()}])
+def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox, monkeypatch):
+    """What cannot be told from others like it goes out once in an hour, and not once for ever."""
+    p2psms_sandbox.duplicate_window_s = 0
+    monkeypatch.setattr(once, "_remembered", {})
+    notifier(text="hello").notify(dict(given))
+    notifier(text="hello").notify(dict(given))
+    assert 1 == p2psms_sandbox.send_requests
+
+    monkeypatch.setattr(once, "WINDOW_S", 0)
+    notifier(text="hello").notify(dict(given))
+    assert 2 == p2psms_sandbox.send_requests
+
+
 @pytest.mark.parametrize("fault", ["refuse_401", "refuse_422", "status_false", "500_before", "no connection"])
 def test_a_failure_is_logged_and_breaks_nothing(fault, dag, run_dag, p2psms_sandbox, monkeypatch, capfd):
     """The task's state, and its other callbacks, are as they would have been; the log says what failed."""

@@ -6,6 +6,8 @@ import json
 import os
 import secrets
 import sqlite3
+import threading
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -209,20 +211,27 @@ def test_no_connection_is_open_while_requests_leave(dag, run, postgres_shop, p2p
     """All rows are read, and the database let go, before the first request."""
     shop = postgres_shop
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", f"{shop.uri}?application_name=p2psms_send")
+    p2psms_sandbox.order_fault("slow", delay_s=2)
     seen = []
 
-    def look(context):
+    def look():
+        deadline = time.monotonic() + 60
+        while not p2psms_sandbox.send_requests and time.monotonic() < deadline:
+            time.sleep(0.02)
         query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'p2psms_send'"
         seen.extend(shop.ask(query))
 
+    watcher = threading.Thread(target=look)
+    watcher.start()
     with dag:
         sql = (
             "SELECT '0912000' || lpad(i::text, 4, '0') AS mobile, 'n' || i AS name "
             "FROM generate_series(1, 5000) AS n(i)"
         )
-        send(sql=sql, on_success_callback=look)
+        send(sql=sql)
 
     assert {"send": "success"} == run()
+    watcher.join()
     assert [(0,)] == [tuple(row) for row in seen]
     assert 5_000 == len(p2psms_sandbox.arrived)
 

@@ -2,16 +2,21 @@
 
 import logging
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
+    AirflowSensorTimeout,
     AirflowSkipException,
     BaseHook,
     BaseOperator,
+    BaseOperatorLink,
+    BaseSensorOperator,
     ObjectStoragePath,
+    PokeReturnValue,
     conf,
     get_current_context,
 )
@@ -20,18 +25,26 @@ __all__ = [
     "MULTIPLE_OUTPUTS",
     "AirflowException",
     "AirflowFailException",
+    "AirflowSensorTimeout",
     "AirflowSkipException",
     "BaseHook",
     "BaseOperator",
+    "BaseOperatorLink",
+    "BaseSensorOperator",
     "ObjectStoragePath",
+    "PokeReturnValue",
     "airflow_home",
+    "ask_airflow",
     "conf",
     "leave_state_to_newer_try",
     "lineage",
     "never_expire",
     "push_outputs",
     "stats",
+    "xcom_value",
 ]
+
+T = TypeVar("T")
 
 # Airflow 3.0 fails a task one of whose outputs is null, after the task has done its work.
 MULTIPLE_OUTPUTS = not airflow_version.startswith("3.0.")
@@ -82,3 +95,17 @@ def leave_state_to_newer_try() -> None:
     if airflow_version.startswith("2.") and getattr(get_current_context()["ti"], "job_id", None):
         logging.shutdown()
         os._exit(1)
+
+
+async def ask_airflow(question: Callable[[], T]) -> T:
+    """Ask Airflow (for a connection, say) out of an event loop, in the one thread where that is safe."""
+    from asgiref.sync import sync_to_async  # noqa: PLC0415 - comes with Airflow; only a triggerer needs it
+
+    return await sync_to_async(question)()
+
+
+def xcom_value(ti_key: Any, key: str) -> Any:
+    """Return an XCom of one task instance; ``None`` if it has none."""
+    from airflow.providers.common.compat.sdk import XCom  # noqa: PLC0415 - not for a DAG file's parsing
+
+    return XCom.get_value(ti_key=ti_key, key=key)

@@ -9,6 +9,7 @@ import pendulum
 import pytest
 
 import airflow_provider_p2psms.example_dags
+from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.sandbox.pricing import count_parts, price_of
 
 pytestmark = pytest.mark.airflow
@@ -37,7 +38,14 @@ def run(run_dag):
 
 def test_each_example_has_a_test():
     """No example is left unrun."""
-    assert ["p2psms_campaign", "p2psms_guarded", "p2psms_pipeline", "p2psms_reminder"] == EXAMPLES
+    assert [
+        "p2psms_campaign",
+        "p2psms_cancel",
+        "p2psms_delivery",
+        "p2psms_guarded",
+        "p2psms_pipeline",
+        "p2psms_reminder",
+    ] == EXAMPLES
 
 
 def test_the_pipeline_tells_each_customer(run, p2psms_sandbox):
@@ -97,3 +105,23 @@ def test_the_guarded_campaign_keeps_within_the_credit(run, p2psms_sandbox):
 
     assert "send failed" in run("p2psms_guarded")
     assert 0 == p2psms_sandbox.send_requests
+
+
+def test_delivery_is_waited_for(run, p2psms_sandbox):
+    """Three are told, and the counts go on once the operators have reported."""
+    p2psms_sandbox.queue_s = p2psms_sandbox.delivery_s = 0  # so that the first look ends it
+
+    assert {"notify success": 1, "delivered success": 1, "report success": 1} == run("p2psms_delivery")
+
+    assert 3 == len(p2psms_sandbox.arrived)
+
+
+@pytest.mark.parametrize(("paid", "cancelled", "state"), [(True, "success", 7), (False, "skipped", 5)])
+def test_a_reminder_is_cancelled_when_it_is_needless(paid, cancelled, state, run, p2psms_sandbox):
+    """The reminder that was scheduled is cancelled at the gateway, or left alone."""
+    assert {"remind success": 1, "is_paid success": 1, f"cancel {cancelled}": 1} == run(
+        "p2psms_cancel", paid=paid
+    )
+
+    [message] = p2psms_sandbox.arrived
+    assert state == SMSHook().report_by_bulk(message.outbox_id)["state_id"]

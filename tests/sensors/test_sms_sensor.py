@@ -1,9 +1,13 @@
 """The sensor in real Airflow: from the ids of a send to the counts of what became of it."""
 
+import secrets
+
 import pendulum
 import pytest
 from airflow.providers.common.compat.sdk import DAG, task
 
+from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 
@@ -259,3 +263,19 @@ def test_a_poke_of_its_own():
     """Outside of its own execution the sensor has no connection to look by, and says so."""
     with pytest.raises(Exception, match="only while it is executed"):
         SMSDeliverySensor(task_id="wait", message_outbox_ids=[1]).poke({})
+
+
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_nothing_private_is_told(deferrable, dag, run, p2psms_sandbox, capfd):
+    """What is logged holds no number, text or token, of what was delivered and of what was rejected."""
+    word, number = secrets.token_hex(8), f"93500{secrets.randbelow(10**4):04d}"
+    client = SMSHook().get_conn()
+    groups = [Group([f"+98{number}0"], word), Group([f"+98{number}1"], f"{word} [[reject]]")]
+    ids = list(client.send_peer_to_peer(groups, from_number=LINE).outbox_ids)
+    sensor(dag, ids, until="delivered", deferrable=deferrable)
+
+    assert {"wait": "failed"} == run()
+
+    log = "".join(capfd.readouterr())
+    assert "1 of 2 messages were not sent" in log
+    assert [] == [private for private in (word, number, p2psms_sandbox.token) if private in log]

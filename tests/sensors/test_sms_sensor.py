@@ -201,7 +201,7 @@ def test_what_is_no_id(ids, deferrable, dag, run, p2psms_sandbox):
 def test_a_wrong_token(soft_fail, state, deferrable, dag, run, p2psms_sandbox, monkeypatch):
     """A gateway that refuses fails for good; by soft_fail it skips."""
     monkeypatch.setenv(
-        "AIRFLOW_CONN_P2PSMS_DEFAULT", p2psms_sandbox.connection_uri.replace("sandbox-token", "other")
+        "AIRFLOW_CONN_P2PSMS_DEFAULT", p2psms_sandbox.connection_uri.replace(p2psms_sandbox.token, "other")
     )
     sensor(dag, [1], deferrable=deferrable, soft_fail=soft_fail, retries=3)
 

@@ -2,19 +2,24 @@
 
 import logging
 import os
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from airflow import __version__ as airflow_version
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
+    AirflowSensorTimeout,
     AirflowSkipException,
     Asset,
     BaseHook,
     BaseNotifier,
     BaseOperator,
+    BaseOperatorLink,
+    BaseSensorOperator,
     DecoratedOperator,
     ObjectStoragePath,
+    PokeReturnValue,
     conf,
     context_merge,
     determine_kwargs,
@@ -26,14 +31,19 @@ __all__ = [
     "MULTIPLE_OUTPUTS",
     "AirflowException",
     "AirflowFailException",
+    "AirflowSensorTimeout",
     "AirflowSkipException",
     "Asset",
     "BaseHook",
     "BaseNotifier",
     "BaseOperator",
+    "BaseOperatorLink",
+    "BaseSensorOperator",
     "DecoratedOperator",
     "ObjectStoragePath",
+    "PokeReturnValue",
     "airflow_home",
+    "ask_airflow",
     "conf",
     "context_merge",
     "determine_kwargs",
@@ -43,7 +53,10 @@ __all__ = [
     "push_outputs",
     "stats",
     "task_decorator_factory",
+    "xcom_value",
 ]
+
+T = TypeVar("T")
 
 # Airflow 3.0 fails a task one of whose outputs is null, after the task has done its work.
 MULTIPLE_OUTPUTS = not airflow_version.startswith("3.0.")
@@ -94,3 +107,17 @@ def leave_state_to_newer_try() -> None:
     if airflow_version.startswith("2.") and getattr(get_current_context()["ti"], "job_id", None):
         logging.shutdown()
         os._exit(1)
+
+
+async def ask_airflow(question: Callable[[], T]) -> T:
+    """Ask Airflow (for a connection, say) out of an event loop, in the one thread where that is safe."""
+    from asgiref.sync import sync_to_async  # noqa: PLC0415 - comes with Airflow; only a triggerer needs it
+
+    return await sync_to_async(question)()
+
+
+def xcom_value(ti_key: Any, key: str) -> Any:
+    """Return an XCom of one task instance; ``None`` if it has none."""
+    from airflow.providers.common.compat.sdk import XCom  # noqa: PLC0415 - not for a DAG file's parsing
+
+    return XCom.get_value(ti_key=ti_key, key=key)

@@ -62,6 +62,12 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "schema": {"type": ["string", "null"]},
         "description": "For staging: one number that gets every message instead of its recipient.",
     },
+    "outbox_url": {
+        "label": "Outbox page",
+        "schema": {"type": ["string", "null"]},
+        "description": "Address of the page that shows an {outbox_id} to people, for a link at "
+        "the task, e.g. https://panel.example.com/outbox/{outbox_id}.",
+    },
 }
 
 # "extra" is covered by the fields above. Airflow 3 shows its JSON all the same, in a section of its own.
@@ -98,6 +104,13 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {"name": "p2psms", "class-name": "airflow_provider_p2psms.decorators.sms.p2psms_task"},
         ],
+        "sensors": [
+            {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.sensors.sms"]},
+        ],
+        "triggers": [
+            {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.triggers.sms"]},
+        ],
+        "extra-links": ["airflow_provider_p2psms.operators.links.OutboxLink"],
         "config": {
             "p2psms": {
                 "description": "Settings of the SMS provider.",

@@ -39,6 +39,8 @@ _FAST = {
     "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "5",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "1",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "3",
 }
 _FAST_2 = _FAST | {
     "AIRFLOW__SCHEDULER__LOCAL_TASK_JOB_HEARTBEAT_SEC": "1",
@@ -95,6 +97,7 @@ class AirflowStack:
     :param python: the Python of an environment with Airflow; by default the caller's.
     :param env: more environment for all of Airflow: connections, settings.
     :param database: which kind; by default PostgreSQL where a server answers, otherwise SQLite.
+    :param triggerer: whether a triggerer runs, too.
     """
 
     def __init__(
@@ -104,7 +107,9 @@ class AirflowStack:
         python: Path | str = sys.executable,
         env: Mapping[str, str] | None = None,
         database: Literal["postgresql", "sqlite"] | None = None,
+        triggerer: bool = False,
     ) -> None:
+        self._has_triggerer = triggerer
         self.version = airflow_version(python)
         self.home = Path(tempfile.mkdtemp(prefix="p2psms-stack-"))
         self._dags = dags
@@ -200,6 +205,14 @@ class AirflowStack:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         self._api.send("PATCH", path, {"new_state": "failed"})
 
+    def links(self, dag_id: str, run_id: str, task_id: str) -> dict[str, str | None]:
+        """Return the links that Airflow's pages show at a task."""
+        if not self._api:
+            raise NotImplementedError("Airflow 2 has them in its web server alone.")
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
+        links: dict[str, str | None] = self._api.send("GET", path, None)["extra_links"]
+        return links
+
     # --- processes
 
     @property
@@ -237,6 +250,16 @@ class AirflowStack:
         """
         self._database.end_sessions(self._scheduler_name)
         self._start_scheduler()
+
+    def kill_triggerer(self) -> None:
+        """End the triggerer, and the process in which it runs triggers, with SIGKILL."""
+        triggerer = self._processes.leaders["triggerer"]
+        for process in (*triggerer.children(recursive=True), triggerer):
+            self.kill(process)
+
+    def start_triggerer(self) -> None:
+        """Start a triggerer."""
+        self._start_component("triggerer", "--skip-serve-logs")
 
     def wait_for(self, what: str, ready: Callable[[], Any], *, timeout_s: float = 60) -> Any:
         """
@@ -319,6 +342,8 @@ class AirflowStack:
             api = _Api(f"http://127.0.0.1:{self._port}")
             self.wait_for("the API server to answer", api.sign_in)
             self._api = api
+        if self._has_triggerer:
+            self.start_triggerer()
 
     def _start_scheduler(self) -> None:
         self._schedulers += 1
@@ -443,9 +468,9 @@ class _Api:
         self._headers["Authorization"] = f"Bearer {token}"
         return True
 
-    def send(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+    def send(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         """Make a request; ``StackError`` with Airflow's answer if it refuses."""
-        return self._call(method, f"/api/v2{path}", json.dumps(body).encode())
+        return self._call(method, f"/api/v2{path}", None if body is None else json.dumps(body).encode())
 
     def _call(self, method: str, path: str, data: bytes | None) -> Any:
         request = urllib.request.Request(

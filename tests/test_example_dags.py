@@ -11,6 +11,7 @@ import pendulum
 import pytest
 
 import airflow_provider_p2psms.example_dags
+from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.sandbox.pricing import count_parts, price_of
 
 pytestmark = pytest.mark.airflow
@@ -42,6 +43,8 @@ def test_each_example_has_a_test():
     assert [
         "p2psms_alerts",
         "p2psms_campaign",
+        "p2psms_cancel",
+        "p2psms_delivery",
         "p2psms_function",
         "p2psms_guarded",
         "p2psms_pipeline",
@@ -152,3 +155,23 @@ def test_the_query_tells_who_owes(run, p2psms_sandbox, monkeypatch, tmp_path):
     assert ["سارا عزیز، مانده حساب شما 250,000 تومان است."] == p2psms_sandbox.texts_arrived
     rows = csv.DictReader((tmp_path / "outcomes.csv").open(encoding="utf-8"))
     assert {"1": "accepted", "3": "invalid"} == {row["key"]: row["outcome"] for row in rows}
+
+
+def test_delivery_is_waited_for(run, p2psms_sandbox):
+    """Three are told, and the counts go on once the operators have reported."""
+    p2psms_sandbox.queue_s = p2psms_sandbox.delivery_s = 0  # so that the first look ends it
+
+    assert {"notify success": 1, "delivered success": 1, "report success": 1} == run("p2psms_delivery")
+
+    assert 3 == len(p2psms_sandbox.arrived)
+
+
+@pytest.mark.parametrize(("paid", "cancelled", "state"), [(True, "success", 7), (False, "skipped", 5)])
+def test_a_reminder_is_cancelled_when_it_is_needless(paid, cancelled, state, run, p2psms_sandbox):
+    """The reminder that was scheduled is cancelled at the gateway, or left alone."""
+    assert {"remind success": 1, "is_paid success": 1, f"cancel {cancelled}": 1} == run(
+        "p2psms_cancel", paid=paid
+    )
+
+    [message] = p2psms_sandbox.arrived
+    assert state == SMSHook().report_by_bulk(message.outbox_id)["state_id"]

@@ -28,13 +28,15 @@ def test_every_path_in_the_provider_info_leads_somewhere():
     """Airflow finds each module and class that it is told of."""
     info = get_provider_info()
 
-    for kind in ("hooks", "operators"):
+    for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in info[kind]:
             for module in entry["python-modules"]:
                 importlib.import_module(module)
     assert [importlib.import_module(entry["python-module"]) for entry in info["transfers"]]
     assert [attribute(path) for path in info["notifications"]]
     assert [attribute(entry["class-name"]) for entry in info["task-decorators"]]
+    for path in info["extra-links"]:
+        assert attribute(path).name
     for connection in info["connection-types"]:
         hook = attribute(connection["hook-class-name"])
         assert (hook.conn_type, hook.hook_name) == (connection["connection-type"], connection["hook-name"])

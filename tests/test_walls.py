@@ -10,7 +10,7 @@ import pytest
 import airflow_provider_p2psms
 
 PACKAGE = Path(airflow_provider_p2psms.__file__).parent
-CORE = ("rows", "gateway", "ledger", "sending", "sandbox")
+CORE = ("rows", "gateway", "ledger", "sending", "delivery", "sandbox")
 
 # What a DAG file must not pay for at every parse: Airflow reads it every 30 seconds.
 HEAVY = {
@@ -60,7 +60,8 @@ def test_the_sandbox_does_not_know_the_gateway(file):
 
 
 @pytest.mark.parametrize(
-    "name", modules("operators", "hooks", "transfers", "decorators", "notifications", "example_dags")
+    "name",
+    modules("operators", "hooks", "sensors", "transfers", "decorators", "notifications", "example_dags"),
 )
 def test_a_dag_file_stays_light(name):
     """Importing what DAG files import loads nothing heavy beyond what Airflow has loaded."""

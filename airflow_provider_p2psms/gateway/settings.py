@@ -18,6 +18,7 @@ EXTRAS = (
     "ca_bundle",
     "connect_timeout",
     "from_number",
+    "outbox_url",
     "proxy",
     "read_timeout",
     "redirect_to",
@@ -32,7 +33,8 @@ class GatewaySettings:
     One account at one gateway.
 
     ``base_url`` ends before ``/api`` and has no trailing slash. Timeouts are in seconds.
-    ``allowed_recipients`` and ``redirect_to`` are as typed: numbers that staging may reach.
+    ``allowed_recipients`` and ``redirect_to`` are as typed: numbers that staging may reach. ``outbox_url`` is
+    the page that shows an ``{outbox_id}`` to people.
     """
 
     base_url: str
@@ -45,6 +47,7 @@ class GatewaySettings:
     ca_bundle: str | None = None
     allowed_recipients: tuple[str, ...] = field(default=(), repr=False)
     redirect_to: str | None = field(default=None, repr=False)
+    outbox_url: str | None = None
 
     @property
     def exchange_s(self) -> float:
@@ -87,6 +90,7 @@ def parse_settings(
         ca_bundle=_text(known, "ca_bundle"),
         allowed_recipients=_texts(known, "allowed_recipients"),
         redirect_to=_text(known, "redirect_to"),
+        outbox_url=_outbox_url(known),
     )
 
 
@@ -178,6 +182,16 @@ def _text(extra: Mapping[str, object], name: str) -> str | None:
     if not isinstance(value, str):
         raise InvalidMessageError(f"The connection's extra {name} is no text; put it in quotes.")
     return value.strip() or None
+
+
+def _outbox_url(extra: Mapping[str, object]) -> str | None:
+    url = _text(extra, "outbox_url")
+    if url and not url.startswith(("https://", "http://")):
+        raise InvalidMessageError(
+            "The connection's extra outbox_url is no address of a page, such as "
+            "https://panel.example.com/outbox/{outbox_id}."
+        )
+    return url
 
 
 def _texts(extra: Mapping[str, object], name: str) -> tuple[str, ...]:

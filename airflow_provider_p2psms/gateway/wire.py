@@ -345,3 +345,8 @@ class _Quiet:
         for text in self._private:
             words = words.replace(text, "…")
         return self._DIGITS.sub("…", words)[: self._LONGEST]
+
+
+def quiet(words: str, *, private: Iterable[str] = ()) -> str:
+    """Return the gateway's words without numbers and the private texts that it may quote."""
+    return _Quiet(private)(words)

@@ -22,8 +22,10 @@ from airflow_provider_p2psms.airflow_compat import (
     push_outputs,
 )
 from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.ledger import ledger_rules
+from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
 from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
 from airflow_provider_p2psms.operators.telling import count_in_stats
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from airflow_provider_p2psms.sending.plan import PlanRules
     from airflow_provider_p2psms.sending.send import Sender, SendResult
     from airflow_provider_p2psms.sending.timing import Timing
+
+__all__ = ["CancelScheduledSMSOperator", "PeerToPeerFileOperator", "PeerToPeerSMSOperator"]
 
 OnInvalid = Literal["fail", "skip"]
 OnEmpty = Literal["skip", "succeed", "fail"]
@@ -60,6 +64,7 @@ class _SendOperator(BaseOperator):
         "resend",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"messages": "json"}
+    operator_extra_links = (OutboxLink(),)
     ui_color = "#d9f2e6"
 
     _form: ClassVar[Literal["PeerToPeer", "PeerToPeerFile"]]
@@ -131,6 +136,7 @@ class _SendOperator(BaseOperator):
             stack.callback(hook.get_conn().close)
             sender = self._sender(hook, context, self._stop)
             result = sender.send(self._checked_rows(hook, context, stack))
+            record_outbox_link(context, hook, result.as_dict()["message_outbox_ids"])
         self._heed_empty(result)
         push_outputs(context, result.as_dict())
         return result.as_dict()

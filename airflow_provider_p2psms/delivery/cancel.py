@@ -1,0 +1,120 @@
+"""
+Cancelling scheduled messages: one request an id, and what the reports say where that gives no answer.
+
+Asking twice does no harm: what is cancelled stays cancelled, and is told as such at every later try.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Literal, Protocol
+
+from airflow_provider_p2psms.delivery.lookup import (
+    Lookup,
+    OutOfQuestionsError,
+    Questions,
+    Reports,
+    most_questions,
+)
+from airflow_provider_p2psms.delivery.records import OutboxRecord
+from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.gateway.statuses import State
+
+log = logging.getLogger(__name__)
+
+CancelOutcome = Literal["cancelled", "not_found_or_too_late", "in_doubt"]
+
+RULE = "The gateway cancels a scheduled message until 5 minutes before its time."
+_RULE_S = 5 * 60
+_ATTEMPTS = 3
+_PAUSE_S = 0.5
+_AT_ONCE = 4
+_NAMED = 20
+
+
+class Gateway(Reports, Protocol):
+    """What is asked of the gateway."""
+
+    def cancel(self, outbox_id: int) -> None:
+        """Cancel one message."""
+
+
+def cancel_messages(gateway: Gateway, outbox_ids: Sequence[int]) -> dict[int, CancelOutcome]:
+    """
+    Cancel scheduled messages, those that are due first in front.
+
+    :return: for each id ``cancelled`` (now or earlier), ``not_found_or_too_late`` (the gateway's answer does
+        not tell which), or ``in_doubt`` (no answer to trust came; ask again).
+    :raises GatewayRefusedError: the gateway cancels nothing for this account; ids before may be cancelled.
+
+    Source: gateway docs, "Cancel": one id a call, until 5 minutes before the ``send_time``.
+    """
+    records = _records(gateway, outbox_ids)
+    _warn_of_late(records.values())
+    cancelled = {each for each, record in records.items() if record.state == State.CANCELLED}
+    soonest = {each: record.send_at or 0 for each, record in records.items()}
+    asked = sorted(
+        (each for each in outbox_ids if each not in cancelled), key=lambda each: soonest.get(each, 0)
+    )
+    pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+    try:
+        outcomes = dict(zip(asked, pool.map(partial(_cancel, gateway), asked), strict=True))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return {each: outcomes.get(each, "cancelled") for each in outbox_ids}
+
+
+def _records(gateway: Gateway, outbox_ids: Sequence[int]) -> dict[int, OutboxRecord]:
+    """Ask what the reports know of these ids; cancelling does not depend on it."""
+    lookup = Lookup()
+    try:
+        lookup.refresh(outbox_ids, Questions(gateway, limit=most_questions(len(outbox_ids))))
+    except OutOfQuestionsError:
+        log.debug("More ids than questions; the rest is cancelled without a look.")
+    except (GatewayRefusedError, UnreachableError) as err:
+        log.warning("The reports do not say when the messages are due: %s", err)
+    return lookup.seen
+
+
+def _warn_of_late(records: Iterable[OutboxRecord]) -> None:
+    latest = time.time() + _RULE_S
+    late = [each.outbox_id for each in records if each.send_at is not None and each.send_at < latest]
+    if late:
+        log.warning(
+            "%s It is later than that for %s (outbox ids %s%s); they are asked for all the same.",
+            RULE,
+            f"{len(late):,}",
+            ", ".join(map(str, late[:_NAMED])),
+            ", …" if len(late) > _NAMED else "",
+        )
+
+
+def _cancel(gateway: Gateway, outbox_id: int) -> CancelOutcome:
+    refused: CancelOutcome = "not_found_or_too_late"
+    for attempt in range(_ATTEMPTS):
+        time.sleep(_PAUSE_S * attempt)
+        try:
+            gateway.cancel(outbox_id)
+        except GatewayRefusedError as err:
+            if err.http_status != 404:
+                raise
+            # The same answer comes for what is cancelled already, perhaps by our own request before.
+            return _settle(gateway, outbox_id, otherwise="not_found_or_too_late", unknown=refused)
+        except (OutcomeUnknownError, UnreachableError):
+            refused = "in_doubt"
+        else:
+            return "cancelled"
+    return _settle(gateway, outbox_id, otherwise="in_doubt", unknown="in_doubt")
+
+
+def _settle(
+    gateway: Gateway, outbox_id: int, *, otherwise: CancelOutcome, unknown: CancelOutcome
+) -> CancelOutcome:
+    """Ask the reports whether it is cancelled; ``unknown`` is the outcome where they do not answer."""
+    try:
+        record = Questions(gateway, limit=1).record(outbox_id)
+    except (GatewayRefusedError, UnreachableError):
+        return unknown
+    return "cancelled" if record and record.state == State.CANCELLED else otherwise

@@ -1,0 +1,180 @@
+"""
+Finding the records of many outbox ids with few questions.
+
+The reports can be asked by id, one a request, or by line and time of creation, a page of 100 a request. Ids
+ascend with time, so the first and the last id of a send tell in which time its others lie; what the pages
+do not show is asked by id. What is left when the questions run out has its turn in the next look.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+from airflow_provider_p2psms.delivery.records import OutboxRecord, parse_record
+from airflow_provider_p2psms.errors import GatewayRefusedError
+from airflow_provider_p2psms.gateway.statuses import Deliveries, read_deliveries
+
+PAGE = 100
+# So many questions are asked in a look, and at more than 10,000 ids more in proportion.
+MIN_QUESTIONS = 200
+_IDS_A_QUESTION = 50
+# So few are asked by id: a page saves nothing before its window is known.
+FEW = 5
+# The clocks of one gateway differ by less.
+_SLACK_S = 30
+# A gap between ids so many times the mean one lies between two sends, not within one.
+_WIDE = 10
+
+
+def most_questions(ids: int) -> int:
+    """Return how many questions one look at so many ids may ask."""
+    return max(MIN_QUESTIONS, -(-ids // _IDS_A_QUESTION))
+
+
+class Reports(Protocol):
+    """What is asked of the gateway."""
+
+    def report_by_bulk(self, outbox_id: int) -> Mapping[str, Any]:
+        """Return one record; empty, or a refusal with HTTP 404, where there is none."""
+
+    def report_list(self, filters: Mapping[str, Any], *, page: int, limit: int) -> Any:
+        """Return a page of records."""
+
+    def report_bulk_stats(self, outbox_id: int) -> Mapping[str, Any]:
+        """Return counts of one id's recipients."""
+
+
+class OutOfQuestionsError(Exception):
+    """This look has asked as much as it may, or was told to stop."""
+
+
+class Questions:
+    """Questions to the reports, so many and no more."""
+
+    def __init__(self, reports: Reports, *, limit: int, stop: threading.Event | None = None) -> None:
+        self._reports = reports
+        self._left = limit
+        self._stop = stop or threading.Event()
+
+    def record(self, outbox_id: int) -> OutboxRecord | None:
+        """Ask for one id; ``None`` where the reports do not show it (yet)."""
+        self._count()
+        record = parse_record(_found(self._reports.report_by_bulk, outbox_id))
+        return record if record and record.outbox_id == outbox_id else None
+
+    def page(self, filters: Mapping[str, Any], page: int) -> tuple[list[OutboxRecord], int]:
+        """Ask for a page; give its records and the number of the last page."""
+        self._count()
+        answer = self._reports.report_list(filters, page=page, limit=PAGE)
+        return [record for record in map(parse_record, answer.records) if record], answer.last_page
+
+    def deliveries(self, outbox_id: int) -> Deliveries:
+        """Ask what became of the recipients of one id."""
+        self._count()
+        return read_deliveries(_found(self._reports.report_bulk_stats, outbox_id))
+
+    def _count(self) -> None:
+        if self._left <= 0 or self._stop.is_set():
+            raise OutOfQuestionsError
+        self._left -= 1
+
+
+class Lookup:
+    """The latest known record of each id, in ``seen``; ids that the reports have not shown are not in it."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, OutboxRecord] = {}
+        self._turns: dict[int, int] = {}
+        self._turn = 0
+        self._next_page = 2
+
+    def refresh(self, outbox_ids: Iterable[int], questions: Questions) -> None:
+        """
+        Ask anew for these ids; those whose last turn is longest ago come first.
+
+        :raises OutOfQuestionsError: before all were asked for.
+        """
+        self._turn += 1
+        by_id: list[int] = []
+        for ids in sorted(_sends(sorted(outbox_ids)), key=lambda ids: min(map(self.last_turn, ids))):
+            by_id += self._ask_pages(ids, questions) if len(ids) > FEW else ids
+        for outbox_id in sorted(by_id, key=self.last_turn):
+            self._ask(outbox_id, questions)
+
+    def last_turn(self, outbox_id: int) -> int:
+        """Return the number of the latest look that asked for this id; 0 if none did."""
+        return self._turns.get(outbox_id, 0)
+
+    def _ask(self, outbox_id: int, questions: Questions) -> OutboxRecord | None:
+        record = questions.record(outbox_id)
+        self._turns[outbox_id] = self._turn
+        if record:
+            self.seen[outbox_id] = record
+        return record
+
+    def _ask_pages(self, ids: list[int], questions: Questions) -> Iterable[int]:
+        """Page through the time in which these ids were made; return those to be asked by id."""
+        first, last = (self.seen.get(each) or self._ask(each, questions) for each in (ids[0], ids[-1]))
+        if not (first or last):
+            self._turns |= dict.fromkeys(ids, self._turn)
+            return ()  # no record of this send is shown yet
+        missing = {each for each in ids if self.last_turn(each) < self._turn}
+        window = _window(first, last)
+        last_page = self._take_page(window, 1, missing, questions)
+        if last_page <= len(ids):  # else others' records crowd it, and asking by id is cheaper
+            for page in self._order(last_page):
+                if not missing:
+                    break
+                self._next_page = page
+                self._take_page(window, page, missing, questions)
+        return missing
+
+    def _order(self, last_page: int) -> Iterable[int]:
+        """Begin where the questions ran out last time, lest the last pages never have their turn."""
+        start = self._next_page if self._next_page <= last_page else 2
+        return (*range(start, last_page + 1), *range(2, start))
+
+    def _take_page(
+        self, window: Mapping[str, Any], page: int, missing: set[int], questions: Questions
+    ) -> int:
+        records, last_page = questions.page(window, page)
+        for record in records:
+            if record.outbox_id in missing:
+                missing.discard(record.outbox_id)
+                self.seen[record.outbox_id] = record
+                self._turns[record.outbox_id] = self._turn
+        return last_page
+
+
+def _found(ask: Any, outbox_id: int) -> Mapping[str, Any]:
+    try:
+        answer: Mapping[str, Any] = ask(outbox_id)
+    except GatewayRefusedError as err:
+        if err.http_status != 404:
+            raise
+        return {}
+    return answer
+
+
+def _sends(ids: list[int]) -> Iterator[list[int]]:
+    """Part ascending ids where gaps say that different sends made them."""
+    mean = (ids[-1] - ids[0]) / len(ids) if ids else 0
+    start = 0
+    for place in range(1, len(ids)):
+        if ids[place] - ids[place - 1] > _WIDE * mean:
+            yield ids[start:place]
+            start = place
+    if ids:
+        yield ids[start:]
+
+
+def _window(first: OutboxRecord | None, last: OutboxRecord | None) -> dict[str, str]:
+    window = {}
+    lines = {record.line for record in (first, last) if record}
+    if len(lines) == 1 and (line := lines.pop()):
+        window["number"] = line
+    if first and first.created_at is not None:
+        window["create_from_date"] = str(first.created_at - _SLACK_S)
+    if last and last.created_at is not None:
+        window["create_to_date"] = str(last.created_at + _SLACK_S)
+    return window

@@ -1,0 +1,48 @@
+"""Outbox ids in the forms in which tasks hand them on."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from airflow_provider_p2psms.errors import InvalidMessageError
+
+
+def parse_outbox_ids(value: object) -> tuple[int, ...]:
+    """
+    Read outbox ids in any form.
+
+    :param value: one id, a list of them (of a mapped send, a list of lists), a send's whole result, or JSON
+        text of any of these.
+    :return: each id once, in the order given; nothing for an empty list.
+    :raises InvalidMessageError: something in it is no id, or there is nothing where ids belong.
+    """
+    return tuple(dict.fromkeys(_ids(value)))
+
+
+def _ids(value: object) -> Iterator[int]:
+    if isinstance(value, str):
+        value = _from_text(value)
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        yield value
+    elif isinstance(value, Mapping) and "message_outbox_ids" in value:
+        yield from _ids(value["message_outbox_ids"])
+    elif isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        for each in value:
+            yield from _ids(each)
+    else:
+        raise InvalidMessageError(
+            f"message_outbox_ids holds {_kind(value)} where an outbox id is due. It takes the "
+            "message_outbox_ids of a send task: one id, a list, or JSON text of one."
+        )
+
+
+def _from_text(text: str) -> object:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    # A text inside of a text is no form of ours.
+    return text if isinstance(value, str) else value
+
+
+def _kind(value: object) -> str:
+    return "nothing (None)" if value is None else f"a {type(value).__name__}"

@@ -1,0 +1,1 @@
+"""Waiting in Airflow's triggerer."""

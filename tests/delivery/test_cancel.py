@@ -1,0 +1,154 @@
+"""Cancelling: an outcome for each id, whatever is asked twice or answered not at all."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_p2psms.delivery import cancel, lookup
+from airflow_provider_p2psms.delivery.cancel import cancel_messages
+from airflow_provider_p2psms.errors import AuthenticationError
+from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
+
+CANCEL = "/api/send/cancel"
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch):
+    monkeypatch.setattr(cancel, "_PAUSE_S", 0)
+
+
+@pytest.fixture
+def clock(clock):
+    """The time of this machine, since the rule of five minutes is told by it."""
+    clock.now = datetime.now(UTC).timestamp()
+    return clock
+
+
+@pytest.fixture
+def schedule(send, clock):
+    """Schedule texts so many minutes ahead."""
+
+    def schedule(*texts, minutes=60):
+        at = datetime.fromtimestamp(clock.now, UTC) + timedelta(minutes=minutes)
+        return send(*texts, send_time=f"{at:%Y-%m-%d %H:%M:%S}")
+
+    return schedule
+
+
+def state(client, outbox_id):
+    return client.report_by_bulk(outbox_id)["state_id"]
+
+
+def test_scheduled_messages_are_cancelled(client, schedule):
+    """Each is cancelled at the gateway, and told so."""
+    ids = schedule("a", "b", "c")
+
+    assert dict.fromkeys(ids, "cancelled") == cancel_messages(client, ids)
+    assert [7, 7, 7] == [state(client, each) for each in ids]
+
+
+def test_no_ids(client, sandbox):
+    """Nothing to cancel asks nothing."""
+    assert {} == cancel_messages(client, ())
+    assert [] == sandbox.requests
+
+
+def test_a_second_time_they_still_are(client, schedule, sandbox):
+    """What is cancelled already is cancelled, and not asked for again."""
+    ids = schedule("a", "b")
+    cancel_messages(client, ids)
+    before = len([request for request in sandbox.requests if request.path == CANCEL])
+
+    assert dict.fromkeys(ids, "cancelled") == cancel_messages(client, ids)
+    assert before == len([request for request in sandbox.requests if request.path == CANCEL])
+
+
+def test_a_second_time_without_reports(client, schedule, sandbox):
+    """Without reports an earlier cancel cannot be told from an unknown id; what can be cancelled is."""
+    first, second = schedule("a", "b")
+    cancel_messages(client, [first])
+    sandbox.reports = False
+
+    assert {first: "not_found_or_too_late", second: "cancelled"} == cancel_messages(client, [first, second])
+
+
+def test_too_late_is_said_before_it_is_asked(client, schedule, send, clock, caplog):
+    """Less than five minutes before, and after, the rule is told; each id has its outcome."""
+    soon, sent, far = *schedule("soon", minutes=6), *send("now"), *schedule("far")
+    clock.now += 90  # the gateway's; by ours it is 6 minutes ahead, so only what is sent is known to be late
+
+    outcomes = cancel_messages(client, [soon, sent, far, 999])
+
+    assert {
+        soon: "not_found_or_too_late",
+        sent: "not_found_or_too_late",
+        far: "cancelled",
+        999: "not_found_or_too_late",
+    } == outcomes
+    assert f"until 5 minutes before its time. It is later than that for 1 (outbox ids {sent})" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "fault", ["cut_before_answer", "500_after", "garbage", "502_html_before", "cut_before_taken"]
+)
+def test_a_lost_answer_is_settled(fault, client, schedule, sandbox):
+    """Where the answer is lost it is asked again, and the reports say whether it had been taken."""
+    ids = schedule("a")
+    sandbox.order_fault(fault, path=CANCEL)
+
+    assert {ids[0]: "cancelled"} == cancel_messages(client, ids)
+
+
+@pytest.mark.parametrize(("fault", "outcome"), [("500_after", "cancelled"), ("500_before", "in_doubt")])
+def test_no_answer_at_all(fault, outcome, client, schedule, sandbox):
+    """Three times without an answer is in doubt, unless the reports show that it was cancelled."""
+    ids = schedule("a")
+    sandbox.order_fault(fault, path=CANCEL, times=None)
+
+    assert {ids[0]: outcome} == cancel_messages(client, ids)
+
+
+def test_no_answer_of_any_kind(client, schedule, sandbox):
+    """Silence of the reports as well leaves it in doubt."""
+    ids = schedule("a")
+    for path in (CANCEL, "/api/report/by_bulk"):
+        sandbox.order_fault("500_after", path=path, times=None)
+
+    assert {ids[0]: "in_doubt"} == cancel_messages(client, ids)
+
+
+def test_more_ids_than_questions(client, schedule, monkeypatch):
+    """What the reports were not asked for is cancelled without."""
+    monkeypatch.setattr(lookup, "MIN_QUESTIONS", 1)
+    ids = schedule("a", "b", "c")
+
+    assert dict.fromkeys(ids, "cancelled") == cancel_messages(client, ids)
+
+
+def test_reports_that_fail_do_not_keep_from_cancelling(client, schedule, sandbox):
+    """Nobody waits for the reports while the time runs out."""
+    ids = schedule("a")
+    sandbox.order_fault("500_before", path="/api/report/by_bulk", times=None)
+
+    assert {ids[0]: "cancelled"} == cancel_messages(client, ids)
+
+
+def test_a_refusal_is_raised(sandbox, schedule):
+    """A wrong token ends it at once."""
+    ids = schedule("a", "b")
+    settings = GatewaySettings(base_url=sandbox.base_url, token="other")
+    with GatewayClient(settings) as client, pytest.raises(AuthenticationError):
+        cancel_messages(client, ids)
+
+
+def test_what_is_due_first_is_cancelled_first(client, schedule, sandbox, monkeypatch):
+    """Time runs out for what is due soonest: where the gateway refuses after one, that one was it."""
+    monkeypatch.setattr(cancel, "_AT_ONCE", 1)
+    later, soon = *schedule("later", minutes=90), *schedule("soon", minutes=10)
+    sandbox.order_fault("refuse_401", path=CANCEL, after=1, times=None)
+
+    with pytest.raises(AuthenticationError):
+        cancel_messages(client, [later, soon])
+
+    assert (5, 7) == (state(client, later), state(client, soon))

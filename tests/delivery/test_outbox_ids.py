@@ -1,0 +1,35 @@
+"""Outbox ids, as tasks hand them on."""
+
+import pytest
+
+from airflow_provider_p2psms.delivery.outbox_ids import parse_outbox_ids
+from airflow_provider_p2psms.errors import InvalidMessageError
+
+
+@pytest.mark.parametrize(
+    ("value", "ids"),
+    [
+        (5, (5,)),
+        ("5", (5,)),
+        ([5, 7, 5], (5, 7)),
+        (["5", 7], (5, 7)),
+        ((5, [7, 9]), (5, 7, 9)),
+        (iter([[5], [7]]), (5, 7)),
+        ("[5, 7]", (5, 7)),
+        ('{"message_outbox_ids": [5], "accepted": 1}', (5,)),
+        ([{"message_outbox_ids": [5]}, {"message_outbox_ids": [7]}], (5, 7)),
+        ([], ()),
+        ("[]", ()),
+        ([[], []], ()),
+    ],
+)
+def test_forms_of_ids(value, ids):
+    """One id, lists, results and JSON text of them are read; each id counts once."""
+    assert ids == parse_outbox_ids(value)
+
+
+@pytest.mark.parametrize("value", [None, "", "None", True, 0, -1, 1.5, {}, [None], '"5"', "a", b"5", [["x"]]])
+def test_what_is_no_id(value):
+    """All else is refused by its kind; its content is not shown."""
+    with pytest.raises(InvalidMessageError, match="where an outbox id is due"):
+        parse_outbox_ids(value)

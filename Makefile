@@ -66,11 +66,11 @@ demo: venv ## send the rows of a CSV through a real Airflow to a local gateway, 
 demo-open: venv ## show the messages of the last demo on a page of the local gateway
 	$(BIN)/p2psms sandbox --database .demo/outbox.sqlite
 
-bench-short: venv
-	$(BIN)/python -m scripts.bench.ledger --short
+bench-short: .venv-peers/.ready
+	.venv-peers/bin/python -m scripts.bench --short
 
-bench: venv ## measure what the ledger costs in a real Airflow, and how fast a send is resumed
-	$(BIN)/python -m scripts.bench.ledger
+bench: .venv-peers/.ready ## measure speed, memory, parsing and the ledger against others; write docs/benchmarks.md
+	.venv-peers/bin/python -m scripts.bench --write
 
 fault-table: .venv-peers/.ready ## measure every network fault against every way of sending; write docs/faults.md
 	.venv-peers/bin/python -m scripts.fault_table --write

@@ -57,6 +57,11 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "schema": {"type": ["string", "null"]},
         "description": "For staging: numbers, separated by commas. No other number gets a message.",
     },
+    "requests_per_second": {
+        "label": "Requests a second",
+        "schema": {"type": ["string", "null"]},
+        "description": "The most sends of a task in a second, such as 5 or 0.5. Empty: as many as go.",
+    },
     "redirect_to": {
         "label": "Redirect to",
         "schema": {"type": ["string", "null"]},

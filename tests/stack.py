@@ -177,6 +177,11 @@ class AirflowStack:
         )
         return [TaskInstance(**row._mapping) for row in rows]
 
+    def task_seconds(self, run_id: str, task_id: str) -> float:
+        """Return how long a task took that has ended."""
+        query = "SELECT duration FROM task_instance WHERE run_id = :run AND task_id = :task"
+        return float(self._ask(query, run=run_id, task=task_id)[0].duration)
+
     def xcom(self, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task has returned; ``None`` if it has not."""
         query = "SELECT value FROM xcom WHERE run_id = :run AND task_id = :task AND key = :key"

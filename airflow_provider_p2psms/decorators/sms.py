@@ -106,6 +106,7 @@ def p2psms_task(
     max_cost: float | None = None,
     batch_size: int | None = None,
     max_in_flight: int = 4,
+    requests_per_second: float | None = None,
     outcomes: str | os.PathLike[str] | None = None,
     p2psms_conn_id: str = "p2psms_default",
     multiple_outputs: bool | None = None,

@@ -65,14 +65,37 @@ class GatewayClient:
 
         Source: gateway docs, "Send Peer to Peer SMS".
         """
+        return self.send_groups(
+            wire.write_groups(groups),
+            expected=len(groups),
+            from_number=from_number,
+            send_time=send_time,
+            start_by=start_by,
+        )
+
+    def send_groups(
+        self,
+        content: bytes,
+        *,
+        expected: int,
+        from_number: str,
+        send_time: str | None = None,
+        start_by: float = math.inf,
+    ) -> wire.Receipt:
+        """
+        Do as ``send_peer_to_peer``, with what ``wire.write_groups`` has written of ``expected`` groups.
+
+        Whoever has many batches writes each as soon as its messages are checked, and keeps that alone.
+        """
         answer = self._transport.exchange(
             "POST",
             wire.SEND_PATH,
-            data=wire.build_peer_to_peer(groups, from_number=from_number, send_time=send_time),
+            data=wire.build_peer_to_peer(msgspec.Raw(content), from_number=from_number, send_time=send_time),
             headers=_JSON,
             start_by=start_by,
         )
-        return wire.parse_receipt(answer, expected=len(groups), private=(group.message for group in groups))
+        texts = (group.message for each in (content,) for group in wire.read_groups(each))  # read if needed
+        return wire.parse_receipt(answer, expected=expected, private=texts)
 
     def send_peer_to_peer_file(
         self,
@@ -92,14 +115,33 @@ class GatewayClient:
 
         Source: gateway docs, "Send Peer to Peer by File".
         """
+        return self.send_csv(
+            wire.build_csv(messages),
+            expected=len(messages),
+            from_number=from_number,
+            send_time=send_time,
+            start_by=start_by,
+        )
+
+    def send_csv(
+        self,
+        content: bytes,
+        *,
+        expected: int,
+        from_number: str,
+        send_time: str | None = None,
+        start_by: float = math.inf,
+    ) -> wire.Receipt:
+        """Do as ``send_peer_to_peer_file``, with what ``wire.build_csv`` has written of ``expected`` rows."""
         answer = self._transport.exchange(
             "POST",
             wire.SEND_PATH,
             data=wire.build_peer_to_peer_file(from_number=from_number, send_time=send_time),
-            files={"files[]": ("messages.csv", wire.build_csv(messages), "text/csv")},
+            files={"files[]": ("messages.csv", content, "text/csv")},
             start_by=start_by,
         )
-        return wire.parse_receipt(answer, expected=len(messages), private=(text for _, text in messages))
+        texts = (text for each in (content,) for _, text in wire.read_csv(each))  # read if needed
+        return wire.parse_receipt(answer, expected=expected, private=texts)
 
     def cancel(self, outbox_id: int) -> None:
         """

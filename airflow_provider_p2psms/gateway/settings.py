@@ -23,6 +23,7 @@ EXTRAS = (
     "read_timeout",
     "redirect_to",
     "region",
+    "requests_per_second",
 )
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
@@ -43,6 +44,7 @@ class GatewaySettings:
     region: str = "IR"
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
+    requests_per_second: float | None = None
     proxy: str | None = field(default=None, repr=False)
     ca_bundle: str | None = None
     allowed_recipients: tuple[str, ...] = field(default=(), repr=False)
@@ -86,6 +88,7 @@ def parse_settings(
         region=(_text(known, "region") or "IR").upper(),
         connect_timeout_s=_seconds(known, "connect_timeout", default=10.0),
         read_timeout_s=_seconds(known, "read_timeout", default=60.0),
+        requests_per_second=_rate(known, "requests_per_second"),
         proxy=_text(known, "proxy"),
         ca_bundle=_text(known, "ca_bundle"),
         allowed_recipients=_texts(known, "allowed_recipients"),
@@ -219,3 +222,18 @@ def _seconds(extra: Mapping[str, object], name: str, *, default: float) -> float
     if not 0 < seconds <= 3600 or isinstance(value, bool):
         raise InvalidMessageError(f"The connection's extra {name} is no number of seconds up to 3600.")
     return seconds
+
+
+def _rate(extra: Mapping[str, object], name: str) -> float | None:
+    value = extra.get(name)
+    if value is None:
+        return None
+    try:
+        rate = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        rate = 0.0
+    if not 0 < rate <= 10_000 or isinstance(value, bool):
+        raise InvalidMessageError(
+            f"The connection's extra {name} is no number of requests, such as 5 or 0.5."
+        )
+    return rate

@@ -5,8 +5,10 @@ Knows JSON and the meaning of each status; knows neither sockets nor retries. JS
 in and typed where it leaves this module.
 """
 
+import csv
+import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
@@ -22,10 +24,10 @@ from airflow_provider_p2psms.errors import (
 SEND_PATH = "/api/send"
 
 
-class Group(msgspec.Struct, frozen=True):
+class Group(msgspec.Struct, frozen=True, gc=False):
     """A text with all its recipients: one entry of ``params``, one outbox id."""
 
-    recipients: list[str]
+    recipients: Sequence[str]
     message: str
 
     def __repr__(self) -> str:
@@ -98,10 +100,13 @@ class _Envelope:
 # --- requests ---------------------------------------------------------------------------------------------
 
 
-def build_peer_to_peer(groups: list[Group], *, from_number: str, send_time: str | None = None) -> bytes:
+def build_peer_to_peer(
+    groups: list[Group] | msgspec.Raw, *, from_number: str, send_time: str | None = None
+) -> bytes:
     """
     Return the JSON body of a peer-to-peer send, in UTF-8 without ASCII escapes.
 
+    ``groups`` may be what ``write_groups`` has written; it is put in as it is.
     ``send_time`` is ``YYYY-MM-DD HH:MM:SS`` in UTC; without it the messages go at once.
 
     Source: gateway docs, "Send Peer to Peer SMS", "Request Body".
@@ -114,6 +119,16 @@ def build_peer_to_peer(groups: list[Group], *, from_number: str, send_time: str 
             **({"send_time": send_time} if send_time else {}),
         }
     )
+
+
+def write_groups(groups: list[Group]) -> bytes:
+    """Write groups as they stand in the body of a send."""
+    return msgspec.json.encode(groups)
+
+
+def read_groups(content: bytes) -> list[Group]:
+    """Read back what ``write_groups`` has written."""
+    return msgspec.json.decode(content, type=list[Group])
 
 
 def build_peer_to_peer_file(*, from_number: str, send_time: str | None = None) -> dict[str, str]:
@@ -140,6 +155,13 @@ def build_csv(messages: Iterable[tuple[str, str]]) -> bytes:
     return ("recipient,message\r\n" + "".join(rows)).encode()
 
 
+def read_csv(content: bytes) -> Iterator[tuple[str, str]]:
+    """Read back the messages that ``build_csv`` has written."""
+    rows = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
+    next(rows)
+    return ((recipient, text) for recipient, text in rows)
+
+
 # --- answers ----------------------------------------------------------------------------------------------
 
 
@@ -153,12 +175,14 @@ def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ())
     :raises OutcomeUnknownError: a server error, an answer that cannot be read, or ids that do not add up.
 
     Source: gateway docs, both sends, "Success Response" and "Error Responses"; any status but 200 means that
-    nothing was sent, except that a 5xx may come from a proxy on the way and proves nothing.
+    nothing was sent, except that a 5xx may come from a proxy on the way and proves nothing; see ``_is_busy``.
     """
     envelope = _parse_envelope(answer.body)
+    ids = _outbox_ids(envelope.data) if envelope else None
+    if envelope and _is_busy(answer, envelope) and not ids:
+        _raise_refused(answer, envelope, private)
     if not _is_success(answer.http_status):
         _raise_failure(answer, envelope, private)
-    ids = _outbox_ids(envelope.data) if envelope else None
     if envelope and envelope.ok is False and not ids:
         _raise_refused(answer, envelope, private)
     if not envelope:
@@ -220,6 +244,16 @@ def parse_page(data: Any, meta: Mapping[str, Any]) -> Page:
     )
 
 
+def _is_busy(answer: Answer, envelope: _Envelope) -> bool:
+    """
+    Tell whether the gateway itself says that it took nothing and when to ask again.
+
+    A 503 may come from a proxy that has passed the request on, so it takes three words of the gateway's own
+    to believe it: its envelope, which says that it failed, and a ``Retry-After`` in seconds.
+    """
+    return answer.http_status == 503 and envelope.ok is False and _seconds(answer.retry_after) is not None
+
+
 def _is_success(http_status: int) -> bool:
     return 200 <= http_status < 300  # 201 is among the documented success codes
 
@@ -247,6 +281,8 @@ def _outbox_ids(data: Any) -> tuple[int, ...] | None:
     ids = _record(data).get("message_outbox_ids")
     if not isinstance(ids, list) or not ids:
         return None
+    if set(map(type, ids)) == {int}:
+        return tuple(ids)
     numbers = tuple(_number(each) for each in ids)
     return None if None in numbers else numbers  # type: ignore[return-value]
 
@@ -280,6 +316,7 @@ _MEANING = {
     413: "The request is too large. Lower batch_size.",
     415: "It does not read that kind of file or request.",
     422: "It does not accept the fields.",
+    503: "It takes nothing now, and says when to ask again.",
     429: "Within the last 40 seconds it took the same text for the same number from this line. This is no "
     "request to slow down: sending later would make a second copy that is paid for.",
 }

@@ -27,7 +27,8 @@ class SMSHook(BaseHook):
 
     :param p2psms_conn_id: the connection. *Host* is the base address, *Password* the API token; extras, all
         optional: ``from_number``, ``region``, ``connect_timeout``, ``read_timeout``, ``proxy``,
-        ``ca_bundle``, ``allow_http``, ``allowed_recipients``, ``redirect_to``, ``outbox_url``.
+        ``ca_bundle``, ``allow_http``, ``allowed_recipients``, ``redirect_to``, ``requests_per_second``,
+        ``outbox_url``.
     """
 
     conn_name_attr = "p2psms_conn_id"

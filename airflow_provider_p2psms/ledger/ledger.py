@@ -151,8 +151,12 @@ class Ledger:
         """
         if not self._unwritten:
             return
-        for place, entries in enumerate(self._segments):
-            self._store.write(self._key(self._slot, self._first_segment + place), to_json(entries))
+        self._store.write_all(
+            {
+                self._key(self._slot, self._first_segment + place): to_json(entries)
+                for place, entries in enumerate(self._segments)
+            }
+        )
         self._first_segment += len(self._segments) - 1
         self._segments = self._segments[-1:]
         self._unwritten = False

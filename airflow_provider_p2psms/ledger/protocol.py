@@ -14,8 +14,10 @@ The rules that it keeps, for each *item* (the messages of one request):
 4. *Not taken* is believed only of a report that was asked for when the request was over, the reports had had
    their time, and clocks may differ.
 5. While anything is in doubt nothing else leaves.
+6. Requests keep their distance, and none leaves while the gateway asks to wait.
 """
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
@@ -28,6 +30,8 @@ PATIENCE_S = 60.0
 # So often an item is sent again after it was certainly not taken; then a later try may.
 MOST_ROUNDS = 3
 _ASK_EVERY_S = 1.0
+# So many intents are written ahead at most where requests end fast.
+_MOST_AHEAD = 32
 _ASK_AT_LEAST_EVERY_S = 20.0
 
 OnInDoubt = Literal["reconcile", "fail", "resend"]
@@ -68,7 +72,9 @@ class Post:
 
 @dataclass(frozen=True, slots=True)
 class Await:
-    """Wait until one of the requests under way has ended."""
+    """Wait until one of the requests under way has ended, or until then."""
+
+    until: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,7 @@ class Protocol:
     :param exchange_s: how long a request takes at most, from its first byte on.
     :param lag_s: how long the reports may take to show what was taken.
     :param fenced: whether the store stops a try that has a successor.
+    :param gap_s: how far apart requests leave at least.
     """
 
     def __init__(
@@ -113,6 +120,7 @@ class Protocol:
         exchange_s: float,
         lag_s: float,
         fenced: bool,
+        gap_s: float = 0.0,
         on_in_doubt: OnInDoubt = "reconcile",
     ) -> None:
         self.stages = [Stage.IN_DOUBT] * len(inherited) + [Stage.PLANNED] * planned
@@ -128,6 +136,7 @@ class Protocol:
         self._max_in_flight = self._ahead = max_in_flight
         self._exchange_s, self._lag_s = exchange_s, lag_s
         self._fenced, self._on_in_doubt = fenced, on_in_doubt
+        self._gap_s, self._turn_at = gap_s, 0.0
         self._owner_seen = False
         self._unrecorded = False
         self._take_back: list[int] = []
@@ -141,10 +150,13 @@ class Protocol:
         hold = self._halted or bool(self._in_doubt)
         if (post := self._post_or_take_back(now, hold=hold)) is not None:
             return post
-        if (record := self._record(hold=hold)) is not None:
+        if (record := self._record(now, hold=hold)) is not None:
             return record
+        turn = None if hold else self._next_turn(now)
         if self._under_way:
-            return Await()
+            return Await(turn if turn and len(self._under_way) < self._max_in_flight else math.inf)
+        if turn:
+            return Pause(turn)
         if self._halted or not self._in_doubt:
             return End()
         return self._settle_doubts(now)
@@ -156,23 +168,49 @@ class Protocol:
                 self._ahead = self._ahead if hold else 0
                 self._take_back.append(item)
                 self._move(item, Stage.PLANNED)
-            elif len(self._under_way) < self._max_in_flight:
+            elif len(self._under_way) < self._max_in_flight and now >= self._turn_at:
                 if not (self._fenced or self._owner_seen):
                     return CheckOwner()
                 self._move(item, Stage.UNDER_WAY)
+                # A little late, and the next one catches up; else all would be slower than asked for.
+                if self._gap_s:
+                    on_time = now - self._turn_at < self._gap_s / 2
+                    self._turn_at = (self._turn_at if on_time else now) + self._gap_s
                 return Post(item, self._at[item] + START_WITHIN_S)
         return None
 
-    def _record(self, *, hold: bool) -> Record | None:
+    def _record(self, now: float, *, hold: bool) -> Record | None:
         if self._ledger_lost:
             return None
-        # As many intents ahead as may be under way: requests that end together are followed at once by as
-        # many more, and what came of them is written while those are on their way.
-        room = self._max_in_flight + self._ahead - len(self._intended) - len(self._under_way)
-        intend = () if hold else self._next_planned(room)
+        is_fast = self._ahead > self._max_in_flight
+        if is_fast and self._under_way and len(self._intended) > self._ahead // 2 and not hold:
+            return None
+        intend = () if hold else self._next_planned(self._room(now))
         if not (intend or self._take_back or self._unrecorded):
             return None
         return Record(intend, tuple(self._take_back))
+
+    def _room(self, now: float) -> int:
+        """
+        Return for how many items an intent may be written now.
+
+        As many ahead as may be under way: requests that end together are followed at once by as many more,
+        and what came of them is written while those are on their way. More if requests end fast, for then
+        the ledger would be what they wait for. None whose turn comes too late for an intent.
+        """
+        room = self._max_in_flight + self._ahead - len(self._intended) - len(self._under_way)
+        ahead_s = now + START_WITHIN_S / 2 - max(self._turn_at, now)
+        if ahead_s < 0:
+            return 0
+        if not self._gap_s:
+            return room
+        return min(room, int(ahead_s / self._gap_s) + 1 - len(self._intended))
+
+    def _next_turn(self, now: float) -> float | None:
+        """Return when there is something to do for items that wait for their turn."""
+        if self._intended:
+            return self._turn_at if now < self._turn_at else None
+        return self._turn_at - START_WITHIN_S / 2 if self._next_planned(1) else None
 
     def _settle_doubts(self, now: float) -> Action:
         doubts = sorted(self._in_doubt)
@@ -212,8 +250,13 @@ class Protocol:
 
     # --- what came of it
 
-    def recorded(self, record: Record, at: float) -> None:
-        """Note that a record is durable; ``at`` is the time that its intents bear."""
+    def recorded(self, record: Record, at: float, *, soon: bool = False) -> None:
+        """
+        Note that a record is durable.
+
+        :param at: the time that its intents bear.
+        :param soon: whether those of the last one were used up so soon that more had better be written ahead.
+        """
         self._unrecorded = False
         self._take_back = [item for item in self._take_back if item not in record.take_back]
         for item in record.intend:
@@ -222,6 +265,8 @@ class Protocol:
             self._until[item] = self.over_by(at)
         if record.intend:
             self._owner_seen = False
+            usual = min(self._ahead, self._max_in_flight)
+            self._ahead = min(self._ahead * 2, max(_MOST_AHEAD, usual)) if soon else usual
 
     def over_by(self, at: float) -> float:
         """Return when a request whose intent bears the time ``at`` is over at the latest."""
@@ -241,6 +286,11 @@ class Protocol:
         """Note that the item's request never left or was refused; whether to go on is ``halt``'s to say."""
         self._move(item, Stage.PLANNED)
         self._unrecorded = True
+
+    def busy(self, item: int, now: float, wait_s: float) -> None:
+        """Note that the gateway took nothing of the item, and asks to wait before anything else is sent."""
+        self._not_taken(item)
+        self._turn_at = max(self._turn_at, now + wait_s)
 
     def too_late(self, item: int) -> None:
         """Note that the item's request did not leave in its time: its intent is to be written anew."""

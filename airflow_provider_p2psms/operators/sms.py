@@ -95,6 +95,7 @@ class _SendOperator(BaseOperator):
         max_cost: float | None = None,
         batch_size: int | None = None,
         max_in_flight: int = 4,
+        requests_per_second: float | None = None,
         outcomes: str | os.PathLike[str] | None = None,
         p2psms_conn_id: str = SMSHook.default_conn_name,
         **kwargs: Any,
@@ -123,6 +124,7 @@ class _SendOperator(BaseOperator):
         self.max_cost = max_cost
         self.batch_size = batch_size
         self.max_in_flight = max_in_flight
+        self.requests_per_second = requests_per_second
         self.outcomes = outcomes
         self.p2psms_conn_id = p2psms_conn_id
         self._check_parameters()
@@ -164,6 +166,9 @@ class _SendOperator(BaseOperator):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and value >= 1):
                 raise ValueError(f"{self.task_id}: {name} is a number of at least 1.")
+        rate = self.requests_per_second
+        if rate is not None and not (isinstance(rate, int | float) and rate > 0):
+            raise ValueError(f"{self.task_id}: requests_per_second is a number above 0.")
         if self.recipient_column == self.message_column:
             raise ValueError(f"{self.task_id}: recipient_column and message_column are the same.")
         self._timing(None if _has_template(self.send_time) else self.send_time)
@@ -244,6 +249,7 @@ class _SendOperator(BaseOperator):
             drop_duplicates=self.drop_duplicates,
             batch_size=self.batch_size or form.batch_size,
             max_in_flight=self.max_in_flight,
+            requests_per_second=self.requests_per_second or hook.settings.requests_per_second,
             max_cost=self.max_cost,
             open_outcomes=partial(open_outcomes, self.outcomes) if self.outcomes else None,
             tell=partial(count_in_stats, context),
@@ -314,6 +320,8 @@ class PeerToPeerSMSOperator(_SendOperator):
         account's credit.
     :param batch_size: recipients a request (default 1,000), or rows a file (default 10,000).
     :param max_in_flight: requests under way at once. Default 4.
+    :param requests_per_second: how many requests leave in a second at most, evenly; 0.5 is one in two
+        seconds. Default the connection's; without either, as fast as the gateway answers.
     :param outcomes: a path, local or ``ObjectStoragePath`` URI, for a CSV with a line for each row:
         ``row,key,outcome,outbox_id,reason``; written also when the task fails. (templated)
     :param p2psms_conn_id: the connection. (templated)

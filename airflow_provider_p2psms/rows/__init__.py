@@ -2,26 +2,57 @@
 Rows: where they come from, and what makes one a good message. Knows neither HTTP nor Airflow.
 
 ``read_rows`` and ``read_file`` open what was handed in, ``check_rows`` turns it into messages and problems;
-all three stream. Importing this room is cheap: phone number metadata and the XLSX reader load on first use.
+all three stream. Names load their modules on first use: a DAG file that has no more to do than to read a
+template does not pay for the rest.
 """
 
-from airflow_provider_p2psms.rows.check import check_rows
-from airflow_provider_p2psms.rows.files import read_file
-from airflow_provider_p2psms.rows.masking import mask
-from airflow_provider_p2psms.rows.message import Message
-from airflow_provider_p2psms.rows.row import Row
-from airflow_provider_p2psms.rows.rules import RowRules
-from airflow_provider_p2psms.rows.sources import read_rows
-from airflow_provider_p2psms.rows.template import Template, parse_template
-from airflow_provider_p2psms.rows.texts import count_parts
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_provider_p2psms.rows.check import Checked, check_rows, join_blocks
+    from airflow_provider_p2psms.rows.files import read_file
+    from airflow_provider_p2psms.rows.masking import mask
+    from airflow_provider_p2psms.rows.message import Block, Message
+    from airflow_provider_p2psms.rows.row import Row
+    from airflow_provider_p2psms.rows.rules import RowRules
+    from airflow_provider_p2psms.rows.sources import read_rows
+    from airflow_provider_p2psms.rows.template import Template, parse_template
+    from airflow_provider_p2psms.rows.texts import count_parts
+
+_HOMES = {
+    "Block": "message",
+    "Checked": "check",
+    "Message": "message",
+    "Row": "row",
+    "RowRules": "rules",
+    "Template": "template",
+    "check_rows": "check",
+    "count_parts": "texts",
+    "join_blocks": "check",
+    "mask": "masking",
+    "parse_template": "template",
+    "read_file": "files",
+    "read_rows": "sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
 
 __all__ = [
+    "Block",
+    "Checked",
     "Message",
     "Row",
     "RowRules",
     "Template",
     "check_rows",
     "count_parts",
+    "join_blocks",
     "mask",
     "parse_template",
     "read_file",

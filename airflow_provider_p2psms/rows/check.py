@@ -1,14 +1,16 @@
 """Turns rows into messages, or into what is wrong with them: one result for each recipient handed in."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from itertools import chain, groupby
+from typing import Any, TypeAlias, cast
 
 from airflow_provider_p2psms.errors import RowProblem
+from airflow_provider_p2psms.rows.bulk import Bulk, Known, for_mappings, for_pairs, for_records
+from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
 from airflow_provider_p2psms.rows.masking import describe_columns, mask
-from airflow_provider_p2psms.rows.message import Message
-from airflow_provider_p2psms.rows.quick import for_mappings, for_pairs, for_records
+from airflow_provider_p2psms.rows.message import Block, Message
 from airflow_provider_p2psms.rows.row import GROUP, Header, NumberedRow, Row, UnfitError
 from airflow_provider_p2psms.rows.rules import RowRules
 from airflow_provider_p2psms.rows.table import Table
@@ -16,65 +18,113 @@ from airflow_provider_p2psms.rows.texts import check_text
 from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number, key_text
 
 _ABSENT = object()
+_FEW = 16
 
 
-def check_rows(rows: Iterable[Row], rules: RowRules) -> Iterator[Message | RowProblem]:
+class Checked(Iterator[Message | RowProblem]):
+    """The results of a check: one by one as an iterator, or by ``blocks``; both read one stream, once."""
+
+    def __init__(self, results: Iterator[Block | Message | RowProblem]) -> None:
+        self._results = results
+        self._singly = chain.from_iterable(
+            result if isinstance(result, Block) else (result,) for result in results
+        )
+
+    def __next__(self) -> Message | RowProblem:
+        return next(self._singly)
+
+    def blocks(self) -> Iterator[Block | RowProblem]:
+        """Give all messages in blocks, and each problem in its place between them."""
+        return join_blocks(self._results)
+
+
+def check_rows(rows: Iterable[Row], rules: RowRules) -> Checked:
     """
     Check rows as they stream by: exactly one result for each recipient handed in, in order.
 
     Rows are numbered from 1; the recipients of a group share its number, and each is checked on its own. A
-    row without a readable recipient gives one problem. Nothing is kept: duplicates are not looked for.
+    row without a readable recipient gives one problem. Nothing is kept but the thousand rows that are checked
+    at a time: duplicates are not looked for.
 
     :raises InvalidMessageError: a table lacks a column that all its rows need, or cannot be read on.
     """
-    return _check_table(rows, rules) if isinstance(rows, Table) else _check_stream(rows, rules)
+    return Checked(_check_table(rows, rules) if isinstance(rows, Table) else _check_stream(rows, rules))
 
 
-def _check_table(table: Table, rules: RowRules) -> Iterator[Message | RowProblem]:
+def join_blocks(results: Iterable[Block | Message | RowProblem]) -> Iterator[Block | RowProblem]:
+    """Put messages that follow each other into blocks."""
+    for is_message, run in groupby(results, key=lambda result: isinstance(result, Message)):
+        if is_message:
+            for messages in in_chunks(cast("Iterator[Message]", run)):
+                yield Block.of(messages)
+        else:
+            yield from cast("Iterator[Block | RowProblem]", run)
+
+
+_Results: TypeAlias = Generator[Block | Message | RowProblem, None, int]
+_CheckOne: TypeAlias = Callable[[int, Any], _Results]
+
+
+def _check_table(table: Table, rules: RowRules) -> Iterator[Block | Message | RowProblem]:
     normalise, known = _numbers(rules)
     header = table.header
     if header is None:
         return
     columns = find_columns(header, rules)
-    quick = for_records(columns, header, known, blank_is_nothing=table.blank_is_nothing)
-    width = len(header.columns)
+    bulk = for_records(columns, header, known, blank_is_nothing=table.blank_is_nothing)
+
+    def check_one(number: int, record: Any) -> _Results:
+        if (row := table.name(record)) is None:
+            return number
+        yield from _check_row(number, row, columns, normalise)
+        return number + 1
+
     number = 1
-    for record in table.records:
-        if len(record) <= width and (message := quick(number, record)) is not None:
-            yield message
-        elif (row := table.name(record)) is not None:
-            yield from _check_row(number, row, columns, normalise)
-        else:
-            continue
-        number += 1
+    for records in in_chunks(table.records):
+        number = yield from _check_chunk(number, records, bulk, check_one)
 
 
-def _check_stream(rows: Iterable[Row], rules: RowRules) -> Iterator[Message | RowProblem]:
+def _check_stream(rows: Iterable[Row], rules: RowRules) -> Iterator[Block | Message | RowProblem]:
     normalise, known = _numbers(rules)
     columns = columns_of(rules)
-    mapping, pair = for_mappings(columns, known), for_pairs(columns, known)
-    number = 0
-    for row in rows:
+    mappings, pairs = for_mappings(columns, known), for_pairs(columns, known)
+
+    def bulk(number: int, chunk: Sequence[Any]) -> Block | None:
+        return (mappings if type(chunk[0]) is dict else pairs)(number, chunk)
+
+    def check_one(number: int, row: Row) -> _Results:
+        nonlocal columns, mappings
         if isinstance(row, Header):
             columns = find_columns(row, rules)
-            mapping = for_mappings(columns, known)
-            continue
-        number += 1
-        if type(row) is dict:
-            message = None if GROUP in row else mapping(number, row)
-        else:
-            message = pair(number, row) if type(row) is tuple else None
-        if message is not None:
-            yield message
-        else:
-            yield from _check_row(number, row, columns, normalise)
+            mappings = for_mappings(columns, known)
+            return number
+        yield from _check_row(number, row, columns, normalise)
+        return number + 1
+
+    number = 1
+    for chunk in in_chunks(rows):
+        number = yield from _check_chunk(number, chunk, bulk, check_one)
 
 
-def _numbers(rules: RowRules) -> tuple[Callable[[object], str], Callable[[object], str]]:
+def _check_chunk(number: int, rows: Sequence[Any], bulk: Bulk, check_one: _CheckOne) -> _Results:
+    """Check rows together if they are all good, else each half by itself; a few are checked one by one."""
+    if (block := bulk(number, rows)) is not None:
+        yield block
+        return number + len(rows)
+    if len(rows) <= _FEW:
+        for row in rows:
+            number = yield from check_one(number, row)
+        return number
+    half = len(rows) // 2
+    number = yield from _check_chunk(number, rows[:half], bulk, check_one)
+    return (yield from _check_chunk(number, rows[half:], bulk, check_one))
+
+
+def _numbers(rules: RowRules) -> tuple[Callable[[object], str], Known]:
     # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
-    from airflow_provider_p2psms.rows.numbers import known_numbers, to_e164  # noqa: PLC0415
+    from airflow_provider_p2psms.rows.numbers import known_columns, to_e164  # noqa: PLC0415
 
-    return partial(to_e164, region=rules.region), known_numbers(rules.region)
+    return partial(to_e164, region=rules.region), known_columns(rules.region)
 
 
 def _check_row(

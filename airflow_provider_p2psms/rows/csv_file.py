@@ -3,12 +3,13 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import BinaryIO
 
 from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.encoding import detect_encoding
 from airflow_provider_p2psms.rows.table import Record
 
@@ -17,9 +18,9 @@ _DELIMITERS = ",;\t|"
 _says_delimiter = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE).fullmatch
 
 
-def read_csv(stream: BinaryIO, origin: str) -> Iterator[Record]:
+def read_csv(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
     """
-    Stream the records of a CSV file; its texts are not altered. Leaves the stream open.
+    Stream the records of a CSV file, in chunks; its texts are not altered. Leaves the stream open.
 
     :raises InvalidMessageError: the encoding is damaged (before the first row), or a quote (where it stands).
     """
@@ -32,11 +33,11 @@ def read_csv(stream: BinaryIO, origin: str) -> Iterator[Record]:
             lines.detach()
 
 
-def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[Record]:
+def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[Sequence[Record]]:
     head, delimiter = _read_head(lines)
     reader = csv.reader(chain(head, lines), delimiter=delimiter, strict=True)
     try:
-        yield from reader
+        yield from in_chunks(reader)
     except csv.Error as err:
         raise InvalidMessageError(f"{origin}, line {reader.line_num:,}: {_explain(err)}") from None
 

@@ -1,4 +1,7 @@
-"""What leaves this room: a checked message. Its number and text never show in a ``repr``."""
+"""What leaves this room: checked messages, one by one or in blocks. Numbers and texts show in no ``repr``."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -22,3 +25,28 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         return f"Message(row={self.row}, parts={self.parts})"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Messages that stand together, by columns: the n-th values of all five are one message."""
+
+    rows: Sequence[int]
+    recipients: Sequence[str] = field(repr=False)
+    texts: Sequence[str] = field(repr=False)
+    parts: Sequence[int] = field(repr=False)
+    keys: Sequence[str] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Message]:
+        return map(Message, self.rows, self.recipients, self.texts, self.parts, self.keys)
+
+    @classmethod
+    def of(cls, messages: Iterable[Message]) -> "Block":
+        """Put messages, at least one, into columns."""
+        columns = zip(
+            *((each.row, each.recipient, each.text, each.parts, each.key) for each in messages), strict=True
+        )
+        return cls(*columns)

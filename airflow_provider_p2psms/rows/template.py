@@ -1,7 +1,8 @@
 """A text with the columns of its row in it: ``Dear {name}, order {order_id} has shipped``."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from string import Formatter
 from typing import Any, TypeAlias
 
@@ -53,6 +54,23 @@ class Template:
                 plain = type(value) is str and not spec
                 filled.append(value if plain else _value_text(value, str(column), spec, by_str=by_str))
         return "".join(filled)
+
+    def fill_all(self, take: Callable[[Place], Sequence[Any]], size: int) -> list[str]:
+        """
+        Write the texts of ``size`` rows, as ``fill`` does for each, from their columns.
+
+        :param take: gives the values in one place of all rows.
+        :raises LookupError, InvalidMessageError: a text cannot be written.
+        """
+        pieces: list[Iterable[str]] = []
+        for literal, column, spec, by_str in self.pieces:
+            pieces.append(repeat(literal, size))
+            if column is not None:
+                values = take(column)
+                plain = not spec and set(map(type, values)) == {str}
+                texts = values if plain else [_value_text(each, "", spec, by_str=by_str) for each in values]
+                pieces.append(texts)
+        return list(map("".join, zip(*pieces, strict=True)))
 
     def renamed(self, names: Mapping[str, Place]) -> "Template":
         """Give the same text with the names, or the places, that its columns have in a table."""

@@ -6,6 +6,7 @@ Lengths decide first, then encoders, which look at characters in C; only doubles
 """
 
 import re
+from collections.abc import Sequence
 
 from airflow_provider_p2psms.rows.masking import measure
 from airflow_provider_p2psms.rows.row import UnfitError
@@ -44,6 +45,22 @@ def check_text(text: str) -> int:
     return parts
 
 
+def check_texts(texts: Sequence[str]) -> Sequence[int]:
+    """
+    Count the parts of many texts, as ``check_text`` does of each, looking at all of them as one.
+
+    :raises UnfitError: one of them cannot be sent, or is of a class of its own.
+    """
+    joined, longest = "".join(texts), max(map(len, texts))
+    if set(map(type, texts)) != {str} or not all(map(str.strip, texts)) or "\0" in joined:
+        raise UnfitError("not all texts can be sent as they are")
+    if longest <= 160 and joined.isascii() and _is_plain(joined):
+        return [1] * len(texts)
+    if len(joined.encode("utf-16-le")) == 2 * len(joined):  # so that 70 characters fit, whatever they are
+        return [1 if len(text) <= 70 else check_text(text) for text in texts]
+    return list(map(check_text, texts))
+
+
 def count_parts(text: str) -> int:
     r"""
     Estimate the SMS parts of a text; the gateway decides, and lines with 66-character parts count otherwise.
@@ -57,13 +74,18 @@ def count_parts(text: str) -> int:
     in_bmp = text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * length
     if in_bmp and length <= 70:
         return 1
-    if text.isascii() and not text.encode().translate(None, _GSM_SINGLES_OF_ASCII):
+    if text.isascii() and _is_plain(text):
         return _count_singles(length, single=160, several=153)
     if _is_gsm(text):
         return _count(text, single=160, several=153, double=_escaped)
     if in_bmp:
         return _count_singles(length, single=70, several=67)
     return _count(text, single=70, several=67, double=_beyond_the_bmp)
+
+
+def _is_plain(ascii_text: str) -> bool:
+    """Tell whether a text has only such characters of ASCII as count once in GSM-7."""
+    return not ascii_text.encode().translate(None, _GSM_SINGLES_OF_ASCII)
 
 
 def _is_whole(text: str) -> bool:

@@ -1,16 +1,19 @@
 """XLSX: the first sheet of a workbook, cells as the spreadsheet typed them."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.table import Record
 
 
-def read_xlsx(stream: BinaryIO, origin: str) -> Iterator[Record]:
+def read_xlsx(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
     """
-    Stream the records of the first sheet. Numbers come as floats, dates as dates, texts as they are.
+    Stream the records of the first sheet, in chunks.
+
+    Numbers come as floats, dates as dates, texts as they are.
 
     The sheet itself is held in memory by the reader, in its own compact form.
 
@@ -25,7 +28,7 @@ def read_xlsx(stream: BinaryIO, origin: str) -> Iterator[Record]:
         rows = sheet.iter_rows()
     except CalamineError:
         raise InvalidMessageError(f"{origin} is a damaged workbook; save it again as .xlsx") from None
-    yield from rows
+    yield from in_chunks(rows)
 
 
 def _require_workbook(stream: BinaryIO, origin: str) -> None:

@@ -20,6 +20,8 @@ name                              taken       what the client sees
 ``too_few_ids, too_many_ids``     all         HTTP 200 with one id less, one more
 ``too_large``                     all         HTTP 200 with a body of 64 MB
 ``redirect``                      nothing     HTTP 302 to ``/sandbox/elsewhere``, which notes who follows
+``busy``                          nothing     HTTP 503 with the gateway's envelope and ``Retry-After: 1``
+``busy_html``                     all         HTTP 503 with the HTML of a proxy and ``Retry-After: 1``
 ``partial``                       first half  HTTP 500; the half of the groups or rows, rounded down
 ================================  ==========  ===========================================================
 
@@ -230,6 +232,8 @@ def _refusing(refused: Refused, *, takes: Takes = Takes.NOTHING) -> Fault:
 
 _SERVER_ERROR = Refused(500, "500-1", phrases.SERVER_ERROR)
 _PROXY_ERROR = HTMLResponse(_PROXY_PAGE, status_code=502)
+_RETRY_AFTER = {"Retry-After": "1"}
+_BUSY = JSONResponse(Refused(503, "503-1", phrases.SERVER_ERROR).answer.body, 503, _RETRY_AFTER)
 _STATUS_FALSE = Refused(200, "400-31", phrases.REFUSED)
 
 FAULTS = {
@@ -257,5 +261,7 @@ FAULTS = {
     "too_many_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: [*ids, (ids[-1] if ids else 0) + 2])),
     "too_large": Fault(Takes.ALL, 200, _always(_answer_endlessly)),
     "redirect": Fault(Takes.NOTHING, 302, _always(_redirect)),
+    "busy": Fault(Takes.NOTHING, 503, _always(_BUSY)),
+    "busy_html": Fault(Takes.ALL, 503, _always(HTMLResponse(_PROXY_PAGE, 503, _RETRY_AFTER))),
     "partial": _refusing(_SERVER_ERROR, takes=Takes.HALF),
 }

@@ -1,7 +1,9 @@
 """What became of each message that is to be sent, in the order of the rows: nine bytes a message."""
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import lt
 from typing import Literal
 
 import msgspec
@@ -35,17 +37,20 @@ class Fates:
         outbox_id = self._ids[place]
         return Fate("accepted", outbox_id) if outbox_id else self._known[self._kinds[place]]
 
-    def add(self, outbox_id: int = 0) -> int:
-        """Return the next place; with an id the message was accepted before."""
-        self._ids.append(outbox_id)
-        self._kinds.append(0)
-        return len(self._ids) - 1
+    def add(self, outbox_ids: Sequence[int]) -> list[int]:
+        """Return the next places, one an id: with one that is not 0 the message was accepted before."""
+        first = len(self._ids)
+        self._ids.extend(array("q", outbox_ids))
+        self._kinds.frombytes(bytes(len(outbox_ids) * self._kinds.itemsize))
+        return list(range(first, len(self._ids)))
 
-    def accept(self, place: int, outbox_id: int) -> None:
-        """Note that the gateway has taken a message."""
-        self._ids[place] = outbox_id
+    def accept(self, places: Sequence[int], outbox_ids: Sequence[int]) -> None:
+        """Note which messages the gateway has taken: those with an id."""
+        for place, outbox_id in zip(places, outbox_ids, strict=True):
+            if outbox_id:
+                self._ids[place] = outbox_id
 
-    def end(self, places: list[int], fate: Fate) -> None:
+    def end(self, places: Sequence[int], fate: Fate) -> None:
         """Note what else became of some messages; a later word counts."""
         if fate not in self._known:
             self._known.append(fate)
@@ -56,6 +61,9 @@ class Fates:
     def count(self) -> dict[Outcome, int]:
         """Return how many messages have each outcome."""
         counts: dict[Outcome, int] = {"accepted": 0, "refused": 0, "in_doubt": 0}
+        without_id = self._ids.count(0)
+        if not without_id or len(self._known) == 1:  # counted one by one, a million take a tenth of a second
+            return {**counts, "accepted": len(self) - without_id, NOT_SENT.outcome: without_id}
         for outbox_id, kind in zip(self._ids, self._kinds, strict=True):
             counts["accepted" if outbox_id else self._known[kind].outcome] += 1
         return counts
@@ -71,4 +79,6 @@ class Fates:
 
     def outbox_ids(self) -> list[int]:
         """Return the ids, each once, in the order in which their first messages stand."""
-        return list(dict.fromkeys(filter(None, self._ids)))
+        ids = list(filter(None, self._ids))
+        is_rising = all(map(lt, ids, islice(ids, 1, None)))  # as they are where each message has its own
+        return ids if is_rising else list(dict.fromkeys(ids))

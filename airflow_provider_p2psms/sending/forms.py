@@ -1,15 +1,16 @@
 """
 The two forms in which a batch goes over the wire: groups in JSON, or rows in an uploaded file.
 
-Each knows how many messages fit into one request, how its receipt's ids belong to the messages, and which of
-the client's sends it is. They are all that the two operators differ in.
+Each knows how many messages fit into one request, how they are written for it and read back, and which of the
+client's sends it is. They are all that the two operators differ in.
 """
 
+from itertools import chain, repeat
 from typing import Any, Protocol
 
+from airflow_provider_p2psms.gateway import wire
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.gateway.wire import Group, Receipt
-from airflow_provider_p2psms.sending.spool import Entry
+from airflow_provider_p2psms.sending.spool import Entries, Parcel
 
 
 class Form(Protocol):
@@ -19,10 +20,13 @@ class Form(Protocol):
     def batch_size(self) -> int:
         """The most messages that the gateway likes in one request."""
 
-    def id_positions(self, entries: list[Entry]) -> list[int]:
-        """Return, for each message, which of the receipt's ids is its own."""
+    def pack(self, entries: Entries) -> Parcel:
+        """Write messages as they go over the wire, in the order in which they stand there."""
 
-    def send(self, client: GatewayClient, entries: list[Entry], *, from_number: str, **when: Any) -> Receipt:
+    def unpack(self, parcel: Parcel) -> Entries:
+        """Read them back, in the parcel's order."""
+
+    def send(self, client: GatewayClient, parcel: Parcel, *, from_number: str, **when: Any) -> wire.Receipt:
         """
         Make the one POST.
 
@@ -37,18 +41,37 @@ class PeerToPeer:
     # Above about 1,000 recipients "may cause trouble" (Persian pages).
     batch_size = 1_000
 
-    def id_positions(self, entries: list[Entry]) -> list[int]:
-        """Messages of the same text share the id of their group."""
-        places: dict[str, int] = {}
-        return [places.setdefault(entry.text, len(places)) for entry in entries]
+    def pack(self, entries: Entries) -> Parcel:
+        """Group messages by text, in the order in which each text first stands."""
+        if len(set(entries.texts)) == len(entries):  # nearly always: each has a text of their own
+            groups = list(map(wire.Group, zip(entries.recipients, strict=True), entries.texts))
+            return Parcel(wire.write_groups(groups), len(groups), None, entries.digests, entries.places)
+        by_text: dict[str, list[int]] = {}
+        for place, text in enumerate(entries.texts):
+            by_text.setdefault(text, []).append(place)
+        numbers, order = entries.recipients, list(chain.from_iterable(by_text.values()))
+        groups = [wire.Group([numbers[at] for at in places], text) for text, places in by_text.items()]
+        return Parcel(
+            wire.write_groups(groups),
+            len(groups),
+            [len(places) for places in by_text.values()],
+            [entries.digests[at] for at in order],
+            [entries.places[at] for at in order],
+        )
 
-    def send(self, client: GatewayClient, entries: list[Entry], *, from_number: str, **when: Any) -> Receipt:
-        """Send the messages grouped by text, in the order in which each text first stands."""
-        recipients: dict[str, list[str]] = {}
-        for entry in entries:
-            recipients.setdefault(entry.text, []).append(entry.recipient)
-        groups = [Group(numbers, text) for text, numbers in recipients.items()]
-        return client.send_peer_to_peer(groups, from_number=from_number, **when)
+    def unpack(self, parcel: Parcel) -> Entries:
+        """Read the groups message by message."""
+        groups = wire.read_groups(parcel.content)
+        return Entries(
+            list(chain.from_iterable(group.recipients for group in groups)),
+            list(chain.from_iterable(repeat(group.message, len(group.recipients)) for group in groups)),
+            parcel.digests,
+            parcel.places,
+        )
+
+    def send(self, client: GatewayClient, parcel: Parcel, *, from_number: str, **when: Any) -> wire.Receipt:
+        """Send the groups."""
+        return client.send_groups(parcel.content, expected=parcel.ids_due, from_number=from_number, **when)
 
 
 class PeerToPeerFile:
@@ -56,11 +79,16 @@ class PeerToPeerFile:
 
     batch_size = 10_000
 
-    def id_positions(self, entries: list[Entry]) -> list[int]:
-        """Return each row's own place."""
-        return list(range(len(entries)))
+    def pack(self, entries: Entries) -> Parcel:
+        """Write messages row by row."""
+        content = wire.build_csv(zip(entries.recipients, entries.texts, strict=True))
+        return Parcel(content, len(entries), None, entries.digests, entries.places)
 
-    def send(self, client: GatewayClient, entries: list[Entry], *, from_number: str, **when: Any) -> Receipt:
-        """Send the messages row by row."""
-        rows = [(entry.recipient, entry.text) for entry in entries]
-        return client.send_peer_to_peer_file(rows, from_number=from_number, **when)
+    def unpack(self, parcel: Parcel) -> Entries:
+        """Read the rows."""
+        recipients, texts = zip(*wire.read_csv(parcel.content), strict=True)
+        return Entries(recipients, texts, parcel.digests, parcel.places)
+
+    def send(self, client: GatewayClient, parcel: Parcel, *, from_number: str, **when: Any) -> wire.Receipt:
+        """Upload the rows."""
+        return client.send_csv(parcel.content, expected=parcel.ids_due, from_number=from_number, **when)

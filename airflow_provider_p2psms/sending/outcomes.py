@@ -7,10 +7,10 @@ is laid over the notes. Columns: ``row,key,outcome,outbox_id,reason``; a group h
 
 import csv
 import tempfile
+from collections.abc import Sequence
 from itertools import count
 from typing import Protocol, Self, TextIO
 
-from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.fates import Fates, Outcome
 
 HEADER = ("row", "key", "outcome", "outbox_id", "reason")
@@ -19,8 +19,8 @@ HEADER = ("row", "key", "outcome", "outbox_id", "reason")
 class Notes(Protocol):
     """Where a plan notes each row that it reads."""
 
-    def to_send(self, message: Message) -> None:
-        """Note a message that goes into a batch."""
+    def to_send(self, rows: Sequence[int], keys: Sequence[str]) -> None:
+        """Note messages that go into batches."""
 
     def left_out(self, row: int, key: str, outcome: Outcome, reason: str) -> None:
         """Note a row that goes into none."""
@@ -29,7 +29,7 @@ class Notes(Protocol):
 class NoNotes:
     """For sends whose rows nobody asks after."""
 
-    def to_send(self, message: Message) -> None:
+    def to_send(self, rows: Sequence[int], keys: Sequence[str]) -> None:
         """Do nothing."""
 
     def left_out(self, row: int, key: str, outcome: Outcome, reason: str) -> None:
@@ -49,9 +49,9 @@ class OutcomeNotes:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def to_send(self, message: Message) -> None:
-        """Note a message whose fate ``write`` will be told."""
-        self._writer.writerow((message.row, message.key))
+    def to_send(self, rows: Sequence[int], keys: Sequence[str]) -> None:
+        """Note messages whose fates ``write`` will be told."""
+        self._writer.writerows(zip(rows, keys, strict=True))
 
     def left_out(self, row: int, key: str, outcome: Outcome, reason: str) -> None:
         """Note a row whose fate is known already."""

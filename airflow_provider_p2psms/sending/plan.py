@@ -12,11 +12,12 @@ from typing import Literal
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
 from airflow_provider_p2psms.ledger.digest import Digester
-from airflow_provider_p2psms.rows.message import Message
+from airflow_provider_p2psms.rows.check import Checked, join_blocks
+from airflow_provider_p2psms.rows.message import Block, Message
 from airflow_provider_p2psms.sending.fates import Fate, Fates
 from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import Notes
-from airflow_provider_p2psms.sending.spool import Entry, Spool
+from airflow_provider_p2psms.sending.spool import Entries, Spool
 
 SHOWN_PROBLEMS = 100
 IN_DOUBT = Fate("in_doubt", reason="an earlier try may have sent it")
@@ -63,7 +64,7 @@ class Plan:
 
     spool: Spool
     fates: Fates = field(default_factory=Fates)
-    doubtful: dict[bytes, Entry] = field(default_factory=dict, repr=False)
+    doubtful: dict[bytes, Entries] = field(default_factory=dict, repr=False)
     kinds: Kinds = field(default_factory=Kinds)
     already_accepted: int = 0
     already_parts: int = 0
@@ -95,11 +96,12 @@ def build_plan(
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
     seen = set[bytes]()
-    for result in results:
+    blocks = results.blocks() if isinstance(results, Checked) else join_blocks(results)
+    for result in blocks:
         if isinstance(result, RowProblem):
             _note_problem(plan, notes, result)
         else:
-            _place(plan, notes, result, rules, known, seen)
+            _place_block(plan, notes, result, rules, known, seen)
     plan.redirected = plan.recipients if rules.redirect_to else 0
     plan.spool.finish()
 
@@ -130,7 +132,43 @@ def _note_problem(plan: Plan, notes: Notes, problem: RowProblem) -> None:
     notes.left_out(problem.row, problem.key, "invalid", f"{problem.column}: {problem.reason}")
 
 
-def _place(  # noqa: PLR0917 - the hot path: keywords cost time
+def _place_block(  # noqa: PLR0917 - as `_place`
+    plan: Plan, notes: Notes, block: Block, rules: PlanRules, known: Known, seen: set[bytes]
+) -> None:
+    """Place messages together if all of them are new and may go, which is nearly always; else one by one."""
+    if rules.allowed_recipients or rules.redirect_to:
+        for message in block:
+            _place_staged(plan, notes, message, rules, known, seen)
+        return
+    digests = known.digester.all(block.recipients, block.texts)
+    if not _add_new(digests, known, seen):
+        for message, digest in zip(block, digests, strict=True):
+            _place(plan, notes, message, message.recipient, digest, rules, known, seen)
+        return
+    notes.to_send(block.rows, block.keys)
+    plan.parts += sum(block.parts)
+    places = plan.fates.add([0] * len(block))
+    plan.spool.add(Entries(block.recipients, block.texts, digests, places))
+    plan.kinds.add(block.recipients, block.texts, block.parts)
+
+
+def _add_new(digests: list[bytes], known: Known, seen: set[bytes]) -> bool:
+    """Note what is seen, if all of it is new: to this try, within itself, and to earlier tries."""
+    if not (
+        seen.isdisjoint(digests)
+        and known.accepted.keys().isdisjoint(digests)
+        and known.doubtful.isdisjoint(digests)
+    ):
+        return False
+    before = len(seen)
+    seen.update(digests)
+    if len(seen) == before + len(digests):
+        return True
+    seen.difference_update(digests)
+    return False
+
+
+def _place_staged(  # noqa: PLR0917 - as `_place`
     plan: Plan, notes: Notes, message: Message, rules: PlanRules, known: Known, seen: set[bytes]
 ) -> None:
     recipient = rules.redirect_to or message.recipient
@@ -141,23 +179,37 @@ def _place(  # noqa: PLR0917 - the hot path: keywords cost time
         )
         return
     digest = known.digester(recipient, message.text)
+    _place(plan, notes, message, recipient, digest, rules, known, seen)
+
+
+def _place(  # noqa: PLR0917 - called for each of many rows: keywords cost time
+    plan: Plan,
+    notes: Notes,
+    message: Message,
+    recipient: str,
+    digest: bytes,
+    rules: PlanRules,
+    known: Known,
+    seen: set[bytes],
+) -> None:
     if digest in seen:
         plan.duplicates += 1
         notes.left_out(message.row, message.key, "duplicate", _REPEATED[bool(rules.redirect_to)])
         return
     seen.add(digest)
-    notes.to_send(message)
+    notes.to_send((message.row,), (message.key,))
     plan.parts += message.parts
-    plan.kinds.add(recipient, message.text, message.parts)
-    if outbox_id := known.accepted.get(digest, 0):
+    plan.kinds.add((recipient,), (message.text,), (message.parts,))
+    outbox_id = known.accepted.get(digest, 0)
+    (place,) = plan.fates.add((outbox_id,))
+    if outbox_id:
         plan.already_accepted += 1
         plan.already_parts += message.parts
-        plan.fates.add(outbox_id)
         return
-    entry = Entry(recipient, message.text, digest, plan.fates.add())
+    entry = Entries((recipient,), (message.text,), (digest,), (place,))
     if digest in known.doubtful:
         plan.doubtful[digest] = entry
-        plan.fates.end([entry.place], IN_DOUBT)
+        plan.fates.end(entry.places, IN_DOUBT)
     else:
         plan.spool.add(entry)
 

@@ -7,7 +7,7 @@ writes the ledger. Whatever ends the run, a signal included, those under way are
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,15 +44,20 @@ from airflow_provider_p2psms.ledger.reports import Outbox, Request, Search
 from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
 from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.pace import PROGRESS_EVERY_S, Clock, Progress
-from airflow_provider_p2psms.sending.spool import Batch, Entry, Spool
+from airflow_provider_p2psms.sending.spool import Batch, Parcel, Spool
 
 log = logging.getLogger(__name__)
 
 CONNECT_ATTEMPTS = 3
 DUPLICATE_STATUS = 429
+BUSY_STATUS = 503
+# Where intents are used up within it, requests would wait for durable writes, which take some milliseconds.
+SOON_S = 0.25
+# Beyond it a later try goes on; a worker has better things to do.
+LONGEST_WAIT_S = 300.0
 
 # What is posted of an item: its messages, for when, and until when it may leave (``elapsed()``).
-Send = Callable[[list[Entry], str | None, float], Receipt]
+Send = Callable[[Parcel, str | None, float], Receipt]
 
 
 @dataclass(slots=True)
@@ -60,12 +65,12 @@ class Item:
     """
     The messages of one request.
 
-    ``entries`` are read from the spool's ``batch`` when they are needed, or are what is left of an item that
+    ``parcel`` is read from the spool's ``batch`` when it is needed, or is what is left of an item that
     was in doubt. ``doubts`` are its open intents.
     """
 
     batch: Batch | None = None
-    entries: list[Entry] = field(default_factory=list, repr=False)
+    parcel: Parcel = field(default_factory=Parcel, repr=False)
     doubts: list[Doubt] = field(default_factory=list)
 
 
@@ -108,6 +113,7 @@ class Run:
         self._history, self._when = history, send_time
         self._stop, self._clock = stop, clock
         self._under_way: dict[Future[Receipt], int] = {}
+        self._intended_at = 0.0
         self._progress = Progress(fates)
 
     def go(self, *, max_in_flight: int) -> None:
@@ -135,8 +141,8 @@ class Run:
                 self._check_owner()
             case Post():
                 self._post(action, pool)
-            case Await():
-                self._await()
+            case Await(until):
+                self._await(until)
             case Ask():
                 self._ask(action, pool)
             case Pause():
@@ -148,15 +154,16 @@ class Run:
         at = self._clock()
         for number in action.intend:
             item = self._items[number]
-            item.entries = item.entries or self._read(item)
+            item.parcel = item.parcel or self._read(item)
             item.doubts = self._ledger.intend(
-                [entry.digest for entry in item.entries],
+                item.parcel.digests,
                 sender=self._sender,
                 at=at,
                 until=self._protocol.over_by(at),
             )
         self._ledger.flush()
-        self._protocol.recorded(action, at)
+        self._protocol.recorded(action, at, soon=at - self._intended_at < SOON_S)
+        self._intended_at = at if action.intend else self._intended_at
 
     def _check_owner(self) -> None:
         is_me = self._ledger.is_owner()
@@ -173,9 +180,9 @@ class Run:
             return
         self.send_time = self.send_time or when
         start_by = self._clock.elapsed(action.start_by)
-        self._under_way[pool.submit(self._post_patiently, item.entries, when, start_by)] = action.item
+        self._under_way[pool.submit(self._post_patiently, item.parcel, when, start_by)] = action.item
 
-    def _post_patiently(self, entries: list[Entry], when: str | None, start_by: float) -> Receipt:
+    def _post_patiently(self, parcel: Parcel, when: str | None, start_by: float) -> Receipt:
         """Post; try again what certainly never left this machine, while its intent lasts."""
 
         def give_up(state: RetryCallState) -> bool:
@@ -189,13 +196,14 @@ class Run:
             sleep=self._pause,
             reraise=True,
         )
-        return attempts(self._send, entries, when, start_by)
+        return attempts(self._send, parcel, when, start_by)
 
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
-    def _await(self) -> None:
-        done, _ = wait(self._under_way, timeout=PROGRESS_EVERY_S, return_when=FIRST_COMPLETED)
+    def _await(self, until: float) -> None:
+        timeout = max(0.0, min(PROGRESS_EVERY_S, until - self._clock()))
+        done, _ = wait(self._under_way, timeout=timeout, return_when=FIRST_COMPLETED)
         for future in done:
             self._answered(future)
         self._progress.log()
@@ -216,13 +224,9 @@ class Run:
         del self._under_way[future]
 
     def _accepted(self, number: int, receipt: Receipt) -> None:
-        entries = self._items[number].entries
-        positions = self._form.id_positions(entries)
+        parcel = self._items[number].parcel
         self.requests += 1
-        self._take(
-            number,
-            {entry.digest: receipt.outbox_ids[at] for entry, at in zip(entries, positions, strict=True)},
-        )
+        self._take(number, parcel.ids(receipt.outbox_ids))
         self._protocol.settled(number)
 
     def _failed(self, number: int, err: P2PSMSError) -> None:
@@ -236,13 +240,25 @@ class Run:
         elif isinstance(err, UnreachableError) and err.late:
             self._settle(number, NOT_TAKEN)
             self._protocol.too_late(number)
+        elif isinstance(err, GatewayRefusedError) and status == BUSY_STATUS:
+            self._wait_for_gateway(number, err)
         else:
             self._not_sent(number, err)
 
+    def _wait_for_gateway(self, number: int, err: GatewayRefusedError) -> None:
+        """Let nothing leave for as long as the gateway asks; what it did not take is sent again then."""
+        wait_s = err.retry_after_s or 0.0
+        if wait_s > LONGEST_WAIT_S:
+            self._not_sent(number, UnreachableError(f"The gateway asks to wait for {wait_s:,.0f} s."))
+            return
+        log.warning("The gateway took nothing and asks to wait for %.0f s.", wait_s)
+        self._settle(number, NOT_TAKEN)
+        self._protocol.busy(number, self._clock(), wait_s)
+
     def _was_tried(self, number: int) -> bool:
-        entries = self._items[number].entries
+        parcel = self._items[number].parcel
         tried = self._history.not_taken
-        return self._protocol.was_in_doubt(number) or any(entry.digest in tried for entry in entries)
+        return self._protocol.was_in_doubt(number) or not tried.isdisjoint(parcel.digests)
 
     def _not_sent(self, number: int, err: P2PSMSError) -> None:
         self._end(number, Fate("refused", reason=str(err)))
@@ -252,24 +268,25 @@ class Run:
         if not isinstance(self.failure, GatewayRefusedError):
             self.failure = err
 
-    def _take(self, number: int, ids: dict[bytes, int]) -> None:
-        """Note ids of an item's messages, and that those with id 0 were not taken."""
-        item = self._items[number]
-        for entry in item.entries:
-            if outbox_id := ids.get(entry.digest):
-                self._fates.accept(entry.place, outbox_id)
+    def _take(self, number: int, ids: Sequence[int]) -> None:
+        """Note the ids of an item's messages, and that those with id 0 were not taken."""
+        item, parcel = self._items[number], self._items[number].parcel
+        self._fates.accept(parcel.places, ids)
+        by_digest = dict(zip(parcel.digests, ids, strict=True))
         for doubt in item.doubts:
-            self._ledger.settle(doubt, ids)
+            self._ledger.settle(doubt, by_digest)
         item.doubts = []
-        item.entries = [entry for entry in item.entries if not ids.get(entry.digest)]
+        if all(ids):
+            item.parcel = Parcel()
+        elif any(ids):
+            rest = self._form.unpack(parcel).select([not outbox_id for outbox_id in ids])
+            item.parcel = self._form.pack(rest)
 
     def _settle(self, number: int, outbox_id: int) -> None:
-        item = self._items[number]
-        entries = item.entries
-        self._take(number, {entry.digest: outbox_id for entry in entries})
+        self._take(number, [outbox_id] * len(self._items[number].parcel))
 
     def _end(self, number: int, fate: Fate) -> None:
-        self._fates.end([entry.place for entry in self._items[number].entries], fate)
+        self._fates.end(self._items[number].parcel.places, fate)
 
     # --- what is in doubt
 
@@ -295,24 +312,25 @@ class Run:
             self._reported(number, search, asked_at)
 
     def _request(self, item: Item) -> Request:
+        entries = self._form.unpack(item.parcel)
         return Request(
             sender=item.doubts[0].sender,
             at=min(doubt.at for doubt in item.doubts),
             until=max(doubt.until for doubt in item.doubts),
-            messages=tuple((entry.recipient, entry.text) for entry in item.entries),
+            messages=tuple(zip(entries.recipients, entries.texts, strict=True)),
         )
 
     def _reported(self, number: int, search: Search, asked_at: float) -> None:
-        entries = self._items[number].entries
+        parcel = self._items[number].parcel
         missing = search.ids.count(0)
         found: Found = (
             "all" if not missing else "hazy" if search.hazy else "some" if any(search.ids) else "none"
         )
         if self._protocol.reported(number, asked_at, found=found):
-            log.info("In doubt: %s were taken, %s were not.", len(entries) - missing, missing)
+            log.info("In doubt: %s were taken, %s were not.", len(parcel) - missing, missing)
             inherited = self._items[number].batch is None
-            self.found += len(entries) - missing if inherited else 0
-            self._take(number, {entry.digest: each for entry, each in zip(entries, search.ids, strict=True)})
+            self.found += len(parcel) - missing if inherited else 0
+            self._take(number, search.ids)
             self._end(number, NOT_SENT)
 
     # --- the end
@@ -339,6 +357,6 @@ class Run:
             if stage is Stage.IN_DOUBT
         )
 
-    def _read(self, item: Item) -> list[Entry]:
-        assert item.batch  # noqa: S101 - an item without entries is a batch of the spool
+    def _read(self, item: Item) -> Parcel:
+        assert item.batch  # noqa: S101 - an item without messages is a batch of the spool
         return self._spool.read(item.batch)

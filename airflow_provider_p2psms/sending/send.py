@@ -29,13 +29,14 @@ from airflow_provider_p2psms.ledger.protocol import OnInDoubt, Protocol
 from airflow_provider_p2psms.ledger.reports import Outbox
 from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.rows.message import Message
+from airflow_provider_p2psms.sending.collector import rare_collections
 from airflow_provider_p2psms.sending.cost import check_cost
 from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
 from airflow_provider_p2psms.sending.pace import Clock
 from airflow_provider_p2psms.sending.plan import Known, Plan, PlanRules, build_plan, check_plan
 from airflow_provider_p2psms.sending.run import Item, Run
-from airflow_provider_p2psms.sending.spool import Entry, Spool
+from airflow_provider_p2psms.sending.spool import Entries, Parcel, Spool
 from airflow_provider_p2psms.sending.tally import Tally, count_try
 from airflow_provider_p2psms.sending.timing import Timing
 
@@ -112,6 +113,7 @@ class Sender:
     ledger: LedgerRules
     batch_size: int
     max_in_flight: int
+    requests_per_second: float | None = None
     drop_duplicates: bool = True
     max_cost: float | None = None
     open_outcomes: OpenOutcomes | None = None
@@ -137,8 +139,8 @@ class Sender:
         """
         ledger = Ledger(self.ledger.store, name=self.ledger.name, try_number=self.ledger.try_number)
         history = ledger.open(must_exist=self.ledger.must_exist)
-        with ExitStack() as stack:
-            plan = Plan(stack.enter_context(Spool(batch_size=self.batch_size)))
+        with ExitStack() as stack, rare_collections():
+            plan = Plan(stack.enter_context(Spool(batch_size=self.batch_size, pack=self.form.pack)))
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
             self._write_outcomes(notes, plan)  # a path that cannot be written is found out before the send
             ours, run = True, None
@@ -219,8 +221,8 @@ class Sender:
     # --- the send
 
     def _prepare(self, plan: Plan, ledger: Ledger, history: History) -> Run:
-        inherited = [_inherited(plan, doubt) for doubt in history.doubts]
-        inherited = [item for item in inherited if item.entries]
+        inherited = [_inherited(plan, doubt, self.form) for doubt in history.doubts]
+        inherited = [item for item in inherited if item.parcel]
         return Run(
             ledger,
             Protocol(
@@ -230,6 +232,7 @@ class Sender:
                 exchange_s=self.client.settings.exchange_s,
                 lag_s=self.ledger.report_lag_s,
                 fenced=self.ledger.store.fences,
+                gap_s=1 / self.requests_per_second if self.requests_per_second else 0.0,
                 on_in_doubt=self.ledger.on_in_doubt,
             ),
             [*inherited, *(Item(batch) for batch in plan.spool.batches)],
@@ -250,9 +253,9 @@ class Sender:
         if isinstance(run.failure, ReplacedError):
             raise run.failure
 
-    def _post(self, entries: list[Entry], send_time: str | None, start_by: float) -> Receipt:
+    def _post(self, parcel: Parcel, send_time: str | None, start_by: float) -> Receipt:
         return self.form.send(
-            self.client, entries, from_number=self.from_number, send_time=send_time, start_by=start_by
+            self.client, parcel, from_number=self.from_number, send_time=send_time, start_by=start_by
         )
 
     # --- after
@@ -294,10 +297,10 @@ class Sender:
             raise LedgerError(f"The outcomes file cannot be written ({type(err).__name__}).") from err
 
 
-def _inherited(plan: Plan, doubt: Doubt) -> Item:
+def _inherited(plan: Plan, doubt: Doubt, form: Form) -> Item:
     """Return what an earlier try left in doubt, as far as the rows still hold it."""
-    entries = [plan.doubtful[digest] for digest in doubt.digests if digest in plan.doubtful]
-    return Item(entries=entries, doubts=[doubt])
+    entries = Entries.join(plan.doubtful[digest] for digest in doubt.digests if digest in plan.doubtful)
+    return Item(parcel=form.pack(entries), doubts=[doubt])
 
 
 def _failure(run: Run, counts: dict[Any, int]) -> P2PSMSError:

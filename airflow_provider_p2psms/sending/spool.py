@@ -6,28 +6,84 @@ are read once, so that generators and cursors serve as well as lists. The file i
 """
 
 import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Self
+from itertools import chain, compress, repeat
+from operator import itemgetter
+from typing import Any, Self
 
 import msgspec
 
 _IN_MEMORY_BYTES = 8 * 2**20
 
 
-class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class Entries(msgspec.Struct, frozen=True, array_like=True):
     """
-    A message on its way: who gets what, how the ledger knows it, and its place among the fates.
+    Messages on their way, by columns: who gets what, how the ledger knows it, and its place among the fates.
 
-    Nothing of it shows in its ``repr``.
+    Columns, because a batch of a thousand is written, read and grouped in a few steps then, and not in
+    thousands. Nothing of them shows in their ``repr``.
     """
 
-    recipient: str
-    text: str
-    digest: bytes
-    place: int
+    recipients: Sequence[str] = ()
+    texts: Sequence[str] = ()
+    digests: Sequence[bytes] = ()
+    places: Sequence[int] = ()
+
+    def __len__(self) -> int:
+        return len(self.places)
 
     def __repr__(self) -> str:
-        return "<Entry>"
+        return f"<Entries of {len(self)} messages>"
+
+    def select(self, wanted: Sequence[object]) -> "Entries":
+        """Return those at whose place something true stands."""
+        return self._each(lambda column: list(compress(column, wanted)))
+
+    def cut(self, start: int, end: int) -> "Entries":
+        """Return a slice."""
+        return self._each(itemgetter(slice(start, end)))
+
+    @classmethod
+    def join(cls, parts: Iterable["Entries"]) -> "Entries":
+        """Put several behind each other."""
+        parts = list(parts)
+        return cls(
+            list(chain.from_iterable(part.recipients for part in parts)),
+            list(chain.from_iterable(part.texts for part in parts)),
+            list(chain.from_iterable(part.digests for part in parts)),
+            list(chain.from_iterable(part.places for part in parts)),
+        )
+
+    def _each(self, change: Callable[[Any], Any]) -> "Entries":
+        return Entries(change(self.recipients), change(self.texts), change(self.digests), change(self.places))
+
+
+class Parcel(msgspec.Struct, frozen=True, array_like=True):
+    """
+    The messages of one request, written: most of them leave as they are and are never read again.
+
+    ``content`` is what goes over the wire, and its answer has ``ids_due`` ids: one a message, or one for each
+    of the groups whose ``sizes`` stand there. ``digests`` and ``places`` are the messages' in that order.
+    """
+
+    content: bytes = b""
+    ids_due: int = 0
+    sizes: list[int] | None = None
+    digests: Sequence[bytes] = ()
+    places: Sequence[int] = ()
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __repr__(self) -> str:
+        return f"<Parcel of {len(self)} messages>"
+
+    def ids(self, outbox_ids: Sequence[int]) -> Sequence[int]:
+        """Return each message's id, given those of the answer."""
+        if self.sizes is None:
+            return outbox_ids
+        return list(chain.from_iterable(map(repeat, outbox_ids, self.sizes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +97,20 @@ class Batch:
 
 
 class Spool:
-    """Batches of up to ``batch_size`` messages, written once, in order, and read as often as needed."""
+    """
+    Batches of up to ``batch_size`` messages, written once, in order, and read as often as needed.
 
-    def __init__(self, *, batch_size: int) -> None:
+    :param pack: writes the messages of a batch (see ``Form``).
+    """
+
+    def __init__(self, *, batch_size: int, pack: Callable[[Entries], Parcel]) -> None:
         self.batches: list[Batch] = []
-        self._batch_size = batch_size
-        self._open: list[Entry] = []
+        self._batch_size, self._pack = batch_size, pack
+        self._open: list[Entries] = []
+        self._waiting = 0
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by close()
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(list[Entry])
+        self._decoder = msgspec.msgpack.Decoder(Parcel)
 
     def __enter__(self) -> Self:
         return self
@@ -57,21 +118,30 @@ class Spool:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, entry: Entry) -> None:
-        """Append one message."""
-        self._open.append(entry)
-        if len(self._open) == self._batch_size:
-            self.finish()
+    def add(self, entries: Entries) -> None:
+        """Append messages."""
+        self._open.append(entries)
+        self._waiting += len(entries)
+        if self._waiting >= self._batch_size:
+            self._write(least=self._batch_size)
 
     def finish(self) -> None:
         """Close the batch that is being filled, if there is one."""
-        if self._open:
-            start = self._file.tell()
-            length = self._file.write(self._encoder.encode(self._open))
-            self.batches.append(Batch(len(self.batches), len(self._open), start, length))
-            self._open = []
+        self._write(least=1)
 
-    def read(self, batch: Batch) -> list[Entry]:
-        """Return the messages of a batch; one thread alone may add and read."""
+    def read(self, batch: Batch) -> Parcel:
+        """Return a batch; one thread alone may add and read."""
         self._file.seek(batch.start)
         return self._decoder.decode(self._file.read(batch.length))
+
+    def _write(self, *, least: int) -> None:
+        waiting = self._open[0] if len(self._open) == 1 else Entries.join(self._open)
+        done = 0
+        while len(waiting) - done >= least:
+            entries = waiting.cut(done, done + self._batch_size)
+            start = self._file.tell()
+            length = self._file.write(self._encoder.encode(self._pack(entries)))
+            self.batches.append(Batch(len(self.batches), len(entries), start, length))
+            done += len(entries)
+        rest = waiting.cut(done, len(waiting))
+        self._open, self._waiting = [rest] if rest else [], len(rest)

@@ -149,12 +149,12 @@ class OwnerNotAsked(Ledger):
 
 
 class OwnerAskedBeforeTheIntent(Protocol):
-    def _record(self, *, hold: bool) -> Any:
-        record = super()._record(hold=hold)
+    def _record(self, now: float, *, hold: bool) -> Any:
+        record = super()._record(now, hold=hold)
         return CheckOwner() if record and record.intend and not self._owner_seen else record
 
-    def recorded(self, record: Record, at: float) -> None:
-        super().recorded(record, at)
+    def recorded(self, record: Record, at: float, *, soon: bool = False) -> None:
+        super().recorded(record, at, soon=soon)
         self._owner_seen = True
 
     def next(self, now: float) -> Any:

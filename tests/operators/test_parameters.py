@@ -22,6 +22,7 @@ ROWS = [("09120000001", "hi")]
         ({"messages": ROWS, "on_late": "ignore"}, "on_late is one of fail, send_now"),
         ({"messages": ROWS, "batch_size": 0}, "batch_size is a number of at least 1"),
         ({"messages": ROWS, "max_in_flight": -1}, "max_in_flight is a number of at least 1"),
+        ({"messages": ROWS, "requests_per_second": 0}, "requests_per_second is a number above 0"),
         ({"messages": ROWS, "max_recipients": False}, "max_recipients is a number of at least 1"),
         ({"messages": ROWS, "max_parts": 0}, "max_parts is a number of at least 1"),
         ({"messages": ROWS, "max_cost": "1"}, "max_cost is a number of at least 1"),

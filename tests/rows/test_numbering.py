@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 
 from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.rows.numbers import known_numbers, to_e164
+from airflow_provider_p2psms.rows.numbers import known_columns, known_numbers, to_e164
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 SHARED_CODES = sorted({r for found in COUNTRY_CODE_TO_REGION_CODE.values() if len(found) > 1 for r in found})
@@ -110,3 +110,31 @@ def test_numbers_of_a_region_that_is_none():
     assert "+989121234567" == to_e164("+98 912 123 4567", "XX")
     with pytest.raises(InvalidMessageError, match="country code is unknown"):
         to_e164("09121234567", "XX")
+
+
+def spellings_of(region):
+    """Give examples of a region's numbers in all usual spellings."""
+    plans = filter(None, (phonenumbers.example_number_for_type(region, kind) for kind in KINDS))
+    return [
+        f"{before}{plan.national_number}"
+        for plan in plans
+        for before in ("", "0", f"+{plan.country_code}", f"00{plan.country_code}", f"{plan.country_code}")
+    ]
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_a_column_reads_as_its_numbers(region):
+    """Good numbers of a region, all at once and in one search, give what each gives by itself."""
+    good = [number for number in spellings_of(region) if known_numbers(region)(number)]
+
+    assert list(map(known_numbers(region), good)) == known_columns(region)(good)
+
+
+@given(region=st.sampled_from(INTRICATE) | st.sampled_from(REGIONS), data=st.data())
+@settings(deadline=None)
+def test_any_column_reads_as_its_cells(region, data):
+    """Whatever stands in a column, line ends included, each cell is read as if it stood alone."""
+    cell = st.sampled_from(spellings_of(region) or [""]) | st.from_regex(r"\A[+0-9\n]{0,14}\Z")
+    column = data.draw(st.lists(cell, min_size=1, max_size=6))
+
+    assert list(map(known_numbers(region), column)) == known_columns(region)(column)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import count_parts
 from airflow_provider_p2psms.rows.row import UnfitError
-from airflow_provider_p2psms.rows.texts import check_text
+from airflow_provider_p2psms.rows.texts import check_text, check_texts
 
 GSM_DOUBLES = "^{}\\[~]|€\f"
 
@@ -86,3 +86,23 @@ def test_texts_that_cannot_be_sent(text, reason, shape):
         check_text(text)
 
     assert shape == caught.value.shape
+
+
+@given(
+    st.lists(
+        st.sampled_from(["hi", " ", "", "س" * 80, "a" * 200, "[" * 100, "😀" * 40, "a\0"]) | st.text(),
+        min_size=1,
+    )
+)
+def test_many_texts_count_as_each_alone(texts):
+    """Many texts at once have the parts that each has, and are refused if one of them is."""
+    try:
+        alone = list(map(check_text, texts))
+    except UnfitError:
+        alone = None
+    try:
+        together = list(check_texts(texts))
+    except (UnfitError, UnicodeEncodeError):
+        together = None
+
+    assert alone == together

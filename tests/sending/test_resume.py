@@ -286,7 +286,7 @@ class TestFiles:
         """Once a newer try has begun the old one, still alive, lets nothing leave: neither twice nor lost."""
         sandbox.latency_s = 0.05
         newer = threading.Event()
-        inner = send.client.send_peer_to_peer
+        inner = send.client.send_groups
 
         def slow(*args, **kwargs):
             receipt = inner(*args, **kwargs)
@@ -295,7 +295,7 @@ class TestFiles:
                 send(ROWS, batch_size=10, ledger=self.rules(tmp_path, 2))
             return receipt
 
-        send.client.send_peer_to_peer = slow
+        send.client.send_groups = slow
         with pytest.raises(ReplacedError, match="newer try"):
             send(ROWS, batch_size=10, max_in_flight=1, ledger=self.rules(tmp_path, 1))
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections import Counter
 
 import pytest
@@ -231,7 +232,7 @@ def test_a_gateway_that_is_not_there_is_tried_again(send, monkeypatch):
 
 def test_a_request_that_is_late_gets_a_new_intent(send, sandbox, monkeypatch):
     """A connection that took so long that its request may not begin any more is no reason to end the send."""
-    inner, late = send.client.send_peer_to_peer, []
+    inner, late = send.client.send_groups, []
 
     def slow_to_connect(*args, start_by, **kwargs):
         if len(late) < 2:
@@ -239,7 +240,7 @@ def test_a_request_that_is_late_gets_a_new_intent(send, sandbox, monkeypatch):
             start_by = 0.0
         return inner(*args, start_by=start_by, **kwargs)
 
-    monkeypatch.setattr(send.client, "send_peer_to_peer", slow_to_connect)
+    monkeypatch.setattr(send.client, "send_groups", slow_to_connect)
     monkeypatch.setattr("airflow_provider_p2psms.sending.run.CONNECT_ATTEMPTS", 1)
 
     assert 30 == send([(number, "hi") for number in numbers(30)], batch_size=10).accepted
@@ -249,10 +250,8 @@ def test_a_request_that_is_late_gets_a_new_intent(send, sandbox, monkeypatch):
 
 def test_a_request_that_is_always_late_ends_the_send(send, sandbox, monkeypatch):
     """After a few rounds the try ends; nothing was sent, and a later try may."""
-    inner = send.client.send_peer_to_peer
-    monkeypatch.setattr(
-        send.client, "send_peer_to_peer", lambda *a, start_by, **k: inner(*a, start_by=0.0, **k)
-    )
+    inner = send.client.send_groups
+    monkeypatch.setattr(send.client, "send_groups", lambda *a, start_by, **k: inner(*a, start_by=0.0, **k))
     monkeypatch.setattr("airflow_provider_p2psms.sending.run.CONNECT_ATTEMPTS", 1)
 
     with pytest.raises(UnreachableError):
@@ -263,14 +262,14 @@ def test_a_request_that_is_always_late_ends_the_send(send, sandbox, monkeypatch)
 
 def test_stopping_lets_nothing_more_leave(send, sandbox):
     """Once stopped no new request leaves; those under way are finished and recorded."""
-    inner = send.client.send_peer_to_peer
+    inner = send.client.send_groups
 
     def stopped_meanwhile(*args, **kwargs):
         if sandbox.send_requests == 2:
             send.stop.set()
         return inner(*args, **kwargs)
 
-    send.client.send_peer_to_peer = stopped_meanwhile
+    send.client.send_groups = stopped_meanwhile
 
     with pytest.raises(P2PSMSError, match="stopped"):
         send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=1)
@@ -287,14 +286,14 @@ def test_an_interrupt_waits_for_what_is_under_way(send, sandbox, monkeypatch):
         raise TimeoutError
 
     before = signal.signal(signal.SIGUSR1, strike)
-    inner = send.client.send_peer_to_peer
+    inner = send.client.send_groups
 
     def struck_meanwhile(*args, **kwargs):
         if sandbox.send_requests == 2:
             os.kill(os.getpid(), signal.SIGUSR1)
         return inner(*args, **kwargs)
 
-    monkeypatch.setattr(send.client, "send_peer_to_peer", struck_meanwhile)
+    monkeypatch.setattr(send.client, "send_groups", struck_meanwhile)
     rows = [(number, "hi") for number in numbers(100)]
     try:
         with pytest.raises(TimeoutError):
@@ -311,7 +310,7 @@ def test_an_interrupt_waits_for_what_is_under_way(send, sandbox, monkeypatch):
 def test_at_most_so_many_requests_at_once(send, sandbox):
     """`max_in_flight` requests are under way, never more, and more than one."""
     lock, current, seen = threading.Lock(), [0], []
-    inner = send.client.send_peer_to_peer
+    inner = send.client.send_groups
 
     def counted(*args, **kwargs):
         with lock:
@@ -323,7 +322,7 @@ def test_at_most_so_many_requests_at_once(send, sandbox):
             with lock:
                 current[0] -= 1
 
-    send.client.send_peer_to_peer = counted
+    send.client.send_groups = counted
     sandbox.latency_s = 0.02
     send([(number, "hi") for number in numbers(200)], batch_size=10, max_in_flight=3)
 
@@ -358,3 +357,71 @@ def test_outcomes_lost_after_the_send_are_written_by_the_next_try(send, sandbox)
     send([("09120000001", "hi")])
     assert 1 == sandbox.send_requests
     assert ["accepted"] == [row["outcome"] for row in send.outcomes]
+
+
+def test_requests_keep_their_pace(send, sandbox):
+    """With `requests_per_second` no request leaves before its turn, however many may be under way."""
+    start, moments, inner = time.monotonic(), [], send.client.send_groups
+
+    def timed(*args, **kwargs):
+        moments.append(time.monotonic())
+        return inner(*args, **kwargs)
+
+    send.client.send_groups = timed
+    send([(number, "hi") for number in numbers(60)], batch_size=5, requests_per_second=20)
+
+    assert 12 == len(moments)
+    assert [] == [turn for turn, moment in enumerate(sorted(moments)) if moment - start < turn / 20]
+
+
+def test_a_slow_pace_outlasts_its_intents(send, sandbox, monkeypatch):
+    """Where a turn comes later than an intent lasts, the intent is written when it is near, and once."""
+    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.START_WITHIN_S", 0.4)
+
+    result = send([(number, "hi") for number in numbers(4)], batch_size=1, requests_per_second=1)
+
+    assert (4, 4) == (result.accepted, sandbox.send_requests)
+    intents = [entry for record in send.store.records.values() for entry in record if "at" in entry]
+    assert 4 == len(intents)
+
+
+def test_a_busy_gateway_is_waited_for(send, sandbox):
+    """A 503 in the gateway's own words took nothing: all requests wait as long as it asks."""
+    sandbox.order_fault("busy")
+    start = time.monotonic()
+
+    result = send([(number, "hi") for number in numbers(30)], batch_size=10, max_in_flight=1)
+
+    assert (30, 30, 4) == (result.accepted, len(sandbox.arrived), result.requests)
+    assert time.monotonic() - start >= 1.0
+
+
+def test_a_busy_proxy_is_not_believed(send, sandbox):
+    """A 503 of a proxy, `Retry-After` or not, says nothing about the message: the reports are asked."""
+    sandbox.order_fault("busy_html")
+
+    assert 1 == send([("09120000001", "hi")]).accepted
+    assert ["hi"] == sandbox.texts_arrived
+    assert 1 == sandbox.send_requests
+
+
+def test_a_gateway_that_stays_busy_ends_the_try(send, sandbox):
+    """After a few rounds, and at once if it asks for more than minutes, the try ends; a later one goes on."""
+    for _ in range(4):
+        sandbox.order_fault("busy")
+
+    with pytest.raises(UnreachableError):
+        send([("09120000001", "hi")])
+    assert [] == sandbox.arrived
+    assert 1 == send([("09120000001", "hi")]).accepted
+
+
+def test_nobody_waits_for_hours(send, sandbox, monkeypatch):
+    """A gateway that asks to wait longer than a worker should is left to a later try."""
+    monkeypatch.setattr("airflow_provider_p2psms.sending.run.LONGEST_WAIT_S", 0.5)
+    sandbox.order_fault("busy")
+
+    with pytest.raises(UnreachableError, match="asks to wait"):
+        send([("09120000001", "hi")])
+    assert 1 == sandbox.send_requests
+    assert ["refused"] == [row["outcome"] for row in send.outcomes]

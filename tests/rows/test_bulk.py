@@ -132,3 +132,12 @@ def test_a_message_is_a_value():
     assert {message} == {Message(1, "+989121234567", "secret", 1, "A-7")}
     with pytest.raises(AttributeError):
         message.text = "another"  # type: ignore[misc]
+
+
+def test_only_what_is_there_can_be_asked_for():
+    """The room loads its names when they are asked for, and has no others."""
+    import airflow_provider_p2psms.rows as room
+
+    assert all(getattr(room, name) for name in room.__all__)
+    with pytest.raises(AttributeError):
+        room.nothing  # noqa: B018

@@ -1,0 +1,219 @@
+"""
+Who is measured: this package, and what people write today, each as its own documentation shows it.
+
+Each is a function that does its work and returns nothing; run as a module it is timed, behind its imports:
+`python -m scripts.bench.contenders NAME ARGUMENT…` prints `{"seconds": …}`.
+"""
+
+import csv
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+LINE = "+983000505"
+TOKEN = "token"  # noqa: S105 - the bench's gateway asks for none
+
+
+def ours() -> Callable[..., None]:
+    """Check all rows of a file and send them, with the ledger in files: what the operator does."""
+    from airflow_provider_p2psms.gateway.client import GatewayClient
+    from airflow_provider_p2psms.gateway.settings import GatewaySettings
+    from airflow_provider_p2psms.ledger.stores import ObjectStore
+    from airflow_provider_p2psms.rows import RowRules, check_rows, read_file
+    from airflow_provider_p2psms.sending import forms
+    from airflow_provider_p2psms.sending.plan import PlanRules
+    from airflow_provider_p2psms.sending.send import LedgerRules, Sender
+    from airflow_provider_p2psms.sending.timing import Timing
+
+    def send(path: str, url: str, max_in_flight: str = "4", form: str = "PeerToPeer") -> None:
+        settings = GatewaySettings(base_url=url, token=TOKEN)
+        with (
+            tempfile.TemporaryDirectory(prefix="p2psms-bench-") as folder,
+            GatewayClient(settings) as client,
+            Path(path).open("rb") as stream,
+        ):
+            chosen = getattr(forms, form)()
+            sender = Sender(
+                client=client,
+                form=chosen,
+                from_number=LINE,
+                rules=PlanRules(),
+                timing=Timing(),
+                ledger=LedgerRules(store=ObjectStore(Path(folder) / "ledger")),
+                batch_size=chosen.batch_size,
+                max_in_flight=int(max_in_flight),
+                stop=threading.Event(),
+            )
+            sender.send(check_rows(read_file(stream, name=path), RowRules()))
+
+    return send
+
+
+def loop() -> Callable[..., None]:
+    """Post a thousand a request, checking nothing."""
+    import requests
+
+    def send(path: str, url: str) -> None:
+        session = requests.Session()
+        session.headers["Authorization"] = TOKEN
+        outbox_ids: list[int] = []
+
+        def post(params: list[dict[str, object]]) -> None:
+            body = {"sending_type": "peer_to_peer", "from_number": LINE, "params": params}
+            response = session.post(f"{url}/api/send", json=body, timeout=70)
+            response.raise_for_status()
+            outbox_ids.extend(response.json()["data"]["message_outbox_ids"])
+
+        batch: list[dict[str, object]] = []
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            next(rows)
+            for recipient, message in rows:
+                batch.append({"recipients": [recipient], "message": message})
+                if len(batch) == 1_000:
+                    post(batch)
+                    batch = []
+        if batch:
+            post(batch)
+
+    return send
+
+
+def prepared() -> Callable[..., None]:
+    """Post bytes that are ready: what the gateway and the loopback take, whoever sends."""
+    import http.client
+
+    def send(count: str, url: str) -> None:
+        group = '{"recipients":["+989120000000"],"message":"Dear customer 123456, your order has shipped"}'
+        body = f'{{"params":[{",".join([group] * 1_000)}]}}'.encode()
+        connection = http.client.HTTPConnection(url.removeprefix("http://"))
+        for _ in range(int(count) // 1_000):
+            connection.request("POST", "/api/send", body, {"Content-Type": "application/json"})
+            connection.getresponse().read()
+
+    return send
+
+
+def requests_each() -> Callable[..., None]:
+    """Post one request a recipient with a session of requests."""
+    import requests
+
+    def send(path: str, url: str) -> None:
+        session = requests.Session()
+        session.headers["Authorization"] = TOKEN
+        for recipient, message in _rows(path):
+            session.post(f"{url}/api/send", json=_one(recipient, message), timeout=70).raise_for_status()
+
+    return send
+
+
+def http_hook() -> Callable[..., None]:
+    """Run the ``HttpHook`` of Airflow's http provider once a recipient."""
+    import os
+
+    from airflow.providers.http.hooks.http import HttpHook
+
+    def send(path: str, url: str) -> None:
+        os.environ["AIRFLOW_CONN_HTTP_DEFAULT"] = url
+        hook = HttpHook(method="POST")
+        headers = {"Authorization": TOKEN, "Content-Type": "application/json"}
+        for recipient, message in _rows(path):
+            hook.run("/api/send", data=json.dumps(_one(recipient, message)), headers=headers)
+
+    return send
+
+
+def twilio() -> Callable[..., None]:
+    """Create one message a recipient with Twilio's SDK."""
+    from twilio.rest import Client
+
+    def send(path: str, url: str) -> None:
+        client = Client("AC" + 32 * "0", TOKEN)
+        client.api.base_url = url
+        for recipient, message in _rows(path):
+            client.messages.create(to=recipient, from_=LINE, body=message)
+
+    return send
+
+
+def boto3_sns() -> Callable[..., None]:
+    """Publish one text a recipient with boto3."""
+    import boto3
+
+    def send(path: str, url: str) -> None:
+        keys = {"aws_access_key_id": "key", "aws_secret_access_key": TOKEN}
+        client = boto3.client("sns", endpoint_url=url, region_name="eu-central-1", **keys)
+        for recipient, message in _rows(path):
+            client.publish(PhoneNumber=recipient, Message=message)
+
+    return send
+
+
+def check() -> Callable[..., None]:
+    """Check a file's rows, without sending."""
+    from airflow_provider_p2psms.rows import RowRules, check_rows, read_file
+
+    def work(path: str) -> None:
+        with Path(path).open("rb") as stream:
+            for _ in check_rows(read_file(stream, name=path), RowRules()).blocks():
+                pass
+
+    return work
+
+
+def pandas_check() -> Callable[..., None]:
+    """Read a file with pandas and ask phonenumbers about each number."""
+    import pandas as pd
+    import phonenumbers
+
+    def is_valid(number: str) -> bool:
+        return phonenumbers.is_valid_number(phonenumbers.parse(number, "IR"))
+
+    def work(path: str) -> None:
+        is_csv = path.endswith(".csv")
+        frame = pd.read_csv(path, dtype=str) if is_csv else pd.read_excel(path, dtype=str, engine="calamine")
+        if not frame["recipient"].map(is_valid).all():
+            raise SystemExit("pandas and phonenumbers find bad numbers among the good rows of the bench")
+
+    return work
+
+
+def parse_dag() -> Callable[..., None]:
+    """Run a DAG file, as Airflow does to parse it, behind one with nothing but ``airflow.sdk`` in it."""
+    from airflow.sdk import DAG, BaseOperator
+
+    with DAG("first", schedule=None):
+        BaseOperator(task_id="a")
+
+    def work(source: str) -> None:
+        exec(compile(source, "dag.py", "exec"), {"__name__": "dag"})  # noqa: S102
+
+    return work
+
+
+def _rows(path: str) -> list[list[str]]:
+    with Path(path).open(newline="", encoding="utf-8") as file:
+        return list(csv.reader(file))[1:]
+
+
+def _one(recipient: str, message: str) -> dict[str, Any]:
+    params = [{"recipients": [recipient], "message": message}]
+    return {"sending_type": "peer_to_peer", "from_number": LINE, "params": params}
+
+
+def main() -> None:
+    """Run the contender that is named, and print how long it took."""
+    name, *args = sys.argv[1:]
+    work = globals()[name]()
+    start = time.perf_counter()
+    work(*args)
+    print(json.dumps({"seconds": time.perf_counter() - start}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""
+What takes a real Airflow to measure: the ledger's price, the end of a resumed send, and the least of tasks.
+
+1. Two sends alike, in turns, to a gateway that answers in 200 ms: one with its ledger in Airflow's task state
+   store, one that forgets. The ratio of their wall times is the ledger's price.
+2. A send whose last batch was refused, cleared: how long until that one batch is sent.
+3. A task that sends one message, in turns with an ``HttpOperator`` that posts the same.
+"""
+
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_p2psms.sandbox import Sandbox
+from scripts.bench.line import Line
+from tests.stack import AirflowStack
+
+DAGS = Path(__file__).parent / "dags"
+LATENCY_S = 0.2
+
+
+def measure(*, short: bool) -> Iterator[Line]:
+    """Measure in one Airflow."""
+    pairs, batches, batch_size = (1, 12, 100) if short else (5, 60, 1_000)
+    resumed, resumed_size = (40, 50) if short else (1_000, 1_000)
+    with tempfile.TemporaryDirectory() as folder, Sandbox(database=Path(folder) / "outbox.sqlite") as sandbox:
+        sandbox.duplicate_window_s = 0
+        env = {
+            "AIRFLOW_CONN_P2PSMS_DEFAULT": sandbox.connection_uri,
+            "AIRFLOW_CONN_HTTP_DEFAULT": sandbox.base_url.removesuffix("/v1"),
+            "BENCH_TOKEN": sandbox.token,
+        }
+        with AirflowStack(DAGS, env=env) as airflow:
+            yield one_message(airflow, pairs)
+            yield ledger(airflow, sandbox, pairs, batches, batch_size)
+            yield resume(airflow, sandbox, resumed, resumed_size)
+
+
+def one_message(airflow: AirflowStack, pairs: int) -> Line:
+    """Send one message, and have Airflow say how long its task took."""
+    times: dict[str, list[float]] = {"one_message": [], "one_message_by_http": []}
+    for turn in range(pairs + 1):
+        for dag_id, seconds in times.items():
+            run_id = airflow.trigger(dag_id)
+            if airflow.wait(run_id, timeout_s=120) != "success":
+                raise SystemExit(f"{dag_id} failed:\n{airflow.logs()}")
+            if turn:  # the first finds a cold Airflow
+                seconds.append(airflow.task_seconds(run_id, "send"))
+    ours, http = map(statistics.median, times.values())
+    ratios = (one / other for one, other in zip(*times.values(), strict=True))
+    return Line(
+        f"Airflow {airflow}, a task that sends one message: wall time of `HttpOperator`",
+        f"{statistics.median(ratios):.2f}",
+        "",
+        f"{ours:.2f} s to {http:.2f} s",
+    )
+
+
+def ledger(airflow: AirflowStack, sandbox: Sandbox, pairs: int, batches: int, batch_size: int) -> Line:
+    """Compare wall times with and without a ledger."""
+    sandbox.latency_s = LATENCY_S
+    times: dict[str, list[float]] = {"without_ledger": [], "with_ledger": []}
+    for pair in range(pairs):
+        for dag_id, seconds in times.items():
+            conf = {"run": f"{dag_id} {pair}", "batches": batches, "batch_size": batch_size}
+            seconds.append(run(airflow, dag_id, conf)["seconds"])
+    sandbox.latency_s = 0.0
+    without, kept = times.values()
+    ratios = (one / other for one, other in zip(kept, without, strict=True))
+    return Line(
+        f"{batches} batches of {batch_size:,} at {LATENCY_S * 1e3:.0f} ms, ledger on: wall time without it",
+        f"{statistics.median(ratios):.3f}",
+        "at most 1.05",
+        f"{statistics.median(kept):.2f} s to {statistics.median(without):.2f} s",
+    )
+
+
+def resume(airflow: AirflowStack, sandbox: Sandbox, batches: int, batch_size: int) -> Line:
+    """Clear a send of which all batches but one were accepted."""
+    sandbox.order_fault("refuse_422", after=batches - 1)
+    conf = {"run": "resumed", "batches": batches, "batch_size": batch_size}
+    run_id = airflow.trigger("with_ledger", conf)
+    airflow.wait(run_id, timeout_s=900)
+    before = sandbox.send_requests
+    airflow.clear("with_ledger", run_id, "send")
+    airflow.wait_for("the cleared run", lambda: airflow.final_state(run_id) == "success", timeout_s=900)
+    result = airflow.xcom(run_id, "send")
+    done = result["already_accepted"] // batch_size
+    return Line(
+        f"{batches:,} batches of {batch_size:,}, {done:,} of them sent before: seconds to send the rest",
+        f"{result['seconds']:.1f}",
+        "at most 15",
+        f"{sandbox.send_requests - before} request",
+    )
+
+
+def run(airflow: AirflowStack, dag_id: str, conf: dict[str, Any]) -> dict[str, Any]:
+    """Run a send to its success; return what it returned."""
+    run_id = airflow.trigger(dag_id, conf)
+    if airflow.wait(run_id, timeout_s=600) != "success":
+        raise SystemExit(f"{dag_id} failed:\n{airflow.logs()}")
+    result: dict[str, Any] = airflow.xcom(run_id, "send")
+    return result

@@ -1,0 +1,58 @@
+"""One trial: a contender in a process of its own, timed by itself and weighed from outside."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+
+TRIALS = 5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """
+    How long a contender worked, and the most memory that its process ever held.
+
+    Its imports are over before the clock starts; what its first call loads is not.
+    """
+
+    seconds: float
+    peak_mb: float
+
+
+def run(contender: str, *args: object, python: str = sys.executable) -> Trial:
+    """Run a contender (a function of ``contenders`` by name) once."""
+    command = [python, "-m", "scripts.bench.contenders", contender, *map(str, args)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        said = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{contender} failed; its error stands above.")
+    return Trial(json.loads(said)["seconds"], usage.ru_maxrss / 1024)
+
+
+def in_turns(contenders: Sequence[Callable[[], Trial]], *, trials: int = TRIALS) -> list[list[Trial]]:
+    """Run contenders in turns, so that what else the machine does befalls all of them."""
+    rounds = [[contender() for contender in contenders] for _ in range(trials)]
+    return [list(column) for column in zip(*rounds, strict=True)]
+
+
+def side_by_side(contender: Callable[[], Trial], *, trials: int = TRIALS) -> list[Trial]:
+    """Run the trials of a contender at once, which is fair where it does nothing but wait."""
+    with ThreadPoolExecutor(trials) as pool:
+        return list(pool.map(lambda _: contender(), range(trials)))
+
+
+def seconds(trials: Sequence[Trial]) -> float:
+    """Return the median."""
+    return median(trial.seconds for trial in trials)
+
+
+def ratio(ours: Sequence[Trial], theirs: Sequence[Trial]) -> float:
+    """Return the median of ours divided by theirs, each pair of the same turn."""
+    return median(one.seconds / other.seconds for one, other in zip(ours, theirs, strict=True))

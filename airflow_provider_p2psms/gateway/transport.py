@@ -11,7 +11,7 @@ import struct
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import requests
@@ -153,8 +153,8 @@ class _Ready:
 
     pool: Any
     url: str
-    headers: dict[str, str]
-    body: Any
+    headers: dict[str, str] = field(repr=False)
+    body: Any = field(repr=False)
 
 
 class Transport:

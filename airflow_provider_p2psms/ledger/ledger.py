@@ -246,7 +246,7 @@ def _settled(history: History, doubts: dict[tuple[str, int], Doubt], settlement:
         raise LedgerError("The ledger settles more or fewer messages than it intended: a record was changed.")
     if min(ids) > NOT_TAKEN and all(still):  # as nearly always
         history.accepted.update(zip(still, ids, strict=True))
-        return replace(doubt, digests=())
+        return replace(doubt, digests=(b"",) * len(still))
     for place, outbox_id in enumerate(ids):
         if outbox_id == UNSETTLED or not still[place]:
             continue

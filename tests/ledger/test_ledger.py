@@ -90,6 +90,22 @@ def test_a_message_in_doubt_twice_is_with_the_request_that_is_over_last():
     )
 
 
+def test_what_is_settled_twice_is_settled():
+    """An old try writes late what came of its request, and its successor has found that out already."""
+    store = MemoryStore()
+    old, _ = begin(store)
+    [doubt] = intend(old, ALL[:2])
+    new, _ = begin(store, 2)
+    for ledger in (new, old):
+        ledger.settle(doubt, {ALL[0]: 1, ALL[1]: 2})
+        ledger.flush()
+
+    _, history = begin(store, 3)
+
+    assert {ALL[0]: 1, ALL[1]: 2} == history.accepted
+    assert not history.doubts
+
+
 class TestOwner:
     """Files stop nobody: who was replaced has to find out."""
 

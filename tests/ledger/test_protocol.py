@@ -57,6 +57,7 @@ def test_never_twice_with_one_message(rules):
         (4_000, {"sizes": (2, 1), "faults": 2}),
         (10_000, {"sizes": (1, 1), "store_faults": 1, "tries": 3}),
         (3_000, {"sizes": (1, 1), "delays": 1}),
+        (3_000, {"sizes": (1, 1, 1), "soon": True}),
         (1_000, {"sizes": (1, 1), "ahead": (0, -SKEW)}),
     ],
     ids=str,
@@ -80,6 +81,7 @@ def test_never_twice_where_the_store_fences(floor, rules):
         (2_000, {"sizes": (1,), "ahead": (0, -SKEW)}),
         (5_000, {"sizes": (1, 1), "same_number": True, "faults": 0}),
         (5_000, {"sizes": (1,), "same_number": True}),
+        (5_000, {"sizes": (1, 1, 1), "soon": True, "faults": 0}),
     ],
     ids=str,
 )

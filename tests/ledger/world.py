@@ -82,9 +82,10 @@ class Rules:
     ``sizes`` are the numbers of messages in each batch of the first try. ``faults`` requests may end badly;
     ``store_faults`` writes may fail, and each may have been written nonetheless; ``delays`` times an intent
     may be written anew because its request did not leave in time. Each try's clock is ``ahead`` of the
-    gateway's. Airflow may call all tries the first (``same_number``). The reports take ``slow_reports``
-    longer than they were said to. With ``repeats_refused`` a message that was taken is refused with HTTP 429.
-    A store may lie (``claims_fence``), and so may a protocol that does not keep to its time.
+    gateway's. Airflow may call all tries the first (``same_number``). Where requests end ``soon``, more
+    intents are written ahead. The reports take ``slow_reports`` longer than they were said to. With
+    ``repeats_refused`` a message that was taken is refused with HTTP 429. A store may lie
+    (``claims_fence``), and so may a protocol that does not keep to its time.
     """
 
     sizes: tuple[int, ...] = (1, 1, 1)
@@ -95,6 +96,7 @@ class Rules:
     tries: int = 2
     ahead: tuple[int, ...] = (0, SKEW, SKEW)
     same_number: bool = False
+    soon: bool = False
     reports: bool = True
     fence: bool = True
     claims_fence: bool | None = None
@@ -541,7 +543,7 @@ class World:
         except LedgerError:
             it.protocol.halt(ledger_lost=True)
         else:
-            it.protocol.recorded(action, at)
+            it.protocol.recorded(action, at, soon=self.rules.soon)
         return new
 
     def _replies(self, number: int) -> Iterator[Step]:

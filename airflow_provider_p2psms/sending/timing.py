@@ -7,7 +7,7 @@ says what time it is, so that a long send asks again for every batch.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal, Self, cast, get_args
+from typing import Literal, Self, cast
 from zoneinfo import ZoneInfo
 
 from airflow_provider_p2psms.errors import InvalidMessageError
@@ -114,13 +114,6 @@ def parse_send_time(value: object) -> datetime | None:
             "pendulum.datetime(…, tz='Asia/Tehran')."
         )
     return moment.astimezone(UTC).replace(microsecond=0)
-
-
-def check_on_late(value: str) -> OnLate:
-    """Return the value if it is one that ``on_late`` knows."""
-    if value not in get_args(OnLate):
-        raise InvalidMessageError(f"on_late is one of {', '.join(get_args(OnLate))}.")
-    return value  # type: ignore[return-value]
 
 
 def _parse_text(text: str) -> datetime | None:

@@ -1,5 +1,6 @@
 """What a later try sends: exactly what the ledger does not hold, whatever has changed since."""
 
+import logging
 import random
 import threading
 from collections import Counter
@@ -9,6 +10,8 @@ import pytest
 
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
+    InvalidMessageError,
+    LedgerError,
     OutcomeUnknownError,
     P2PSMSError,
     ReplacedError,
@@ -302,3 +305,73 @@ class TestFiles:
         assert once(ROWS) == arrived(sandbox)
         # What the newer one wrote stands: the old one knows less.
         assert {"accepted": 60} == Counter(row["outcome"] for row in send.outcomes)
+
+
+class TestFaultsOfOurOwn:
+    """What is not the gateway's fault ends a try, too, and the next one goes on."""
+
+    def test_a_ledger_that_fails(self, send, sandbox):
+        """Nothing leaves on top of a record that was not written; what had left is settled by the reports."""
+        write, written = send.store.write, []
+
+        def full(key, value):
+            written.append(key)
+            if len(written) > 3:
+                raise LedgerError("The disk is full.")
+            write(key, value)
+
+        send.store.write = full
+        with pytest.raises(LedgerError, match="full"):
+            send(ROWS, batch_size=5, max_in_flight=1)
+        assert 0 < len(sandbox.arrived) < 60
+
+        send.store.write = write
+        assert 60 == send(ROWS).accepted
+        assert once(ROWS) == arrived(sandbox)
+
+    def test_an_error_while_a_request_is_under_way(self, send, sandbox):
+        """Whatever it is, it says nothing about the messages: they are in doubt, and looked for."""
+        inner = send.client.send_groups
+
+        def fail(*args, **kwargs):
+            inner(*args, **kwargs)
+            raise RuntimeError("a bug")
+
+        send.client.send_groups = fail
+        with pytest.raises(OutcomeUnknownError):
+            send(ROWS, ledger=LedgerRules(store=send.store, on_in_doubt="fail"))
+        assert {"in_doubt": 60} == Counter(row["outcome"] for row in send.outcomes)
+
+        send.client.send_groups = inner
+        assert 60 == send(ROWS).already_accepted
+        assert once(ROWS) == arrived(sandbox)
+
+    def test_a_time_that_comes_too_near(self, send, sandbox):
+        """A long send asks again for every batch whether its time can still be scheduled."""
+
+        class Nearing:
+            asked = 0
+
+            def send_time(self, now):
+                self.asked += 1
+                if self.asked > 3:
+                    raise InvalidMessageError("send_time is less than 5 minutes ahead.")
+
+        with pytest.raises(InvalidMessageError, match="5 minutes"):
+            send(ROWS, timing=Nearing(), batch_size=10, max_in_flight=1)
+        assert {"accepted": 20, "refused": 40} == Counter(row["outcome"] for row in send.outcomes)
+
+        assert 60 == send(ROWS).accepted
+        assert once(ROWS) == arrived(sandbox)
+
+    def test_a_long_send_says_how_far_it_is(self, send, sandbox, monkeypatch, caplog):
+        """With counts and a rate, and no number or text."""
+        monkeypatch.setattr("airflow_provider_p2psms.sending.pace.PROGRESS_EVERY_S", 0.01)
+        caplog.set_level(logging.INFO)
+        sandbox.latency_s = 0.02
+
+        send(ROWS, batch_size=20, max_in_flight=1)
+
+        [*_, last] = [line for line in caplog.messages if "to go" in line]
+        assert "left" in last
+        assert ROWS[0][0] not in caplog.text

@@ -1,31 +1,37 @@
-"""Airflow's names, the same on 2.11 to 3.3; where its versions differ is told apart here and nowhere else."""
+"""
+Airflow's names, the same on 2.11 to 3.3; where its versions differ is told apart here and nowhere else.
+
+Airflow's own names load on first use: a DAG file with a send task does not pay for sensors and decorators.
+"""
 
 import logging
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow import __version__ as airflow_version
-from airflow.providers.common.compat.sdk import (
-    AirflowException,
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    Asset,
-    BaseHook,
-    BaseNotifier,
-    BaseOperator,
-    BaseOperatorLink,
-    BaseSensorOperator,
-    DecoratedOperator,
-    ObjectStoragePath,
-    PokeReturnValue,
-    conf,
-    context_merge,
-    determine_kwargs,
-    get_current_context,
-    task_decorator_factory,
-)
+from airflow.providers.common.compat import sdk
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import (
+        AirflowException,
+        AirflowFailException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        Asset,
+        BaseHook,
+        BaseNotifier,
+        BaseOperator,
+        BaseOperatorLink,
+        BaseSensorOperator,
+        DecoratedOperator,
+        ObjectStoragePath,
+        PokeReturnValue,
+        conf,
+        context_merge,
+        determine_kwargs,
+        task_decorator_factory,
+    )
 
 __all__ = [
     "MULTIPLE_OUTPUTS",
@@ -57,6 +63,13 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(sdk, name)
+
 
 # Airflow 3.0 fails a task one of whose outputs is null, after the task has done its work.
 MULTIPLE_OUTPUTS = not airflow_version.startswith("3.0.")
@@ -104,7 +117,7 @@ def leave_state_to_newer_try() -> None:
     Airflow 2 does: all tries share one row. Its task processes belong to a job; ``dag.test()`` has none, and
     goes on. On Airflow 3 a try that was replaced can write nothing, and this returns.
     """
-    if airflow_version.startswith("2.") and getattr(get_current_context()["ti"], "job_id", None):
+    if airflow_version.startswith("2.") and getattr(sdk.get_current_context()["ti"], "job_id", None):
         logging.shutdown()
         os._exit(1)
 

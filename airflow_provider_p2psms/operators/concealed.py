@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_p2psms.airflow_compat import Asset
-
 
 class Concealed:
     """
@@ -64,6 +62,8 @@ def reveal_each(values: Any) -> Any:
 
 
 def _conceal_value(value: Any) -> Any:
+    from airflow_provider_p2psms.airflow_compat import Asset
+
     # Airflow itself looks among a function's arguments for assets, to note them as inlets.
     if value is None or isinstance(value, bool | Asset):
         return value

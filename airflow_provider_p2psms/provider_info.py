@@ -35,6 +35,11 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "schema": {"type": ["integer", "null"]},
         "description": "Seconds to wait for the gateway's answer. Empty: 60.",
     },
+    "requests_per_second": {
+        "label": "Requests a second",
+        "schema": {"type": ["string", "null"]},
+        "description": "The most sends of a task in a second, such as 5 or 0.5. Empty: as many as go.",
+    },
     "proxy": {
         "label": "Proxy",
         "schema": {"type": ["string", "null"]},
@@ -56,11 +61,6 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Allowed recipients",
         "schema": {"type": ["string", "null"]},
         "description": "For staging: numbers, separated by commas. No other number gets a message.",
-    },
-    "requests_per_second": {
-        "label": "Requests a second",
-        "schema": {"type": ["string", "null"]},
-        "description": "The most sends of a task in a second, such as 5 or 0.5. Empty: as many as go.",
     },
     "redirect_to": {
         "label": "Redirect to",

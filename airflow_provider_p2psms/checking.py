@@ -21,7 +21,7 @@ from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.connection import parse_connection
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.digest import Digester
-from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_file
+from airflow_provider_p2psms.rows import Block, Checked, RowRules, check_rows, read_file
 from airflow_provider_p2psms.rows.numbers import to_e164
 from airflow_provider_p2psms.sending.cost import Cost, ask_prices, cost_of, read_credit
 from airflow_provider_p2psms.sending.forms import PeerToPeer
@@ -124,7 +124,7 @@ def _check(stream: BinaryIO, question: _Question, *, show_all: bool) -> Found:
         found = Found(Plan(spool))
         results = check_rows(read_file(stream, name=stream.name), question.rows)
         build_plan(
-            _watch(results, stream, found.problems, show_all=show_all),
+            Checked(_watch(results.blocks(), stream, found.problems, show_all=show_all)),
             found.plan,
             NoNotes(),
             rules=question.sending,
@@ -134,8 +134,8 @@ def _check(stream: BinaryIO, question: _Question, *, show_all: bool) -> Found:
 
 
 def _watch(
-    results: Iterable[Message | RowProblem], stream: BinaryIO, problems: list[RowProblem], *, show_all: bool
-) -> Iterator[Message | RowProblem]:
+    results: Iterable[Block | RowProblem], stream: BinaryIO, problems: list[RowProblem], *, show_all: bool
+) -> Iterator[Block | RowProblem]:
     """Pass results on; keep the problems to show, and draw on a terminal how far the file is read."""
     is_pipe = not stream.seekable()
     size = None if is_pipe else os.fstat(stream.fileno()).st_size
@@ -143,7 +143,7 @@ def _watch(
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("Checking", total=size)
         for place, result in enumerate(results):
-            if place % _PROGRESS_EVERY == 0 and not is_pipe:
+            if (isinstance(result, Block) or place % _PROGRESS_EVERY == 0) and not is_pipe:
                 progress.update(task, completed=stream.tell())
             if isinstance(result, RowProblem) and (show_all or len(problems) < SHOWN_PROBLEMS):
                 problems.append(result)

@@ -182,8 +182,8 @@ class Protocol:
     def _record(self, now: float, *, hold: bool) -> Record | None:
         if self._ledger_lost:
             return None
-        is_fast = self._ahead > self._max_in_flight
-        if is_fast and self._under_way and len(self._intended) > self._ahead // 2 and not hold:
+        # One write for several requests: until half of the intents are used up, what came of them can wait.
+        if self._under_way and len(self._intended) > self._ahead // 2 and not hold:
             return None
         intend = () if hold else self._next_planned(self._room(now))
         if not (intend or self._take_back or self._unrecorded):
@@ -194,11 +194,13 @@ class Protocol:
         """
         Return for how many items an intent may be written now.
 
-        As many ahead as may be under way: requests that end together are followed at once by as many more,
-        and what came of them is written while those are on their way. More if requests end fast, for then
-        the ledger would be what they wait for. None whose turn comes too late for an intent.
+        At first for those that leave at once. Then as many ahead as may be under way: requests that end
+        together are followed at once by as many more, and what came of them is written while those are on
+        their way. More if requests end fast, for then the ledger would be what they wait for. None whose turn
+        comes too late for an intent.
         """
-        room = self._max_in_flight + self._ahead - len(self._intended) - len(self._under_way)
+        ahead = self._ahead if self._under_way else 0
+        room = self._max_in_flight + ahead - len(self._intended) - len(self._under_way)
         ahead_s = now + START_WITHIN_S / 2 - max(self._turn_at, now)
         if ahead_s < 0:
             return 0
@@ -265,8 +267,8 @@ class Protocol:
             self._until[item] = self.over_by(at)
         if record.intend:
             self._owner_seen = False
-            usual = min(self._ahead, self._max_in_flight)
-            self._ahead = min(self._ahead * 2, max(_MOST_AHEAD, usual)) if soon else usual
+            if soon:
+                self._ahead = min(self._ahead * 2, max(_MOST_AHEAD, self._ahead))
 
     def over_by(self, at: float) -> float:
         """Return when a request whose intent bears the time ``at`` is over at the latest."""

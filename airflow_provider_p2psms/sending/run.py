@@ -43,7 +43,7 @@ from airflow_provider_p2psms.ledger.records import NOT_TAKEN
 from airflow_provider_p2psms.ledger.reports import Outbox, Request, Search
 from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
 from airflow_provider_p2psms.sending.forms import Form
-from airflow_provider_p2psms.sending.pace import PROGRESS_EVERY_S, Clock, Progress
+from airflow_provider_p2psms.sending.pace import Clock, Progress
 from airflow_provider_p2psms.sending.spool import Batch, Parcel, Spool
 
 log = logging.getLogger(__name__)
@@ -51,8 +51,10 @@ log = logging.getLogger(__name__)
 CONNECT_ATTEMPTS = 3
 DUPLICATE_STATUS = 429
 BUSY_STATUS = 503
-# Where intents are used up within it, requests would wait for durable writes, which take some milliseconds.
-SOON_S = 0.25
+# Durable writes take some milliseconds, for which requests would wait: where the next one is due sooner than
+# this, it covers more requests. And so long at most stays unwritten what came of a request.
+SOON_S = 0.15
+WRITE_EVERY_S = 1.0
 # Beyond it a later try goes on; a worker has better things to do.
 LONGEST_WAIT_S = 300.0
 
@@ -113,7 +115,7 @@ class Run:
         self._history, self._when = history, send_time
         self._stop, self._clock = stop, clock
         self._under_way: dict[Future[Receipt], int] = {}
-        self._intended_at = 0.0
+        self._written_at = 0.0
         self._progress = Progress(fates)
 
     def go(self, *, max_in_flight: int) -> None:
@@ -161,9 +163,13 @@ class Run:
                 at=at,
                 until=self._protocol.over_by(at),
             )
+        soon = at - self._written_at < SOON_S
+        self._write()
+        self._protocol.recorded(action, at, soon=soon)
+
+    def _write(self) -> None:
+        self._written_at = self._clock()
         self._ledger.flush()
-        self._protocol.recorded(action, at, soon=at - self._intended_at < SOON_S)
-        self._intended_at = at if action.intend else self._intended_at
 
     def _check_owner(self) -> None:
         is_me = self._ledger.is_owner()
@@ -202,10 +208,13 @@ class Run:
         self._stop.wait(seconds)
 
     def _await(self, until: float) -> None:
-        timeout = max(0.0, min(PROGRESS_EVERY_S, until - self._clock()))
+        timeout = max(0.0, min(WRITE_EVERY_S, until - self._clock()))
         done, _ = wait(self._under_way, timeout=timeout, return_when=FIRST_COMPLETED)
         for future in done:
             self._answered(future)
+        # The protocol writes when it makes intents; those of a slow gateway last for long.
+        if self._clock() - self._written_at > WRITE_EVERY_S:
+            self._write()
         self._progress.log()
 
     # --- what came of a request

@@ -1,5 +1,6 @@
 """What a later try sends: exactly what the ledger does not hold, whatever has changed since."""
 
+import itertools
 import logging
 import random
 import threading
@@ -86,6 +87,33 @@ def test_a_finished_send_sends_nothing_again(send, sandbox):
     assert requests == len(sandbox.requests)
     assert first.as_dict() | {"already_accepted": 60} == again.as_dict()
     assert {"accepted": 60} == Counter(row["outcome"] for row in send.outcomes)
+
+
+def test_what_was_accepted_is_written_though_the_gateway_stands_still(send, sandbox, monkeypatch):
+    """Fast requests share their writes; where no further one is due, what came of them does not wait for it."""
+    monkeypatch.setattr("airflow_provider_p2psms.sending.run.WRITE_EVERY_S", 0.05)
+    post, places, goes_on, all_written = send.client.send_groups, itertools.count(1), threading.Event(), []
+
+    def stand_still(*args, **kwargs):
+        if next(places) > 30:
+            assert goes_on.wait(20)
+        return post(*args, **kwargs)
+
+    class Watched(MemoryStore):
+        def write_all(self, records):
+            super().write_all(records)
+            entries = [entry for record in self.records.values() for entry in record]
+            settled = [entry for entry in entries if entry["kind"] == "settlement"]
+            if len(settled) == 30 and not goes_on.is_set():
+                all_written.append(True)
+                goes_on.set()
+
+    send.client.send_groups = stand_still
+    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 30.0)
+    send(ROWS, batch_size=1, ledger=LedgerRules(store=Watched()))
+
+    assert all_written
+    assert once(ROWS) == arrived(sandbox)
 
 
 def test_another_time_is_no_other_message(send, sandbox):

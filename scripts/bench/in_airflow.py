@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_p2psms.sandbox import Sandbox
+from scripts.bench.gateway import gateway
 from scripts.bench.line import Line
 from tests.stack import AirflowStack
 
@@ -25,16 +26,21 @@ def measure(*, short: bool) -> Iterator[Line]:
     """Measure in one Airflow."""
     pairs, batches, batch_size = (1, 12, 100) if short else (5, 60, 1_000)
     resumed, resumed_size = (40, 50) if short else (1_000, 1_000)
-    with tempfile.TemporaryDirectory() as folder, Sandbox(database=Path(folder) / "outbox.sqlite") as sandbox:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Sandbox(database=Path(folder) / "outbox.sqlite") as sandbox,
+        gateway(latency_s=LATENCY_S) as slow,
+    ):
         sandbox.duplicate_window_s = 0
         env = {
             "AIRFLOW_CONN_P2PSMS_DEFAULT": sandbox.connection_uri,
+            "AIRFLOW_CONN_P2PSMS_SLOW": f"p2psms://:x@127.0.0.1:{slow.port}/v1?from_number=%2B983000505",
             "AIRFLOW_CONN_HTTP_DEFAULT": sandbox.base_url.removesuffix("/v1"),
             "BENCH_TOKEN": sandbox.token,
         }
         with AirflowStack(DAGS, env=env) as airflow:
             yield one_message(airflow, pairs)
-            yield ledger(airflow, sandbox, pairs, batches, batch_size)
+            yield ledger(airflow, pairs, batches, batch_size)
             yield resume(airflow, sandbox, resumed, resumed_size)
 
 
@@ -58,15 +64,14 @@ def one_message(airflow: AirflowStack, pairs: int) -> Line:
     )
 
 
-def ledger(airflow: AirflowStack, sandbox: Sandbox, pairs: int, batches: int, batch_size: int) -> Line:
+def ledger(airflow: AirflowStack, pairs: int, batches: int, batch_size: int) -> Line:
     """Compare wall times with and without a ledger."""
-    sandbox.latency_s = LATENCY_S
     times: dict[str, list[float]] = {"without_ledger": [], "with_ledger": []}
     for pair in range(pairs):
         for dag_id, seconds in times.items():
             conf = {"run": f"{dag_id} {pair}", "batches": batches, "batch_size": batch_size}
+            conf |= {"conn_id": "p2psms_slow"}
             seconds.append(run(airflow, dag_id, conf)["seconds"])
-    sandbox.latency_s = 0.0
     without, kept = times.values()
     ratios = (one / other for one, other in zip(kept, without, strict=True))
     return Line(
@@ -80,7 +85,7 @@ def ledger(airflow: AirflowStack, sandbox: Sandbox, pairs: int, batches: int, ba
 def resume(airflow: AirflowStack, sandbox: Sandbox, batches: int, batch_size: int) -> Line:
     """Clear a send of which all batches but one were accepted."""
     sandbox.order_fault("refuse_422", after=batches - 1)
-    conf = {"run": "resumed", "batches": batches, "batch_size": batch_size}
+    conf = {"run": "resumed", "batches": batches, "batch_size": batch_size, "conn_id": "p2psms_default"}
     run_id = airflow.trigger("with_ledger", conf)
     airflow.wait(run_id, timeout_s=900)
     before = sandbox.send_requests

@@ -90,7 +90,7 @@ def test_a_finished_send_sends_nothing_again(send, sandbox):
 
 
 def test_what_was_accepted_is_written_though_the_gateway_stands_still(send, sandbox, monkeypatch):
-    """Fast requests share their writes; where no further one is due, what came of them does not wait for it."""
+    """Fast requests share their writes; where no further one is due, their receipts do not wait for it."""
     monkeypatch.setattr("airflow_provider_p2psms.sending.run.WRITE_EVERY_S", 0.05)
     post, places, goes_on, all_written = send.client.send_groups, itertools.count(1), threading.Event(), []
 

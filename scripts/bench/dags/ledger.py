@@ -18,7 +18,7 @@ class Timed(PeerToPeerSMSOperator):
     def execute(self, context: Context) -> dict[str, object]:
         """Send, timed."""
         conf = context["dag_run"].conf or {}
-        self.batch_size = conf["batch_size"]
+        self.batch_size, self.p2psms_conn_id = conf["batch_size"], conf["conn_id"]
         self.messages = _rows(conf["run"], conf["batches"] * conf["batch_size"])
         start = time.perf_counter()
         result = super().execute(context)

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_provider_p2psms import __version__
 
 INTEGRATION = "P2P SMS"
+DEFAULT_CONN_ID = "p2psms_default"
 
 # The extras of a connection, all optional, in the order of the form. The shape is Airflow's "conn-fields".
 CONN_FIELDS: dict[str, dict[str, Any]] = {

@@ -74,3 +74,64 @@ def test_a_dag_file_stays_light(name):
     )
 
     assert loaded == ""
+
+
+# What a DAG file with a task of each kind may load of this package. The rest is for the run: hook, gateway,
+# ledger, sending. The template is there because a text is checked at once; a task without one pays nothing.
+FOR_A_SEND_TASK = {
+    "airflow_compat",
+    "errors",
+    "operators",
+    "operators.cancel",
+    "operators.concealed",
+    "operators.ledger",
+    "operators.links",
+    "operators.sms",
+    "operators.storage",
+    "operators.telling",
+    "operators.translation",
+    "provider_info",
+}
+FOR_A_TEXT = {"rows", "rows.masking", "rows.template", "rows.texts", "rows.unfit", "rows.values"}
+FOR_A_SENSOR = {
+    "airflow_compat",
+    "errors",
+    "operators",
+    "operators.links",
+    "operators.translation",
+    "provider_info",
+    "sensors",
+    "sensors.sms",
+}
+FOR_A_TIME = {"sending", "sending.timing"}
+SEND = "from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator as Send; Send(task_id='a', "
+WAIT = "from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor as Wait; Wait(task_id='a', "
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize(
+    ("task", "allowed"),
+    [
+        (f"{SEND}messages=[])", FOR_A_SEND_TASK),
+        (f"{SEND}messages=[], text='Dear {{name}}')", FOR_A_SEND_TASK | FOR_A_TEXT),
+        (f"{SEND}messages=[], send_time='{{{{ data_interval_end }}}}')", FOR_A_SEND_TASK),
+        (f"{SEND}messages=[], send_time='2026-01-01 09:00:00')", FOR_A_SEND_TASK | FOR_A_TIME),
+        (f"{WAIT}message_outbox_ids=[1])", FOR_A_SENSOR),
+    ],
+    ids=["send", "send with a text", "send at a time to come", "send at a time", "sensor"],
+)
+def test_what_parsing_a_dag_file_loads(task, allowed):
+    """A task that is only made loads these modules, no more, and nothing from other packages but Airflow."""
+    loaded = python(
+        "import sys\n"
+        "from airflow.providers.common.compat.sdk import BaseOperator, BaseSensorOperator\n"
+        "BaseOperator(task_id='b'), BaseSensorOperator(task_id='c')\n"
+        "before = set(sys.modules)\n"
+        f"{task}\n"
+        "print(*sorted(set(sys.modules) - before))"
+    ).split()
+
+    ours = {name for name in loaded if name.startswith("airflow_provider_p2psms.")}
+    others = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert ours <= {f"airflow_provider_p2psms.{name}" for name in allowed}
+    assert others <= {"airflow", "airflow_provider_p2psms"}

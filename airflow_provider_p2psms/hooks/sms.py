@@ -32,7 +32,7 @@ class SMSHook(BaseHook):
     """
 
     conn_name_attr = "p2psms_conn_id"
-    default_conn_name = "p2psms_default"
+    default_conn_name = provider_info.DEFAULT_CONN_ID
     conn_type = "p2psms"
     hook_name = "P2P SMS gateway"
 

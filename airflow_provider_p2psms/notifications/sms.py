@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, BaseNotifier, context_merge
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, ReplacedError
-from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.notifications.event import Event, read_event
+from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
+    from airflow_provider_p2psms.hooks.sms import SMSHook
     from airflow_provider_p2psms.ledger.stores import Store
     from airflow_provider_p2psms.sending.send import Sender, SendResult
 
@@ -52,7 +53,7 @@ class SMSNotifier(BaseNotifier):
         *,
         text: str = DEFAULT_TEXT,
         from_number: str | None = None,
-        p2psms_conn_id: str = SMSHook.default_conn_name,
+        p2psms_conn_id: str = DEFAULT_CONN_ID,
         report_lag: float = 60.0,
         context: Mapping[str, Any] | None = None,
     ) -> None:
@@ -107,6 +108,7 @@ class SMSNotifier(BaseNotifier):
         await sync_to_async(self.notify, thread_sensitive=False)(context)
 
     def _tell(self, event: Event) -> None:
+        from airflow_provider_p2psms.hooks.sms import SMSHook
         from airflow_provider_p2psms.notifications.once import notice_store
 
         hook = SMSHook(self.p2psms_conn_id)

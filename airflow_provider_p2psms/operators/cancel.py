@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException, BaseOperator
-from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
+from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +42,7 @@ class CancelScheduledSMSOperator(BaseOperator):
         *,
         message_outbox_ids: object,
         on_failed: OnFailed = "fail",
-        p2psms_conn_id: str = SMSHook.default_conn_name,
+        p2psms_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -56,6 +56,7 @@ class CancelScheduledSMSOperator(BaseOperator):
         """Cancel, and tell what became of each id."""
         from airflow_provider_p2psms.delivery.cancel import cancel_messages
         from airflow_provider_p2psms.delivery.outbox_ids import parse_outbox_ids
+        from airflow_provider_p2psms.hooks.sms import SMSHook
 
         with errors_for_airflow():
             ids = parse_outbox_ids(self.message_outbox_ids)

@@ -21,7 +21,6 @@ from airflow_provider_p2psms.airflow_compat import (
     BaseOperator,
     push_outputs,
 )
-from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.ledger import ledger_rules
@@ -29,6 +28,7 @@ from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_li
 from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
 from airflow_provider_p2psms.operators.telling import count_in_stats
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
+from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     import os
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_p2psms.errors import RowProblem
+    from airflow_provider_p2psms.hooks.sms import SMSHook
     from airflow_provider_p2psms.rows import Message, Row
     from airflow_provider_p2psms.sending.plan import PlanRules
     from airflow_provider_p2psms.sending.send import Sender, SendResult
@@ -97,7 +98,7 @@ class _SendOperator(BaseOperator):
         max_in_flight: int = 4,
         requests_per_second: float | None = None,
         outcomes: str | os.PathLike[str] | None = None,
-        p2psms_conn_id: str = SMSHook.default_conn_name,
+        p2psms_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         # Each key of the result is an XCom of its own, to be pulled and mapped by itself.
@@ -131,6 +132,8 @@ class _SendOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check all rows, send them, and return the result without numbers and texts."""
+        from airflow_provider_p2psms.hooks.sms import SMSHook
+
         self._heed_backfill(context)
         self._stop = threading.Event()
         with errors_for_airflow(), ExitStack() as stack:
@@ -171,7 +174,9 @@ class _SendOperator(BaseOperator):
             raise ValueError(f"{self.task_id}: requests_per_second is a number above 0.")
         if self.recipient_column == self.message_column:
             raise ValueError(f"{self.task_id}: recipient_column and message_column are the same.")
-        self._timing(None if _has_template(self.send_time) else self.send_time)
+        send_time = None if _has_template(self.send_time) else self.send_time
+        if send_time or self.send_window:
+            self._timing(send_time)
         if isinstance(self.text, str) and not _has_template(self.text):
             from airflow_provider_p2psms.rows.template import parse_template
 

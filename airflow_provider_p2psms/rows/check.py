@@ -11,10 +11,11 @@ from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
 from airflow_provider_p2psms.rows.masking import describe_columns, mask
 from airflow_provider_p2psms.rows.message import Block, Message
-from airflow_provider_p2psms.rows.row import GROUP, Header, NumberedRow, Row, UnfitError
+from airflow_provider_p2psms.rows.row import GROUP, Header, NumberedRow, Row
 from airflow_provider_p2psms.rows.rules import RowRules
 from airflow_provider_p2psms.rows.table import Table
 from airflow_provider_p2psms.rows.texts import check_text
+from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number, key_text
 
 _ABSENT = object()

@@ -23,7 +23,7 @@ from phonenumbers import (
 )
 
 from airflow_provider_p2psms.rows.numbering import as_column, as_line, spellings
-from airflow_provider_p2psms.rows.row import UnfitError
+from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import is_missing, is_number
 
 # E.164, section 6: 15 digits with the country code; one more is a zero for the way within the country.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 GROUP = "recipients"  # the gateway's own name for the numbers of a group
 
@@ -20,24 +20,6 @@ class Header:
     origin: str
     columns: tuple[str, ...] = field(repr=False)  # without a header row these are somebody's data
     coarse: frozenset[str] = field(default=frozenset(), repr=False)
-
-
-class UnfitError(InvalidMessageError):
-    """
-    Why one value, or one row as a whole, cannot be sent; ``check_rows`` makes a ``RowProblem`` of it.
-
-    ``column`` is the column at fault ("" where only the caller knows it), ``shape`` the masked value.
-    A source that meets a row which is none hands it on *in the stream*, so that it keeps its number.
-    """
-
-    def __init__(self, reason: str, *, column: str = "", shape: str = "") -> None:
-        super().__init__(reason)
-        self.column = column
-        self.shape = shape
-
-    def as_problem(self, row: int, *, key: str = "", column: str = "the whole row") -> RowProblem:
-        """Name the row that it was found in, and the column where it did not know it itself."""
-        return RowProblem(row, self.column or column, self.shape, str(self), key)
 
 
 # A dict by column names (a gateway-shaped group is one, too), a (recipient, message) pair, or what makes it

@@ -11,7 +11,8 @@ from typing import Any
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.frames import is_frame, read_frame
-from airflow_provider_p2psms.rows.row import Row, UnfitError
+from airflow_provider_p2psms.rows.row import Row
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 _ACCEPTED = (
     "messages takes rows: a list or any iterable of {'recipient': …, 'message': …} mappings, "

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TypeAlias
 
 from airflow_provider_p2psms.rows.headers import build_header
-from airflow_provider_p2psms.rows.row import Header, NumberedRow, Row, UnfitError
+from airflow_provider_p2psms.rows.row import Header, NumberedRow, Row
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 Record: TypeAlias = Sequence[Any]
 

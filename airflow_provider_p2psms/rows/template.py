@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.masking import describe_columns, mask
-from airflow_provider_p2psms.rows.row import UnfitError
 from airflow_provider_p2psms.rows.texts import check_text
+from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import as_text, is_missing
 
 # Where a value stands: its name in a mapping, its index in a record.

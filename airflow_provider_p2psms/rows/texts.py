@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from airflow_provider_p2psms.rows.masking import measure
-from airflow_provider_p2psms.rows.row import UnfitError
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 MAX_CHARACTERS = 1_400
 MAX_PARTS = 20

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from numbers import Real
 
-from airflow_provider_p2psms.rows.row import UnfitError
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 # Known at once to be no containers; to ask for `Iterable` costs more than all the rest.
 _SINGLES = frozenset({str, int, float, bool, Decimal, date, datetime})

@@ -17,9 +17,9 @@ from airflow_provider_p2psms.airflow_compat import (
     PokeReturnValue,
     conf,
 )
-from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
+from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -80,7 +80,7 @@ class SMSDeliverySensor(BaseSensorOperator):
         min_delivered: float | None = None,
         on_failed: OnFailed = "fail",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        p2psms_conn_id: str = SMSHook.default_conn_name,
+        p2psms_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -94,6 +94,8 @@ class SMSDeliverySensor(BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait in this worker, or after a first look in the triggerer."""
+        from airflow_provider_p2psms.hooks.sms import SMSHook
+
         deadline = time.time() + self.timeout
         hook = SMSHook(self.p2psms_conn_id)
         with self._errors(), hook.get_conn() as client:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
 from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_file
-from airflow_provider_p2psms.rows.row import UnfitError
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 PERSIAN = "سلام، سفارش شما ارسال شد"
 ENCODINGS = {

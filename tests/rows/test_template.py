@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows import Template, parse_template
-from airflow_provider_p2psms.rows.row import UnfitError
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 
 def test_columns_are_named_once_in_order():

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import count_parts
-from airflow_provider_p2psms.rows.row import UnfitError
 from airflow_provider_p2psms.rows.texts import check_text, check_texts
+from airflow_provider_p2psms.rows.unfit import UnfitError
 
 GSM_DOUBLES = "^{}\\[~]|€\f"
 

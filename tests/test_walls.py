@@ -82,7 +82,6 @@ FOR_A_SEND_TASK = {
     "airflow_compat",
     "errors",
     "operators",
-    "operators.cancel",
     "operators.concealed",
     "operators.ledger",
     "operators.links",

@@ -21,7 +21,6 @@ from airflow_provider_p2psms.airflow_compat import (
     BaseOperator,
     push_outputs,
 )
-from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.ledger import ledger_rules
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
@@ -37,12 +36,23 @@ if TYPE_CHECKING:
 
     from airflow_provider_p2psms.errors import RowProblem
     from airflow_provider_p2psms.hooks.sms import SMSHook
+    from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
     from airflow_provider_p2psms.rows import Message, Row
     from airflow_provider_p2psms.sending.plan import PlanRules
     from airflow_provider_p2psms.sending.send import Sender, SendResult
     from airflow_provider_p2psms.sending.timing import Timing
 
 __all__ = ["CancelScheduledSMSOperator", "PeerToPeerFileOperator", "PeerToPeerSMSOperator"]
+
+
+def __getattr__(name: str) -> Any:
+    # Made for those who ask for it: most DAG files cancel nothing, and each task class costs their parsing.
+    if name == "CancelScheduledSMSOperator":
+        from airflow_provider_p2psms.operators import cancel
+
+        return cancel.CancelScheduledSMSOperator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 OnInvalid = Literal["fail", "skip"]
 OnEmpty = Literal["skip", "succeed", "fail"]

@@ -1,7 +1,6 @@
 """A text with the columns of its row in it: ``Dear {name}, order {order_id} has shipped``."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import repeat
 from string import Formatter
 from typing import Any, TypeAlias
@@ -17,16 +16,23 @@ Place: TypeAlias = str | int
 _Piece: TypeAlias = tuple[str, Place | None, str, bool]
 
 
-@dataclass(frozen=True, slots=True)
 class Template:
     """
     A text, parsed once for all rows.
 
     ``pieces`` are literals, each with the place of the value behind it (``None`` for none), its format, and
     whether ``!s`` stands there. A row's own text is never a template: its braces are sent as they are.
+
+    No dataclass: DAG files are parsed all day, and to make one takes longer than to parse a text.
     """
 
-    pieces: tuple[_Piece, ...] = field(repr=False)
+    __slots__ = ("pieces",)
+
+    def __init__(self, pieces: tuple[_Piece, ...]) -> None:
+        self.pieces = pieces
+
+    def __repr__(self) -> str:
+        return "Template()"
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ Lengths decide first, then encoders, which look at characters in C; only doubles
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 from airflow_provider_p2psms.rows.masking import measure
 from airflow_provider_p2psms.rows.unfit import UnfitError
@@ -20,7 +21,6 @@ _GSM_BASIC = (
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM_SINGLES_OF_ASCII = _GSM_BASIC.encode("ascii", "ignore")
-_is_gsm = re.compile(f"[{re.escape(_GSM_BASIC + _GSM_ESCAPED)}]*+").fullmatch
 _escaped = re.compile(f"[{re.escape(_GSM_ESCAPED)}]")
 _beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
 
@@ -76,11 +76,17 @@ def count_parts(text: str) -> int:
         return 1
     if text.isascii() and _is_plain(text):
         return _count_singles(length, single=160, several=153)
-    if _is_gsm(text):
+    if _gsm().fullmatch(text):
         return _count(text, single=160, several=153, double=_escaped)
     if in_bmp:
         return _count_singles(length, single=70, several=67)
     return _count(text, single=70, several=67, double=_beyond_the_bmp)
+
+
+@cache
+def _gsm() -> re.Pattern[str]:
+    # Compiled when it is needed: a DAG file's parsing, which checks a text too, would take longer for it.
+    return re.compile(f"[{re.escape(_GSM_BASIC + _GSM_ESCAPED)}]*+")
 
 
 def _is_plain(ascii_text: str) -> bool:

@@ -19,6 +19,8 @@ from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number, key_text
 
 _ABSENT = object()
+# To compile the patterns of a column takes as long as to read thousands of numbers one by one.
+_FEW_NUMBERS = 100
 _FEW = 16
 
 
@@ -123,9 +125,15 @@ def _check_chunk(number: int, rows: Sequence[Any], bulk: Bulk, check_one: _Check
 
 def _numbers(rules: RowRules) -> tuple[Callable[[object], str], Known]:
     # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
-    from airflow_provider_p2psms.rows.numbers import known_columns, to_e164  # noqa: PLC0415
+    from airflow_provider_p2psms.rows.numbers import known_columns, known_numbers, to_e164  # noqa: PLC0415
 
-    return partial(to_e164, region=rules.region), known_columns(rules.region)
+    region = rules.region
+
+    def known(values: Sequence[object]) -> list[str]:
+        few = len(values) < _FEW_NUMBERS
+        return list(map(known_numbers(region), values)) if few else known_columns(region)(values)
+
+    return partial(to_e164, region=region), known
 
 
 def _check_row(

@@ -343,7 +343,7 @@ class PeerToPeerSMSOperator(_SendOperator):
     :return: ``message_outbox_ids`` (one a group), ``accepted``, ``already_accepted``, ``invalid``,
         ``duplicates``, ``requests``, ``parts``, ``cost`` (an estimate in rial; null without ``max_cost``),
         ``send_time``, ``from_number``, and in staging ``held_back`` and ``redirected``: each an XCom of its
-        own, too.
+        own, too. ``multiple_outputs=False`` leaves these out, and a task that sends little ends sooner.
 
     A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when neither answer nor
     reports tell whether messages were taken. When the gateway, the ledger or the worker fails, the task's

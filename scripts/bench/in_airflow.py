@@ -39,14 +39,20 @@ def measure(*, short: bool) -> Iterator[Line]:
             "BENCH_TOKEN": sandbox.token,
         }
         with AirflowStack(DAGS, env=env) as airflow:
-            yield one_message(airflow, pairs)
+            yield from one_message(airflow, pairs)
             yield ledger(airflow, pairs, batches, batch_size)
             yield resume(airflow, sandbox, resumed, resumed_size)
 
 
-def one_message(airflow: AirflowStack, pairs: int) -> Line:
-    """Send one message, and have Airflow say how long its task took."""
-    times: dict[str, list[float]] = {"one_message": [], "one_message_by_http": []}
+def one_message(airflow: AirflowStack, pairs: int) -> Iterator[Line]:
+    """
+    Send one message, and have Airflow say how long its task took.
+
+    A task's process reads its DAG file first, so each operator has one of its own: theirs is not to pay for
+    our imports, nor ours for theirs.
+    """
+    ways = {"one_message": "", "one_message_one_xcom": ", its result one XCom as theirs"}
+    times: dict[str, list[float]] = {name: [] for name in (*ways, "one_message_by_http")}
     for turn in range(pairs + 1):
         for dag_id, seconds in times.items():
             run_id = airflow.trigger(dag_id)
@@ -54,14 +60,15 @@ def one_message(airflow: AirflowStack, pairs: int) -> Line:
                 raise SystemExit(f"{dag_id} failed:\n{airflow.logs()}")
             if turn:  # the first finds a cold Airflow
                 seconds.append(airflow.task_seconds(run_id, "send"))
-    ours, http = map(statistics.median, times.values())
-    ratios = (one / other for one, other in zip(*times.values(), strict=True))
-    return Line(
-        f"Airflow {airflow}, a task that sends one message: wall time of `HttpOperator`",
-        f"{statistics.median(ratios):.2f}",
-        "",
-        f"{ours:.2f} s to {http:.2f} s",
-    )
+    http = times["one_message_by_http"]
+    for name, words in ways.items():
+        ratios = (one / other for one, other in zip(times[name], http, strict=True))
+        yield Line(
+            f"Airflow {airflow}, a task that sends one message{words}: wall time of `HttpOperator`",
+            f"{statistics.median(ratios):.2f}",
+            "",
+            f"{statistics.median(times[name]):.2f} s to {statistics.median(http):.2f} s",
+        )
 
 
 def ledger(airflow: AirflowStack, pairs: int, batches: int, batch_size: int) -> Line:

@@ -1,9 +1,5 @@
-"""One message to the gateway, by our operator and by Airflow's own for HTTP."""
+"""One message to the gateway by our operator: its result in an XCom for each key, or in one."""
 
-import json
-import os
-
-from airflow.providers.http.operators.http import HttpOperator
 from airflow.sdk import DAG
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
@@ -13,11 +9,5 @@ GROUP = {"recipients": ["+989121234567"], "message": "Your order has shipped"}
 with DAG("one_message", schedule=None):
     PeerToPeerSMSOperator(task_id="send", messages=[GROUP], from_number="+983000505")
 
-with DAG("one_message_by_http", schedule=None):
-    HttpOperator(
-        task_id="send",
-        endpoint="/v1/api/send",
-        headers={"Authorization": os.environ.get("BENCH_TOKEN", ""), "Content-Type": "application/json"},
-        data=json.dumps({"sending_type": "peer_to_peer", "from_number": "+983000505", "params": [GROUP]}),
-        response_filter=lambda response: response.json()["data"]["message_outbox_ids"],
-    )
+with DAG("one_message_one_xcom", schedule=None):
+    PeerToPeerSMSOperator(task_id="send", messages=[GROUP], from_number="+983000505", multiple_outputs=False)

@@ -62,31 +62,20 @@ def one_message(airflow: AirflowStack, pairs: int) -> Iterator[Line]:
                 seconds.append(airflow.task_seconds(run_id, "send"))
     http = times["one_message_by_http"]
     for name, words in ways.items():
-        ratios = (one / other for one, other in zip(times[name], http, strict=True))
-        yield Line(
-            f"Airflow {airflow}, a task that sends one message{words}: wall time of `HttpOperator`",
-            f"{statistics.median(ratios):.2f}",
-            "",
-            f"{statistics.median(times[name]):.2f} s to {statistics.median(http):.2f} s",
-        )
+        label = f"Airflow {airflow}, a task that sends one message{words}: wall time of `HttpOperator`"
+        yield compare(label, times[name], http)
 
 
 def ledger(airflow: AirflowStack, pairs: int, batches: int, batch_size: int) -> Line:
     """Compare wall times with and without a ledger."""
+    size = {"batches": batches, "batch_size": batch_size}
     times: dict[str, list[float]] = {"without_ledger": [], "with_ledger": []}
     for pair in range(pairs):
         for dag_id, seconds in times.items():
-            conf = {"run": f"{dag_id} {pair}", "batches": batches, "batch_size": batch_size}
-            conf |= {"conn_id": "p2psms_slow"}
+            conf = {"run": f"{dag_id} {pair}", "conn_id": "p2psms_slow"} | size
             seconds.append(run(airflow, dag_id, conf)["seconds"])
-    without, kept = times.values()
-    ratios = (one / other for one, other in zip(kept, without, strict=True))
-    return Line(
-        f"{batches} batches of {batch_size:,} at {LATENCY_S * 1e3:.0f} ms, ledger on: wall time without it",
-        f"{statistics.median(ratios):.3f}",
-        "at most 1.05",
-        f"{statistics.median(kept):.2f} s to {statistics.median(without):.2f} s",
-    )
+    label = f"{batches} batches of {batch_size:,} at {LATENCY_S:.1f} s, ledger on: wall time without it"
+    return compare(label, times["with_ledger"], times["without_ledger"], goal="at most 1.05")
 
 
 def resume(airflow: AirflowStack, sandbox: Sandbox, batches: int, batch_size: int) -> Line:
@@ -105,6 +94,17 @@ def resume(airflow: AirflowStack, sandbox: Sandbox, batches: int, batch_size: in
         f"{result['seconds']:.1f}",
         "at most 15",
         f"{sandbox.send_requests - before} request",
+    )
+
+
+def compare(label: str, ours: list[float], theirs: list[float], *, goal: str = "") -> Line:
+    """Return the median of the ratios of times that were taken in turns."""
+    ratios = (one / other for one, other in zip(ours, theirs, strict=True))
+    return Line(
+        label,
+        f"{statistics.median(ratios):.3f}",
+        goal,
+        f"{statistics.median(ours):.2f} s to {statistics.median(theirs):.2f} s",
     )
 
 

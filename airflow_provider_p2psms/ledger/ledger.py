@@ -94,7 +94,11 @@ class Ledger:
         :raises OutcomeUnknownError: an earlier try must have left a ledger, and there is none.
         :raises ReplacedError: a newer try has begun already.
         """
-        if must_exist and self._try_number > 1 and not (self._store.remembers or self._others()):
+        if (
+            must_exist
+            and self._try_number > 1
+            and not (self._store.remembers or self._store.slots(self._name))
+        ):
             raise OutcomeUnknownError(
                 f"This is try {self._try_number}, and no earlier try has left a ledger where it must be: it "
                 "is on another machine, or deleted, or that try died before it began one. Nobody knows what "
@@ -102,11 +106,9 @@ class Ledger:
                 "share. To send without the ledger, look at the gateway's outbox first; then clear the task "
                 'with on_in_doubt="resend".'
             )
-        # Announced first, then looked around: of two tries that begin at once, one sees the other. Replaced
-        # first, then read: an old try writes its intent first and then reads whether it was replaced, so that
-        # here, too, one sees the other.
-        self._store.announce(self._name, self._slot)
-        others = self._others()
+        others = self._store.announce(self._name, self._slot)
+        # Replaced first, then read: an old try writes its intent first and then reads whether it was
+        # replaced, so that one of the two sees the other.
         self._replace(others)
         return self._read(others)
 
@@ -138,10 +140,9 @@ class Ledger:
         settled = [ids.get(digest, UNSETTLED) for digest in doubt.digests]
         self._append(Settlement(doubt.slot, doubt.number, pack_ids(settled)))
 
-    def close(self, *, requests: int, send_time: str | None, cost: int | None) -> None:
-        """Note that all was accepted, and make that durable."""
-        self._append(Closing(requests, send_time, cost))
-        self.flush()
+    def close(self, closing: Closing) -> None:
+        """Note that all was accepted; durable after ``flush``."""
+        self._append(closing)
 
     def flush(self) -> None:
         """
@@ -177,9 +178,6 @@ class Ledger:
 
     def _mark(self, slot: str) -> str:
         return f"{self._name}.{slot}.replaced"
-
-    def _others(self) -> list[str]:
-        return [slot for slot in self._store.slots(self._name) if slot != self._slot]
 
     def _replace(self, others: list[str]) -> None:
         """Stop other tries, where the store does not do it; stop here if they are newer."""

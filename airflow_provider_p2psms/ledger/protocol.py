@@ -182,13 +182,15 @@ class Protocol:
     def _record(self, now: float, *, hold: bool) -> Record | None:
         if self._ledger_lost:
             return None
-        # One write for several requests: until half of the intents are used up, what came of them can wait.
-        if self._under_way and len(self._intended) > self._ahead // 2 and not hold:
+        # One write for several requests: until half of the intents are used up, what came of them can wait,
+        # and at the end until the last of them has ended.
+        can_wait = bool(self._under_way) and not (hold or self._take_back)
+        if can_wait and len(self._intended) > self._ahead // 2:
             return None
         intend = () if hold else self._next_planned(self._room(now))
-        if not (intend or self._take_back or self._unrecorded):
-            return None
-        return Record(intend, tuple(self._take_back))
+        if intend or self._take_back or (self._unrecorded and not can_wait):
+            return Record(intend, tuple(self._take_back))
+        return None
 
     def _room(self, now: float) -> int:
         """

@@ -35,8 +35,13 @@ class Store(Protocol):
     def write_all(self, records: Mapping[str, Any]) -> None:
         """Do as ``write`` with several, in any order."""
 
-    def announce(self, name: str, slot: str) -> None:
-        """Let the ledger ``name`` have a journal ``slot``, as yet empty; durably, or ``LedgerError``."""
+    def announce(self, name: str, slot: str) -> list[str]:
+        """
+        Let the ledger ``name`` have a journal ``slot``, as yet empty; durably, or ``LedgerError``.
+
+        :return: the other journals; of two tries that announce theirs at once, one at least sees the other,
+            unless the store fences one off.
+        """
 
     def slots(self, name: str) -> list[str]:
         """Return all journals that this ledger has."""
@@ -63,9 +68,11 @@ class MemoryStore:
         """Keep the values."""
         _write_each(self, records)
 
-    def announce(self, name: str, slot: str) -> None:
+    def announce(self, name: str, slot: str) -> list[str]:
         """Begin a journal."""
+        others = self.slots(name)
         self.write(_first(name, slot), [])
+        return others
 
     def slots(self, name: str) -> list[str]:
         """Return the journals by their first records."""
@@ -112,9 +119,11 @@ class TaskStateStore:
         """Write one after another: Airflow takes one at a time."""
         _write_each(self, records)
 
-    def announce(self, name: str, slot: str) -> None:
-        """Add to the list of journals."""
-        self.write(f"{name}.tries", [*self.slots(name), slot])
+    def announce(self, name: str, slot: str) -> list[str]:
+        """Add to the list of journals; who is fenced off by then cannot have added to it since."""
+        others = self.slots(name)
+        self.write(f"{name}.tries", [*others, slot])
+        return others
 
     def slots(self, name: str) -> list[str]:
         """Return the list of journals."""
@@ -167,9 +176,10 @@ class ObjectStore:
             for _ in pool.map(self.write, records.keys(), records.values()):
                 pass
 
-    def announce(self, name: str, slot: str) -> None:
-        """Write the journal's first file, empty."""
+    def announce(self, name: str, slot: str) -> list[str]:
+        """Write the journal's first file, empty, and look around after that."""
         self.write(_first(name, slot), [])
+        return [other for other in self.slots(name) if other != slot]
 
     def slots(self, name: str) -> list[str]:
         """Return the journals whose first files are there."""

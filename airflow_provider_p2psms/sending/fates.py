@@ -68,6 +68,10 @@ class Fates:
             counts["accepted" if outbox_id else self._known[kind].outcome] += 1
         return counts
 
+    def all_accepted(self) -> bool:
+        """Whether every message has an id."""
+        return 0 not in self._ids
+
     def are(self, outcome: Outcome) -> Iterator[bool]:
         """Say of each place whether its message has this outcome."""
         is_outcome = [fate.outcome == outcome for fate in self._known]

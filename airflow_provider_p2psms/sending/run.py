@@ -39,7 +39,7 @@ from airflow_provider_p2psms.ledger.protocol import (
     Record,
     Stage,
 )
-from airflow_provider_p2psms.ledger.records import NOT_TAKEN
+from airflow_provider_p2psms.ledger.records import NOT_TAKEN, Closing
 from airflow_provider_p2psms.ledger.reports import Outbox, Request, Search
 from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
 from airflow_provider_p2psms.sending.forms import Form
@@ -80,8 +80,10 @@ class Run:
     """
     One try's run over what is to be sent.
 
-    What came of each message stands in ``fates``; ``failure`` and ``stopped`` say why it ended early.
+    What came of each message stands in ``fates``; ``failure`` and ``stopped`` say why it ended early, and
+    ``closing`` is there if at the end all are accepted, by this try or an earlier one.
 
+    :param cost: what the closing is to say of it.
     :param send: makes the one POST of a batch; called in threads of this run.
     :param send_time: says of each batch, as it is about to leave, for when it is (``Timing.send_time``).
     :param stop: once set, no new request leaves.
@@ -99,6 +101,7 @@ class Run:
         send: Send,
         outbox: Outbox,
         sender: str,
+        cost: int | None,
         history: History,
         send_time: Callable[[datetime], str | None],
         stop: threading.Event,
@@ -106,13 +109,14 @@ class Run:
     ) -> None:
         self.failure: P2PSMSError | None = None
         self.stopped = False
-        self.send_time: str | None = None
+        self.closing: Closing | None = None
         self.requests = 0
         self.found = 0
         self._ledger, self._protocol, self._items = ledger, protocol, items
         self._fates, self._spool, self._form = fates, spool, form
         self._send, self._outbox, self._sender = send, outbox, sender
-        self._history, self._when = history, send_time
+        self._history, self._when, self._cost = history, send_time, cost
+        self._send_time: str | None = None
         self._stop, self._clock = stop, clock
         self._under_way: dict[Future[Receipt], int] = {}
         self._written_at = 0.0
@@ -163,6 +167,8 @@ class Run:
                 at=at,
                 until=self._protocol.over_by(at),
             )
+        if not (action.intend or self._under_way):
+            self._close()
         soon = at - self._written_at < SOON_S
         self._write()
         self._protocol.recorded(action, at, soon=soon)
@@ -184,7 +190,7 @@ class Run:
         except InvalidMessageError as err:  # earlier batches took so long that the time came too near
             self._not_sent(action.item, err)
             return
-        self.send_time = self.send_time or when
+        self._send_time = self._send_time or when
         start_by = self._clock.elapsed(action.start_by)
         self._under_way[pool.submit(self._post_patiently, item.parcel, when, start_by)] = action.item
 
@@ -348,9 +354,18 @@ class Run:
         for future in list(self._under_way):
             self._answered(future)
         self._protocol.halt()
+        self._close()
         with suppress(LedgerError):  # what is not recorded is in doubt, and the next try finds it out
             while isinstance(action := self._protocol.next(self._clock()), Record):
                 self._record(action)
+
+    def _close(self) -> None:
+        if self.closing or not self._fates.all_accepted():
+            return
+        self.closing = self._history.closing
+        if self.requests or not self.closing:
+            self.closing = Closing(self.requests, self._send_time, self._cost)
+            self._ledger.close(self.closing)
 
     def _give_up(self, err: LedgerError) -> None:
         log.error("The ledger failed, so nothing more leaves: %s", err)

@@ -147,7 +147,7 @@ class Sender:
             try:
                 build_plan(results, plan, notes, rules=self.rules, known=self._known(history))
                 cost = self._check(plan, history)
-                run = self._prepare(plan, ledger, history)
+                run = self._prepare(plan, ledger, history, cost)
                 self._go(run)
             except ReplacedError:
                 ours = False
@@ -220,7 +220,7 @@ class Sender:
 
     # --- the send
 
-    def _prepare(self, plan: Plan, ledger: Ledger, history: History) -> Run:
+    def _prepare(self, plan: Plan, ledger: Ledger, history: History, cost: int | None) -> Run:
         inherited = [_inherited(plan, doubt, self.form) for doubt in history.doubts]
         inherited = [item for item in inherited if item.parcel]
         return Run(
@@ -242,6 +242,7 @@ class Sender:
             send=self._post,
             outbox=Outbox(self.client, stop=self.stop),
             sender=self.from_number,
+            cost=cost,
             history=history,
             send_time=self.timing.send_time,
             stop=self.stop,
@@ -261,15 +262,12 @@ class Sender:
     # --- after
 
     def _result(self, plan: Plan, run: Run, ledger: Ledger, history: History, cost: int | None) -> SendResult:
-        counts = plan.fates.count()
-        if counts["accepted"] < plan.recipients:
-            raise _failure(run, counts)
-        requests, send_time = run.requests, run.send_time
-        if history.closing and not requests:
-            requests, send_time = history.closing.requests, history.closing.send_time
+        if not run.closing:
+            raise _failure(run, plan.fates.count())
+        ledger.flush()  # nothing is left to write, unless the ledger failed at the end of the run
+        if run.closing is history.closing:
             log.info("All of it was sent by an earlier try. Nothing was sent now; the result is the same.")
         else:
-            ledger.close(requests=requests, send_time=send_time, cost=cost)
             log.info("Accepted: %s recipients.", f"{plan.recipients:,}")
         return SendResult(
             message_outbox_ids=plan.fates.outbox_ids(),
@@ -277,10 +275,10 @@ class Sender:
             already_accepted=plan.already_accepted + run.found,
             invalid=plan.invalid,
             duplicates=plan.duplicates,
-            requests=requests,
+            requests=run.closing.requests,
             parts=plan.parts,
             cost=cost,
-            send_time=send_time,
+            send_time=run.closing.send_time,
             from_number=self.from_number,
             held_back=plan.held_back,
             redirected=plan.redirected,

@@ -52,11 +52,11 @@ def test_what_was_written_is_read(store):
 def test_journals_are_told_apart_by_ledger(store):
     """Each ledger lists its own journals, also if one's name begins like the other's."""
     assert [] == store.slots("a")
-    for name, slot in (("a", "1-x"), ("a-word", "1-y"), ("a", "10-z")):
-        store.announce(name, slot)
+    others = [store.announce(*journal) for journal in (("a", "1-x"), ("a-word", "1-y"), ("a", "10-z"))]
     store.write("a.1-x.replaced", "10-z")
     store.write("a.1-x.1", [])
 
+    assert [[], [], ["1-x"]] == others
     assert {"1-x", "10-z"} == set(store.slots("a"))
     assert ["1-y"] == store.slots("a-word")
 

@@ -177,8 +177,11 @@ class Turn:
     def write(self, key: str, value: Any) -> None:
         self._do(key, lambda: self._port.write(key, value))
 
-    def announce(self, name: str, slot: str) -> None:
+    def announce(self, name: str, slot: str) -> list[str]:
+        # In two steps, as the real stores do it: others may act in between.
+        others = self.slots(name) if self.fences else []
         self._do(EVERYBODYS, lambda: self._port.announce(name, slot))
+        return others if self.fences else [other for other in self.slots(name) if other != slot]
 
     def slots(self, name: str) -> list[str]:
         return cast("list[str]", self._do(EVERYBODYS, lambda: self._port.slots(name)))

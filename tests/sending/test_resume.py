@@ -89,6 +89,34 @@ def test_a_finished_send_sends_nothing_again(send, sandbox):
     assert {"accepted": 60} == Counter(row["outcome"] for row in send.outcomes)
 
 
+def test_rows_added_to_a_finished_send_count_as_sent_once_they_are(send, sandbox):
+    """The closing of an earlier try speaks of its own rows alone."""
+    send(ROWS, batch_size=10)
+    sandbox.order_fault("refuse_422", after=0)
+    more = [*ROWS, *[(number, "new") for number in numbers(70)[60:]]]
+
+    with pytest.raises(GatewayRefusedError) as refused:
+        send(more)
+
+    assert any("60 recipients were accepted" in note for note in refused.value.__notes__)
+    assert 70 == send(more).accepted
+    assert once(more) == arrived(sandbox)
+
+
+def test_the_end_of_a_send_is_one_write(send):
+    """What came of the last requests and the closing become durable together, and not before."""
+    writes = []
+
+    class Watched(MemoryStore):
+        def write_all(self, records):
+            super().write_all(records)
+            writes.append([entry["kind"] for record in records.values() for entry in record])
+
+    send(ROWS, batch_size=15, max_in_flight=4, ledger=LedgerRules(store=Watched()))
+
+    assert [["intent"] * 4, [*["intent"] * 4, *["settlement"] * 4, "closing"]] == writes
+
+
 def test_what_was_accepted_is_written_though_the_gateway_stands_still(send, sandbox, monkeypatch):
     """Fast requests share their writes; where no further one is due, their receipts do not wait for it."""
     monkeypatch.setattr("airflow_provider_p2psms.sending.run.WRITE_EVERY_S", 0.05)

@@ -5,13 +5,14 @@ Knows requests and sockets; what an answer means is read in `wire.py`. No redire
 is repeated, and the size of an answer is bounded.
 """
 
+import io
 import math
 import socket
 import struct
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from http.client import HTTPResponse
 from typing import Any, ClassVar
 
 import requests
@@ -44,32 +45,59 @@ class _Exchange:
     read_timeout_s: float
     left: bool = False
     late: bool = False
-    sock: Any = None
 
     def begin(self, sock: Any) -> None:
         """Note that the first byte is about to leave, or that it is too late for it."""
         self.late = elapsed() > self.start_by
-        _check(self.start_by)
-        self.left, self.sock = True, sock
+        if self.late:
+            raise TimeoutError
+        self.left = True
         # Once we give up on a request no byte of it may follow: closing drops what is still buffered.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        # urllib3 would write the body under the connect timeout, which is meant to be short.
-        sock.settimeout(self.read_timeout_s)
 
-    def expire(self) -> None:
-        """Cut the connection."""
-        if self.sock is not None:
-            with suppress(OSError):  # it may have ended by itself, just now
-                self.sock.shutdown(socket.SHUT_RDWR)
+    def allow(self, sock: Any) -> None:
+        """
+        Give the next read or write the time that is left for it.
 
-
-def _check(latest: float) -> None:
-    if elapsed() > latest:
-        raise TimeoutError
+        A socket's timeout starts anew with every byte that trickles in; the exchange's end does not. And
+        urllib3 would write the body under the connect timeout, which is meant to be short.
+        """
+        left_s = self.end_by - elapsed()
+        # A process that stood still and goes on must not complete a request that is over by now.
+        if left_s <= 0:
+            raise TimeoutError
+        sock.settimeout(min(left_s, self.read_timeout_s))
 
 
 # requests, urllib3 and the connection below all run in the thread that asked.
 _under_way = threading.local()
+
+
+class _InTime(io.RawIOBase):
+    """Reads from a socket while the exchange lasts."""
+
+    def __init__(self, raw: Any, sock: Any) -> None:
+        super().__init__()
+        self._raw, self._sock, self._exchange = raw, sock, _under_way.exchange
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        self._exchange.allow(self._sock)
+        read: int | None = self._raw.readinto(buffer)
+        return read
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Response(HTTPResponse):
+    def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        if _under_way.exchange.left:  # else a proxy answers
+            self.fp = io.BufferedReader(_InTime(self.fp.detach(), sock))
 
 
 class _NotesWhatLeft:
@@ -80,6 +108,7 @@ class _NotesWhatLeft:
     left) or from reading the answer (everything left).
     """
 
+    response_class = _Response
     _connecting = False
 
     def connect(self) -> None:
@@ -99,16 +128,15 @@ class _NotesWhatLeft:
         if not exchange.left:
             exchange.begin(self.sock)  # type: ignore[attr-defined]
         for start in range(0, len(data), _CHUNK_BYTES):
-            # A process that stood still and goes on must not complete a request that is over by now.
-            _check(exchange.end_by)
+            exchange.allow(self.sock)  # type: ignore[attr-defined]
             super().send(data[start : start + _CHUNK_BYTES])  # type: ignore[misc]
 
 
-class _Http(_NotesWhatLeft, HTTPConnection):
+class _Http(_NotesWhatLeft, HTTPConnection):  # type: ignore[misc]
     pass
 
 
-class _Https(_NotesWhatLeft, HTTPSConnection):
+class _Https(_NotesWhatLeft, HTTPSConnection):  # type: ignore[misc]
     pass
 
 
@@ -179,10 +207,6 @@ class Transport:
         settings = self._settings
         end_by = elapsed() + settings.exchange_s
         exchange = _under_way.exchange = _Exchange(start_by, end_by, settings.read_timeout_s)
-        # The read timeout starts anew with every byte that trickles in; this one does not.
-        watch = threading.Timer(settings.exchange_s, exchange.expire)
-        watch.daemon = True
-        watch.start()
         try:
             return self._exchange(method, path, content)
         except (requests.RequestException, HTTPError, OSError) as err:
@@ -194,8 +218,6 @@ class Transport:
             raise OutcomeUnknownError(
                 f"The request left, but no whole answer came back: {why}. It may have been taken."
             ) from err
-        finally:
-            watch.cancel()
 
     def _exchange(self, method: str, path: str, content: dict[str, Any]) -> Answer:
         settings, ready = self._settings, self._prepare(method, path, content)

@@ -6,7 +6,6 @@ The product knows nothing of it: ``arm`` wraps its methods in the process that i
 
 import signal
 import threading
-import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import wraps
@@ -63,8 +62,6 @@ def arm(trap: Trap) -> None:
     _watch_opening(trap)
     _watch_ledger(trap)
     _watch_requests(trap)
-    if trap.strike is signal.SIGSTOP:
-        _let_timers_oversleep()
 
 
 def _watch_opening(trap: Trap) -> None:
@@ -146,15 +143,3 @@ def _watch_requests(trap: Trap) -> None:
 
     transport.Transport.exchange = watched_exchange  # type: ignore[method-assign]
     transport._NotesWhatLeft.send = watched_send  # type: ignore[method-assign]
-
-
-def _let_timers_oversleep() -> None:
-    """Let the thread that stood at the step be the first to go on: which one it is, nobody can know."""
-    expire = transport._Exchange.expire
-
-    @wraps(expire)
-    def expire_late(self: transport._Exchange) -> None:
-        time.sleep(0.3)
-        expire(self)
-
-    transport._Exchange.expire = expire_late  # type: ignore[method-assign]

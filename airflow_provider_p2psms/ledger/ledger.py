@@ -13,6 +13,7 @@ of a request another try may begin: it sees the intent and waits until the reque
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from secrets import token_hex
 
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
@@ -137,7 +138,7 @@ class Ledger:
 
         :param ids: by digest: the outbox id, or 0 for *certainly not taken*. All else stays in doubt.
         """
-        settled = [ids.get(digest, UNSETTLED) for digest in doubt.digests]
+        settled = map(ids.get, doubt.digests, repeat(UNSETTLED))
         self._append(Settlement(doubt.slot, doubt.number, pack_ids(settled)))
 
     def close(self, closing: Closing) -> None:

@@ -144,6 +144,9 @@ class ObjectStore:
 
     def __init__(self, folder: Any) -> None:
         self._folder = folder
+        # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
+        self._is_local = type(folder) is type(Path())
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="p2psms-ledger")
 
     def read(self, key: str) -> Any:
         """Return the value, or ``None``."""
@@ -156,25 +159,21 @@ class ObjectStore:
 
     def write(self, key: str, value: Any) -> None:
         """Write a file whole."""
-        body = json.dumps(value, separators=(",", ":")).encode()
-        try:
-            # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
-            if type(self._folder) is type(Path()):
-                self._write_local(self._file(key), body)
-            else:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                self._file(key).write_bytes(body)
-        except Exception as err:
-            raise LedgerError(f"The ledger's file {key} cannot be written ({type(err).__name__}).") from err
+        self.write_all({key: value})
 
     def write_all(self, records: Mapping[str, Any]) -> None:
         """Write files side by side: syncing eight to a disk takes little more time than one."""
-        if len(records) == 1:
-            _write_each(self, records)
-            return
-        with ThreadPoolExecutor(_WRITERS) as pool:
-            for _ in pool.map(self.write, records.keys(), records.values()):
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for _ in self._writers.map(self._put, records.keys(), records.values()):
                 pass
+            if self._is_local:
+                _sync_folder(self._folder)
+        except Exception as err:
+            names = ", ".join(records)
+            raise LedgerError(
+                f"The ledger's files {names} cannot be written ({type(err).__name__})."
+            ) from err
 
     def announce(self, name: str, slot: str) -> list[str]:
         """Write the journal's first file, empty, and look around after that."""
@@ -197,8 +196,11 @@ class ObjectStore:
     def _file(self, key: str) -> Any:
         return self._folder / f"{quote(key, safe='')}.json"
 
-    def _write_local(self, file: Path, body: bytes) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    def _put(self, key: str, value: Any) -> None:
+        file, body = self._file(key), json.dumps(value, separators=(",", ":")).encode()
+        if not self._is_local:
+            file.write_bytes(body)
+            return
         unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
         try:
             with unfinished.open("wb") as stream:
@@ -206,14 +208,18 @@ class ObjectStore:
                 stream.flush()
                 os.fsync(stream.fileno())
             unfinished.replace(file)
-            folder = os.open(file.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
         finally:
             with suppress(FileNotFoundError):
                 unfinished.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make names of files durable."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _write_each(store: Store, records: Mapping[str, Any]) -> None:

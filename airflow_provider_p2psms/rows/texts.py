@@ -51,14 +51,25 @@ def check_texts(texts: Sequence[str]) -> Sequence[int]:
 
     :raises UnfitError: one of them cannot be sent, or is of a class of its own.
     """
-    joined, longest = "".join(texts), max(map(len, texts))
-    if set(map(type, texts)) != {str} or not all(map(str.strip, texts)) or "\0" in joined:
+    if set(map(type, texts)) != {str} or not all(texts) or any(map(str.isspace, texts)):
         raise UnfitError("not all texts can be sent as they are")
-    if longest <= 160 and joined.isascii() and _is_plain(joined):
+    joined, lengths = "".join(texts), list(map(len, texts))
+    longest = max(lengths)
+    if longest > MAX_CHARACTERS or "\0" in joined:
+        raise UnfitError("not all texts can be sent as they are")
+    if joined.isascii() and _is_plain(joined):
+        return [1 if length <= 160 else -(-length // 153) for length in lengths]
+    if len(joined.encode("utf-16-le")) > 2 * len(joined):
+        return list(map(check_text, texts))
+    # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
+    if longest <= 70:
         return [1] * len(texts)
-    if len(joined.encode("utf-16-le")) == 2 * len(joined):  # so that 70 characters fit, whatever they are
-        return [1 if len(text) <= 70 else check_text(text) for text in texts]
-    return list(map(check_text, texts))
+    beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
+    parts = [
+        1 if length <= 70 else -(-length // 67) if beyond else count_parts(text)
+        for text, length, beyond in zip(texts, lengths, beyond_gsm, strict=True)
+    ]
+    return parts if max(parts) <= MAX_PARTS else list(map(check_text, texts))
 
 
 def count_parts(text: str) -> int:
@@ -87,6 +98,13 @@ def count_parts(text: str) -> int:
 def _gsm() -> re.Pattern[str]:
     # Compiled when it is needed: a DAG file's parsing, which checks a text too, would take longer for it.
     return re.compile(f"[{re.escape(_GSM_BASIC + _GSM_ESCAPED)}]*+")
+
+
+@cache
+def _beyond_gsm() -> re.Pattern[str]:
+    """Give the pattern that finds the first character beyond GSM-7 of each text, or none, before its NUL."""
+    gsm = re.escape(_GSM_BASIC + _GSM_ESCAPED)
+    return re.compile(f"[{gsm}]*+([^{gsm}\0]?)[^\0]*+\0")
 
 
 def _is_plain(ascii_text: str) -> bool:

@@ -90,7 +90,9 @@ def test_texts_that_cannot_be_sent(text, reason, shape):
 
 @given(
     st.lists(
-        st.sampled_from(["hi", " ", "", "س" * 80, "a" * 200, "[" * 100, "😀" * 40, "a\0"]) | st.text(),
+        st.sampled_from(["hi", " ", "", "س" * 80, "a" * 200, "[" * 100, "😀" * 40, "a\0", "س" * 1_341])
+        | st.text(alphabet="aß\n[€Ωسç", min_size=60, max_size=170)
+        | st.text(),
         min_size=1,
     )
 )

@@ -25,6 +25,7 @@ from airflow_provider_p2psms.rows import Block, Checked, RowRules, check_rows, r
 from airflow_provider_p2psms.rows.numbers import to_e164
 from airflow_provider_p2psms.sending.cost import Cost, ask_prices, cost_of, read_credit
 from airflow_provider_p2psms.sending.forms import PeerToPeer
+from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import NoNotes
 from airflow_provider_p2psms.sending.plan import SHOWN_PROBLEMS, Known, Plan, PlanRules, build_plan
 from airflow_provider_p2psms.sending.spool import Spool
@@ -121,7 +122,7 @@ def _staging(settings: GatewaySettings | None) -> PlanRules:
 
 def _check(stream: BinaryIO, question: _Question, *, show_all: bool) -> Found:
     with Spool(batch_size=_PROGRESS_EVERY, pack=PeerToPeer().pack) as spool:
-        found = Found(Plan(spool))
+        found = Found(Plan(spool, kinds=Kinds()))
         results = check_rows(read_file(stream, name=stream.name), question.rows)
         build_plan(
             Checked(_watch(results.blocks(), stream, found.problems, show_all=show_all)),
@@ -152,12 +153,13 @@ def _watch(
 
 def _ask(found: Found, question: _Question) -> P2PSMSError | None:
     """Ask for prices and credit, where there is somebody to ask; return why they are missing."""
-    if question.gateway is None:
+    kinds = found.plan.kinds
+    if question.gateway is None or kinds is None:
         return None
     with GatewayClient(question.gateway) as client:
         try:
-            prices = ask_prices(found.plan, client, from_number=question.line)
-            found.cost = cost_of(found.plan.kinds.count(), prices)
+            prices = ask_prices(kinds, client, from_number=question.line)
+            found.cost = cost_of(kinds.count(), prices)
             found.credit = read_credit(client.credit())
         except P2PSMSError as err:
             return err

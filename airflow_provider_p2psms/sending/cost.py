@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.wire import Price
-from airflow_provider_p2psms.sending.kinds import Kind
-from airflow_provider_p2psms.sending.plan import Plan
+from airflow_provider_p2psms.sending.fates import Fates
+from airflow_provider_p2psms.sending.kinds import Kind, Kinds
 
 _IRAN = "+98"
 _MCI = "IR-MCI"  # as the metadata of phonenumbers names the operator that has a price of its own
@@ -29,7 +29,7 @@ class Cost:
     at_most: float
 
 
-def ask_prices(plan: Plan, client: GatewayClient, *, from_number: str) -> Prices:
+def ask_prices(kinds: Kinds, client: GatewayClient, *, from_number: str) -> Prices:
     """
     Ask the price of each alphabet and length: 40 questions at most, however many messages there are.
 
@@ -38,7 +38,7 @@ def ask_prices(plan: Plan, client: GatewayClient, *, from_number: str) -> Prices
     """
     return {
         kind: client.calculate_price(sample, from_number=from_number)
-        for kind, sample in plan.kinds.samples.items()
+        for kind, sample in kinds.samples.items()
     }
 
 
@@ -52,7 +52,9 @@ def cost_of(kinds: Mapping[Kind, int], prices: Prices) -> Cost:
     return Cost(estimate, at_most)
 
 
-def check_cost(plan: Plan, client: GatewayClient, *, from_number: str, max_cost: float) -> float:
+def check_cost(
+    kinds: Kinds, fates: Fates, client: GatewayClient, *, from_number: str, max_cost: float
+) -> float:
     """
     Refuse a send that may cost more than ``max_cost`` rial, or more than the account's credit.
 
@@ -65,14 +67,14 @@ def check_cost(plan: Plan, client: GatewayClient, *, from_number: str, max_cost:
     :raises GatewayRefusedError: the gateway tells no prices or no credit; nothing was sent.
     :raises UnreachableError: it gave no answer; nothing was sent.
     """
-    prices = ask_prices(plan, client, from_number=from_number)
-    whole = cost_of(plan.kinds.count(), prices)
+    prices = ask_prices(kinds, client, from_number=from_number)
+    whole = cost_of(kinds.count(), prices)
     if whole.at_most > max_cost:
         raise InvalidMessageError(
             f"max_cost is {max_cost:,.0f} rial, and this send may come to {whole.at_most:,.0f}. Nothing was "
             "sent. Raise the guard if that is what you want."
         )
-    left = cost_of(plan.kinds.count(plan.fates.are("refused")), prices)
+    left = cost_of(kinds.count(fates.are("refused")), prices)
     credit = read_credit(client.credit())
     if credit is None:
         raise UnreachableError("The gateway's answer about the credit holds none.")

@@ -49,7 +49,3 @@ class Kinds:
         kinds = [Kind(*kind) for kind in self._codes]
         counts = Counter(self._of if places is None else compress(self._of, places))
         return {kinds[code]: count for code, count in counts.items()}
-
-    def count_parts(self, places: Iterable[bool]) -> int:
-        """Return how many parts the messages at some places have."""
-        return sum(kind.parts * count for kind, count in self.count(places).items())

@@ -5,7 +5,7 @@ Knows what may be sent at all (guards, duplicates, staging); knows neither HTTP 
 plan holds no text itself: checked messages wait in its spool.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
@@ -58,14 +58,17 @@ class Plan:
     What the check found: counts of recipients, and where their messages wait.
 
     ``spool`` has what nobody has tried to send yet, ``doubtful`` by digest what an earlier try may have sent.
-    ``already_accepted`` recipients and ``already_parts`` are of earlier tries. ``redirected`` counts those
-    whose text goes to staging's one number.
+    ``already_accepted`` recipients are of earlier tries. ``redirected`` counts those whose text goes to
+    staging's one number. ``parts`` are those of all recipients and ``already_parts`` of earlier tries;
+    ``parts_of`` has each message's, by its place among the fates, and so has ``kinds`` its kind, where a cost
+    is asked.
     """
 
     spool: Spool
     fates: Fates = field(default_factory=Fates)
     doubtful: dict[bytes, Entries] = field(default_factory=dict, repr=False)
-    kinds: Kinds = field(default_factory=Kinds)
+    parts_of: bytearray = field(default_factory=bytearray, repr=False)
+    kinds: Kinds | None = None
     already_accepted: int = 0
     already_parts: int = 0
     parts: int = 0
@@ -95,7 +98,7 @@ def build_plan(
     :param results: what the check of the rows yields, in their order.
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
-    seen = set[bytes]()
+    seen = dict[bytes, None]()
     blocks = results.blocks() if isinstance(results, Checked) else join_blocks(results)
     for result in blocks:
         if isinstance(result, RowProblem):
@@ -133,7 +136,7 @@ def _note_problem(plan: Plan, notes: Notes, problem: RowProblem) -> None:
 
 
 def _place_block(  # noqa: PLR0917 - as `_place`
-    plan: Plan, notes: Notes, block: Block, rules: PlanRules, known: Known, seen: set[bytes]
+    plan: Plan, notes: Notes, block: Block, rules: PlanRules, known: Known, seen: dict[bytes, None]
 ) -> None:
     """Place messages together if all of them are new and may go, which is nearly always; else one by one."""
     if rules.allowed_recipients or rules.redirect_to:
@@ -146,30 +149,35 @@ def _place_block(  # noqa: PLR0917 - as `_place`
             _place(plan, notes, message, message.recipient, digest, rules, known, seen)
         return
     notes.to_send(block.rows, block.keys)
-    plan.parts += sum(block.parts)
+    _count_parts(plan, block.recipients, block.texts, block.parts)
     places = plan.fates.add([0] * len(block))
     plan.spool.add(Entries(block.recipients, block.texts, digests, places))
-    plan.kinds.add(block.recipients, block.texts, block.parts)
 
 
-def _add_new(digests: list[bytes], known: Known, seen: set[bytes]) -> bool:
+def _count_parts(plan: Plan, recipients: Sequence[str], texts: Sequence[str], parts: Sequence[int]) -> None:
+    plan.parts += sum(parts)
+    plan.parts_of.extend(parts)
+    if plan.kinds is not None:
+        plan.kinds.add(recipients, texts, parts)
+
+
+def _add_new(digests: list[bytes], known: Known, seen: dict[bytes, None]) -> bool:
     """Note what is seen, if all of it is new: to this try, within itself, and to earlier tries."""
-    if not (
-        seen.isdisjoint(digests)
-        and known.accepted.keys().isdisjoint(digests)
-        and known.doubtful.isdisjoint(digests)
-    ):
-        return False
+    for earlier in (known.accepted.keys(), known.doubtful):
+        if earlier and not earlier.isdisjoint(digests):
+            return False
     before = len(seen)
-    seen.update(digests)
+    # To ask first would be to look for each in a million twice: a dict knows its newest, and can lose them.
+    seen.update(dict.fromkeys(digests))
     if len(seen) == before + len(digests):
         return True
-    seen.difference_update(digests)
+    while len(seen) > before:
+        seen.popitem()
     return False
 
 
 def _place_staged(  # noqa: PLR0917 - as `_place`
-    plan: Plan, notes: Notes, message: Message, rules: PlanRules, known: Known, seen: set[bytes]
+    plan: Plan, notes: Notes, message: Message, rules: PlanRules, known: Known, seen: dict[bytes, None]
 ) -> None:
     recipient = rules.redirect_to or message.recipient
     if rules.allowed_recipients and recipient not in rules.allowed_recipients:
@@ -190,16 +198,15 @@ def _place(  # noqa: PLR0917 - called for each of many rows: keywords cost time
     digest: bytes,
     rules: PlanRules,
     known: Known,
-    seen: set[bytes],
+    seen: dict[bytes, None],
 ) -> None:
     if digest in seen:
         plan.duplicates += 1
         notes.left_out(message.row, message.key, "duplicate", _REPEATED[bool(rules.redirect_to)])
         return
-    seen.add(digest)
+    seen[digest] = None
     notes.to_send((message.row,), (message.key,))
-    plan.parts += message.parts
-    plan.kinds.add((recipient,), (message.text,), (message.parts,))
+    _count_parts(plan, (recipient,), (message.text,), (message.parts,))
     outbox_id = known.accepted.get(digest, 0)
     (place,) = plan.fates.add((outbox_id,))
     if outbox_id:

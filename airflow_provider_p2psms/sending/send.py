@@ -32,6 +32,7 @@ from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.collector import rare_collections
 from airflow_provider_p2psms.sending.cost import check_cost
 from airflow_provider_p2psms.sending.forms import Form
+from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
 from airflow_provider_p2psms.sending.pace import Clock
 from airflow_provider_p2psms.sending.plan import Known, Plan, PlanRules, build_plan, check_plan
@@ -140,7 +141,8 @@ class Sender:
         ledger = Ledger(self.ledger.store, name=self.ledger.name, try_number=self.ledger.try_number)
         history = ledger.open(must_exist=self.ledger.must_exist)
         with ExitStack() as stack, rare_collections():
-            plan = Plan(stack.enter_context(Spool(batch_size=self.batch_size, pack=self.form.pack)))
+            spool = stack.enter_context(Spool(batch_size=self.batch_size, pack=self.form.pack))
+            plan = Plan(spool, kinds=None if self.max_cost is None else Kinds())
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
             self._write_outcomes(notes, plan)  # a path that cannot be written is found out before the send
             ours, run = True, None
@@ -196,10 +198,12 @@ class Sender:
     def _check_cost(self, plan: Plan, history: History) -> int | None:
         if not (plan.spool.batches or plan.doubtful):  # nothing is left to guard against
             return history.closing.cost if history.closing else None
-        if self.max_cost is None:
+        if self.max_cost is None or plan.kinds is None:
             return None
         try:
-            cost = check_cost(plan, self.client, from_number=self.from_number, max_cost=self.max_cost)
+            cost = check_cost(
+                plan.kinds, plan.fates, self.client, from_number=self.from_number, max_cost=self.max_cost
+            )
         except P2PSMSError as err:
             err.add_note("max_cost is set, so prices and credit were asked first. This try sent nothing.")
             raise

@@ -1,6 +1,7 @@
 """What one try of a send did, for whoever counts: the try before and the one after have their own."""
 
 from dataclasses import dataclass
+from itertools import compress
 
 from airflow_provider_p2psms.sending.plan import Plan
 
@@ -33,5 +34,5 @@ def count_try(plan: Plan, *, requests: int) -> Tally:
         in_doubt=counts["in_doubt"],
         duplicates=plan.duplicates,
         requests=requests,
-        parts=plan.kinds.count_parts(plan.fates.are("accepted")) - plan.already_parts,
+        parts=sum(compress(plan.parts_of, plan.fates.are("accepted"))) - plan.already_parts,
     )

@@ -88,6 +88,21 @@ def test_duplicates_go_once(send, sandbox):
     assert ["accepted", "duplicate", "duplicate", "accepted"] == [row["outcome"] for row in send.outcomes]
 
 
+def test_duplicates_among_thousands_go_once(send, sandbox):
+    """A row that stands again, just behind or a thousand rows on, is the only one that is left out."""
+    rows = [(number, f"text {place}") for place, number in enumerate(numbers(2_500))]
+    again = {700: 3, 1_001: 1_000, 1_800: 999, 2_499: 2_498}
+    for place, earlier in again.items():
+        rows[place] = rows[earlier]
+
+    result = send(rows)
+
+    assert (2_500 - len(again), len(again)) == (result.accepted, result.duplicates)
+    assert Counter(set(rows)) == Counter((each.recipient, each.text) for each in sandbox.arrived)
+    outcomes = [row["outcome"] for row in send.outcomes]
+    assert list(again) == [place for place, outcome in enumerate(outcomes) if outcome == "duplicate"]
+
+
 def test_duplicates_go_as_often_as_asked(send, sandbox):
     """With `drop_duplicates` off the gateway gets each."""
     send([("09120000001", "hi"), ("09120000001", "hi")], drop_duplicates=False)

@@ -83,6 +83,7 @@ class DeliveryWatch:
         self._deliveries: dict[int, Deliveries] = {}
         self._in_turn: deque[int] = deque()
         self._stop = threading.Event()
+        self._told: object = None
         self.failures = 0
 
     def look(self) -> Look:
@@ -105,12 +106,17 @@ class DeliveryWatch:
         return look
 
     def _tell(self, counts: Counts) -> None:
+        """Log what is new since the last time: in a triggerer, each line holds up all triggers a little."""
+        records = self._lookup.seen
+        unseen = sum(each not in records for each in self.outbox_ids)
+        unknown = Counter(str(each.state) for each in records.values() if not isinstance(each.state, State))
+        if (found := (counts, unseen, unknown)) == self._told:
+            return
+        self._told = found
         told = ", ".join(f"{value:,.0f} {name}" for name, value in counts.as_dict().items() if value)
         log.info("%s outbox ids: %s", f"{len(self.outbox_ids):,}", told)
-        records = self._lookup.seen
-        if unseen := sum(each not in records for each in self.outbox_ids):
+        if unseen:
             log.info("%s of them are not in the gateway's reports so far.", f"{unseen:,}")
-        unknown = Counter(str(each.state) for each in records.values() if not isinstance(each.state, State))
         if unknown:
             log.warning("States that this version does not know are taken for pending: %s", dict(unknown))
 
@@ -125,6 +131,7 @@ class DeliveryWatch:
     def _bear(self, err: UnreachableError | GatewayRefusedError) -> None:
         if isinstance(err, GatewayRefusedError) and err.http_status != 429:
             raise err
+        self._told = None  # after a silence the log tells again how things stand
         self.failures += 1
         if self.failures >= MAX_FAILURES:
             raise UnreachableError(

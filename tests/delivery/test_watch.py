@@ -286,6 +286,29 @@ def test_reports_that_come_late(count, client, send_many, sandbox, asked, clock)
     assert watch.look().done
 
 
+def test_the_log_tells_what_is_new(client, send, sandbox, clock, caplog):
+    """A look that finds nothing new adds no line; after one without an answer all is told again."""
+    caplog.set_level("INFO", logger=DeliveryWatch.__module__)
+
+    def told(watch):
+        caplog.clear()
+        watch.look()
+        return [record.getMessage() for record in caplog.records]
+
+    watch = DeliveryWatch(client, [*send("hello"), 999])
+    pending = ["2 outbox ids: 2 pending", "1 of them are not in the gateway's reports so far."]
+
+    assert [pending, [], []] == [told(watch) for _ in range(3)]
+    sandbox.order_fault("refuse_429", path="/api/report/by_bulk")
+    assert ["No answer"] == [line[:9] for line in told(watch)]
+    assert [pending, []] == [told(watch) for _ in range(2)]
+
+    clock.now += 1
+
+    assert told(watch)[0].startswith("2 outbox ids: 1 sent, 1 pending")
+    assert not told(watch)
+
+
 def test_silence_is_borne_and_then_told(sandbox, send):
     """Looks without an answer find nothing new, wait longer, and end with an error at the tenth in a row."""
     ids = send("hello")

@@ -93,7 +93,7 @@ class SMSDeliveryTrigger(BaseTrigger):
 
     async def _find(self) -> dict[str, Any]:
         try:
-            gateway = await ask_airflow(lambda: _gateway(SMSHook(self.p2psms_conn_id).settings))
+            gateway = await _look_up(self.p2psms_conn_id)
             return await self._follow(gateway, self._watch(gateway.client))
         except P2PSMSError as err:
             outcome = "unreachable" if isinstance(err, UnreachableError) else "refused"
@@ -156,3 +156,27 @@ def _gateway(settings: GatewaySettings) -> _Gateway:
     if gateway is None:
         gateway = _gateways[settings] = _Gateway(settings)
     return gateway
+
+
+# The next lookup of each connection, until it begins.
+_lookups: dict[str, asyncio.Task[_Gateway]] = {}
+
+
+async def _look_up(p2psms_conn_id: str) -> _Gateway:
+    """
+    Ask Airflow for a connection, together with all who wait to.
+
+    Airflow is asked one question at a time. An answer goes to those who came before its question began, and
+    to nobody else: a connection that was mended in between counts at once.
+    """
+    lookup = _lookups.get(p2psms_conn_id)
+    if lookup is None or lookup.done() or lookup.get_loop() is not asyncio.get_running_loop():
+        lookup = asyncio.create_task(ask_airflow(partial(_find_gateway, p2psms_conn_id)))
+        _lookups[p2psms_conn_id] = lookup
+    # Whoever is cancelled takes the answer from nobody else.
+    return await asyncio.shield(lookup)
+
+
+def _find_gateway(p2psms_conn_id: str) -> _Gateway:
+    _lookups.pop(p2psms_conn_id, None)
+    return _gateway(SMSHook(p2psms_conn_id).settings)

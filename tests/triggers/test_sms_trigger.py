@@ -5,11 +5,13 @@ import gc
 import json
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 
 import pytest
 
+from airflow_provider_p2psms.airflow_compat import BaseHook
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.wire import Group
@@ -113,6 +115,145 @@ def test_a_connection_that_says_nothing_of_use(monkeypatch):
 
     assert "refused" == event["outcome"]
     assert "no API token" in event["message"]
+
+
+class Airflow:
+    """Airflow's connections: each question for one is counted, and answered once ``may_answer`` is set."""
+
+    def __init__(self, monkeypatch):
+        self.asked = 0
+        self.may_answer = threading.Event()
+        self._look_up = BaseHook.get_connection
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(BaseHook, "get_connection", self._get_connection)
+
+    def connect(self, uri):
+        self._monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", uri)
+
+    def _get_connection(self, conn_id):
+        answer = self._look_up(conn_id)
+        self.asked += 1
+        assert self.may_answer.wait(60)
+        return answer
+
+    async def wait_for_question(self):
+        while not self.asked:  # noqa: ASYNC110 - it is asked in a thread
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def airflow(monkeypatch):
+    return Airflow(monkeypatch)
+
+
+async def _start(count, ids, **options):
+    """Start triggers, each so far that it waits for its connection."""
+    triggers = [
+        SMSDeliveryTrigger(message_outbox_ids=ids, poke_interval=0.05, **options) for _ in range(count)
+    ]
+    started = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
+    await asyncio.sleep(0)
+    return started
+
+
+async def _outcomes(started):
+    return [event.payload["outcome"] for event in await asyncio.gather(*started)]
+
+
+def test_triggers_that_start_together_share_a_lookup(p2psms_sandbox, airflow):
+    """Fifty wait for two answers of Airflow at most, however long each takes."""
+    ids = send(p2psms_sandbox.base_url, "a")
+
+    async def start_all():
+        first = await _start(1, ids)
+        await airflow.wait_for_question()
+        others = await _start(49, ids)
+        airflow.may_answer.set()
+        return await _outcomes([*first, *others])
+
+    assert ["done"] * 50 == asyncio.run(start_all())
+    assert 2 == airflow.asked
+
+
+def test_a_cancelled_trigger_leaves_the_lookup_to_the_others(p2psms_sandbox, airflow):
+    """The trigger that began a lookup ends; those who share it have its answer."""
+    ids = send(p2psms_sandbox.base_url, "a")
+
+    async def cancel_the_first():
+        first, *others = await _start(5, ids)
+        await airflow.wait_for_question()
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        airflow.may_answer.set()
+        return await _outcomes(others)
+
+    assert ["done"] * 4 == asyncio.run(cancel_the_first())
+    assert 1 == airflow.asked
+
+
+def test_a_mended_connection_counts_at_once(p2psms_sandbox, airflow):
+    """A trigger that starts while a question is under way is not given that question's answer."""
+    ids = send(p2psms_sandbox.base_url, "a")
+    airflow.connect(p2psms_sandbox.connection_uri.replace(p2psms_sandbox.token, "wrong"))
+
+    async def mend_in_the_middle():
+        before = await _start(1, ids)
+        await airflow.wait_for_question()
+        airflow.connect(p2psms_sandbox.connection_uri)
+        after = await _start(1, ids)
+        airflow.may_answer.set()
+        return await _outcomes([*before, *after])
+
+    assert ["refused", "done"] == asyncio.run(mend_in_the_middle())
+
+
+def test_a_connection_of_no_use_is_told_to_all(p2psms_sandbox, airflow):
+    """All who share a lookup hear why there is no connection; the next trigger asks anew."""
+    ids = send(p2psms_sandbox.base_url, "a")
+    airflow.connect("p2psms://edge.example.com/v1")
+    airflow.may_answer.set()
+
+    async def start_all():
+        refused = await _outcomes(await _start(3, ids))
+        airflow.connect(p2psms_sandbox.connection_uri)
+        return refused + await _outcomes(await _start(1, ids))
+
+    assert ["refused"] * 3 + ["done"] == asyncio.run(start_all())
+    assert 2 == airflow.asked
+
+
+def test_two_event_loops_do_not_share_a_lookup(p2psms_sandbox, airflow):
+    """Each event loop in a process asks for itself."""
+    ids = send(p2psms_sandbox.base_url, "a")
+
+    with asyncio.Runner() as one, asyncio.Runner() as other:
+        begun = one.run(_start(1, ids))
+        one.run(airflow.wait_for_question())
+        to_begin = one.run(_start(1, ids))
+        of_other = other.run(_start(1, ids))
+        airflow.may_answer.set()
+
+        assert ["done"] == other.run(_outcomes(of_other))
+        assert ["done"] * 2 == one.run(_outcomes([*begun, *to_begin]))
+
+
+def test_a_lookup_that_was_cancelled_before_it_began(p2psms_sandbox, airflow):
+    """After everything in an event loop was cancelled, the next trigger asks anew."""
+    ids = send(p2psms_sandbox.base_url, "a")
+
+    async def cancel_all():
+        await _start(1, ids)
+        await airflow.wait_for_question()
+        await _start(1, ids)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        airflow.may_answer.set()
+        return await _outcomes(await _start(1, ids))
+
+    assert ["done"] == asyncio.run(cancel_all())
 
 
 @contextmanager

@@ -166,11 +166,11 @@ class AirflowStack:
     def final_state(self, run_id: str) -> str | None:
         """Return how a run ended; ``None`` while it has not."""
         query = "SELECT state FROM dag_run WHERE run_id = :run AND state IN ('success', 'failed')"
-        return next((row.state for row in self._ask(query, run=run_id)), None)
+        return next((row.state for row in self.sql(query, run=run_id)), None)
 
     def task_instances(self, run_id: str) -> list[TaskInstance]:
         """Return the tasks of a run."""
-        rows = self._ask(
+        rows = self.sql(
             "SELECT task_id, map_index, state, try_number, pid FROM task_instance WHERE run_id = :run"
             " ORDER BY task_id, map_index",
             run=run_id,
@@ -180,12 +180,12 @@ class AirflowStack:
     def task_seconds(self, run_id: str, task_id: str) -> float:
         """Return how long a task took that has ended."""
         query = "SELECT duration FROM task_instance WHERE run_id = :run AND task_id = :task"
-        return float(self._ask(query, run=run_id, task=task_id)[0].duration)
+        return float(self.sql(query, run=run_id, task=task_id)[0].duration)
 
     def xcom(self, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task has returned; ``None`` if it has not."""
         query = "SELECT value FROM xcom WHERE run_id = :run AND task_id = :task AND key = :key"
-        for row in self._ask(query, run=run_id, task=task_id, key=key):
+        for row in self.sql(query, run=run_id, task=task_id, key=key):
             value = bytes(row.value) if isinstance(row.value, memoryview) else row.value
             # PostgreSQL reads a JSON column itself; on Airflow 2 it is a column of bytes.
             is_read = self._database.server and not isinstance(value, bytes)
@@ -199,7 +199,7 @@ class AirflowStack:
             self._api.send("POST", f"/dags/{dag_id}/clearTaskInstances", body)
         else:
             query = "SELECT execution_date FROM dag_run WHERE run_id = :run"
-            date = str(self._ask(query, run=run_id)[0].execution_date)
+            date = str(self.sql(query, run=run_id)[0].execution_date)
             dates = ["--start-date", date, "--end-date", date]
             self._cli("tasks", "clear", "--yes", "--task-regex", f"^{task_id}$", *dates, dag_id)
 
@@ -217,6 +217,18 @@ class AirflowStack:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
         links: dict[str, str | None] = self._api.send("GET", path, None)["extra_links"]
         return links
+
+    # --- what has no method of its own
+
+    def api(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
+        """Make a request to Airflow's REST API (Airflow 3); ``path`` begins behind its version."""
+        if not self._api:
+            raise NotImplementedError("Airflow 2 has it in its web server alone.")
+        return self._api.send(method, path, body)
+
+    def sql(self, query: str, **values: object) -> list[Any]:
+        """Ask Airflow's database, or change what it holds; return the rows."""
+        return self._database.ask(query, values)
 
     # --- processes
 
@@ -373,12 +385,9 @@ class AirflowStack:
             )
 
     def _is_read(self, dag_id: str) -> bool:
-        for broken in self._ask("SELECT stacktrace FROM import_error"):
+        for broken in self.sql("SELECT stacktrace FROM import_error"):
             raise StackError(f"A DAG file cannot be imported:\n{broken.stacktrace}")
-        return bool(self._ask("SELECT dag_id FROM serialized_dag WHERE dag_id = :dag", dag=dag_id))
-
-    def _ask(self, query: str, **values: object) -> list[Any]:
-        return self._database.ask(query, values)
+        return bool(self.sql("SELECT dag_id FROM serialized_dag WHERE dag_id = :dag", dag=dag_id))
 
 
 class _Database:

@@ -130,4 +130,4 @@ def told(airflow: AirflowStack, statsd: StatsD) -> dict[str, int]:
 
 def runs_of(airflow: AirflowStack, dag_id: str) -> list[Any]:
     """Return the runs of a DAG."""
-    return airflow._ask("SELECT run_id FROM dag_run WHERE dag_id = :dag", dag=dag_id)
+    return airflow.sql("SELECT run_id FROM dag_run WHERE dag_id = :dag", dag=dag_id)

@@ -1,0 +1,147 @@
+"""A thousand deferred sensors in one real triggerer, which stays alive and free."""
+
+import json
+import os
+import re
+import socket
+import socketserver
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_p2psms.sandbox import Sandbox
+from tests.stack import AirflowStack, airflow_version, postgres_server
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+
+DAGS = Path(__file__).parent / "many_dags"
+MANY = 1_000
+FOREVER_S = 1e9
+# Airflow's own times, where a stack for tests has shorter ones: this one has much to do.
+AT_EASE = {
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "300",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "30",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "5",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "30",
+}
+# Without a key Airflow keeps a trigger's arguments as JSON, which the database can read.
+READABLE = {"AIRFLOW__CORE__FERNET_KEY": ""}
+
+# The one task that is deferred lends its trigger to all that wait for their turn, each with its own id.
+DEFER_ALL = """
+WITH one AS (
+    SELECT task_instance.*, classpath, kwargs
+    FROM task_instance JOIN trigger ON trigger.id = trigger_id WHERE state = 'deferred'
+), others AS (
+    SELECT id, (CAST(:ids AS int[]))[map_index + 1] AS outbox_id, nextval('trigger_id_seq') AS new_trigger
+    FROM task_instance WHERE task_id = 'wait' AND state = 'scheduled'
+), triggers AS (
+    INSERT INTO trigger (id, classpath, kwargs, created_date)
+    SELECT new_trigger, classpath,
+        jsonb_set(CAST(kwargs AS jsonb), '{message_outbox_ids}', jsonb_build_array(outbox_id)), now()
+    FROM others, one
+)
+UPDATE task_instance AS other
+SET state = 'deferred', trigger_id = new_trigger, start_date = one.start_date,
+    trigger_timeout = one.trigger_timeout, next_method = one.next_method, next_kwargs = one.next_kwargs
+FROM others, one WHERE other.id = others.id RETURNING other.id
+"""
+
+WATCHING = """
+SELECT job.id, count(*) AS triggers, now() - latest_heartbeat < interval '30 seconds' AS is_alive
+FROM job JOIN trigger ON triggerer_id = job.id GROUP BY job.id
+"""
+
+
+@contextmanager
+def counting(gateway_port: int, asked: Counter[int]) -> Iterator[int]:
+    """Stand before a gateway and count for which ids it is asked; gives the port."""
+
+    class Passage(socketserver.BaseRequestHandler):
+        def handle(self):
+            with socket.create_connection(("127.0.0.1", gateway_port)) as gateway:
+                threading.Thread(target=self.pass_on, args=(gateway, self.request), daemon=True).start()
+                self.pass_on(self.request, gateway)
+
+        def pass_on(self, source, target):
+            target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(OSError):  # the other side has ended
+                while data := source.recv(65_536):
+                    asked.update(map(int, re.findall(rb"[?&]messages_outbox_id=(\d+)", data)))
+                    target.sendall(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Passage) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.fixture
+def airflow() -> Iterator[AirflowStack]:
+    """Have an Airflow without a triggerer so far."""
+    if airflow_version(sys.executable) < (3, 3):
+        pytest.skip("writes triggers into the tables of Airflow 3.3")
+    if not postgres_server():
+        missing = pytest.fail if os.environ.get("P2PSMS_REQUIRE_ALL") == "1" else pytest.skip
+        missing("needs psycopg2 and a PostgreSQL server that $P2PSMS_PG names, or at 127.0.0.1:5432")
+    with AirflowStack(DAGS, env=AT_EASE | READABLE) as airflow:
+        yield airflow
+
+
+def states(airflow: AirflowStack, run_id: str) -> Counter[str | None]:
+    """Count the sensors by state."""
+    return Counter(task.state for task in airflow.task_instances(run_id) if task.task_id == "wait")
+
+
+def defer_all(airflow: AirflowStack, sandbox: Sandbox, port: int) -> str:
+    """Bring a thousand sensors to where they wait for a triggerer; give the run's id."""
+    connection = {"connection_id": "p2psms_default", "conn_type": "p2psms", "password": sandbox.token}
+    line = json.dumps({"from_number": sandbox.lines[0]})
+    airflow.api("POST", "/connections", {**connection, "host": f"http://127.0.0.1:{port}/v1", "extra": line})
+    airflow.api("POST", "/pools", {"name": "one_waits", "slots": 1, "include_deferred": True})
+    run_id = airflow.trigger("watches_many")
+    one_waits = {"deferred": 1, "scheduled": MANY - 1}
+    airflow.wait_for("one to be deferred", lambda: one_waits == states(airflow, run_id), timeout_s=120)
+
+    ids = airflow.xcom(run_id, "send", "message_outbox_ids")
+    assert MANY - 1 == len(airflow.sql(DEFER_ALL, ids=ids))
+    airflow.api("PATCH", "/pools/one_waits", {"pool": "one_waits", "slots": MANY, "include_deferred": True})
+    return run_id
+
+
+def blocked_times_s(airflow: AirflowStack) -> list[float]:
+    """Return how often and how long the triggerer says that its event loop was blocked."""
+    log = (airflow.home / "triggerer.log").read_text(encoding="utf-8")
+    return [float(each) for each in re.findall(r"async thread was blocked for ([\d.]+) seconds", log)]
+
+
+def test_a_thousand_sensors_in_one_triggerer(airflow: AirflowStack):
+    """All are asked for again and again, none holds the others up, and all hear of the delivery."""
+    asked: Counter[int] = Counter()
+    sandbox = Sandbox(queue_s=FOREVER_S, delivery_s=0, duplicate_window_s=0, latency_s=0.02)
+    with sandbox, counting(sandbox.bound_port, asked) as port:
+        run_id = defer_all(airflow, sandbox, port)
+        started = time.monotonic()
+        airflow.start_triggerer()
+        for _ in range(2):
+            asked.clear()
+            airflow.wait_for("all ids to be asked for", lambda: len(asked) == MANY, timeout_s=120)
+
+        blocked_s = blocked_times_s(airflow)
+        assert 0.1 * (time.monotonic() - started) > sum(blocked_s), blocked_s
+        [triggerer] = airflow.sql(WATCHING)
+        assert (MANY, True) == (triggerer.triggers, triggerer.is_alive)
+
+        sandbox.queue_s = 0
+
+        is_watched = "SELECT id FROM task_instance WHERE trigger_id IS NOT NULL"
+        airflow.wait_for("all triggers to fire", lambda: not airflow.sql(is_watched), timeout_s=180)
+        airflow.wait_for("some to succeed", lambda: states(airflow, run_id)["success"] >= 3)
+        assert not states(airflow, run_id)["failed"], airflow.logs()

@@ -63,8 +63,8 @@ class StatsD:
 
 @pytest.fixture(scope="module")
 def lineage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return where the task writes its lineage."""
-    return tmp_path_factory.mktemp("lineage") / "lineage.json"
+    """Return the file to which OpenLineage writes its events."""
+    return tmp_path_factory.mktemp("lineage") / "events.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -83,15 +83,15 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def airflow(statsd: StatsD, sandbox: Sandbox, lineage: Path) -> Iterator[AirflowStack]:
-    """Run an Airflow that sends metrics to the server and collects lineage."""
+    """Run an Airflow that sends metrics to the server, and with the OpenLineage provider set up."""
+    transport = {"type": "file", "log_file_path": str(lineage), "append": True}
     env = {
         "AIRFLOW_CONN_P2PSMS_DEFAULT": sandbox.connection_uri,
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(HERE / "plugins"),
         "AIRFLOW__METRICS__STATSD_ON": "True",
         "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",  # so that tags are on the wire, too
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
         "AIRFLOW__METRICS__STATSD_PORT": str(statsd.port),
-        "P2PSMS_TEST_LINEAGE": str(lineage),
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
     }
     with AirflowStack(HERE / "dags", env=env) as running:
         yield running
@@ -117,7 +117,9 @@ def test_a_send_is_told_of(
     assert {
         "accepted": 3, "refused": 0, "invalid": 1, "in_doubt": 0, "duplicates": 1, "requests": 2, "parts": 4,
     } == told(airflow, statsd)  # fmt: skip
-    assert {"inputs": [file.as_uri()], "outputs": [outcomes.as_uri()]} == json.loads(lineage.read_text())
+    (sent,) = airflow.wait_for("the lineage of the send", lambda: events_of(lineage, "COMPLETE", "tells.send"))
+    assert [{"namespace": "file", "name": str(file)}] == names(sent["inputs"])
+    assert [{"namespace": "file", "name": str(outcomes)}] == names(sent["outputs"])
     airflow.wait_for("the DAG that waits for the asset", lambda: runs_of(airflow, "hears"))
 
 
@@ -131,3 +133,14 @@ def told(airflow: AirflowStack, statsd: StatsD) -> dict[str, int]:
 def runs_of(airflow: AirflowStack, dag_id: str) -> list[Any]:
     """Return the runs of a DAG."""
     return airflow.sql("SELECT run_id FROM dag_run WHERE dag_id = :dag", dag=dag_id)
+
+
+def events_of(lineage: Path, kind: str, job: str) -> list[Any]:
+    """Return what OpenLineage has written of a task."""
+    events = map(json.loads, lineage.read_text().splitlines())
+    return [event for event in events if (event["eventType"], event["job"]["name"]) == (kind, job)]
+
+
+def names(datasets: list[Any]) -> list[dict[str, str]]:
+    """Return only how datasets are named."""
+    return [{key: each[key] for key in ("namespace", "name")} for each in datasets]

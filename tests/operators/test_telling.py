@@ -117,7 +117,9 @@ def test_a_send_is_told_of(
     assert {
         "accepted": 3, "refused": 0, "invalid": 1, "in_doubt": 0, "duplicates": 1, "requests": 2, "parts": 4,
     } == told(airflow, statsd)  # fmt: skip
-    (sent,) = airflow.wait_for("the lineage of the send", lambda: events_of(lineage, "COMPLETE", "tells.send"))
+    (sent,) = airflow.wait_for(
+        "the lineage of the send", lambda: events_of(lineage, "COMPLETE", "tells.send")
+    )
     assert [{"namespace": "file", "name": str(file)}] == names(sent["inputs"])
     assert [{"namespace": "file", "name": str(outcomes)}] == names(sent["outputs"])
     airflow.wait_for("the DAG that waits for the asset", lambda: runs_of(airflow, "hears"))

@@ -1,4 +1,4 @@
-"""Money, staging and what a send announces, in real Airflow."""
+"""Money, staging, pace and what a send announces, in real Airflow."""
 
 import contextlib
 import datetime as dt
@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import sqlite3
+import time
 
 import pendulum
 import pytest
@@ -44,19 +45,19 @@ def send(dag, run_dag):
 
 
 @pytest.fixture
-def staging(p2psms_sandbox, monkeypatch):
+def connection(p2psms_sandbox, monkeypatch):
     """Give the connection some extras."""
 
-    def staging(**extras):
-        connection = {
+    def connection(**extras):
+        fields = {
             "conn_type": "p2psms",
             "host": p2psms_sandbox.base_url,
             "password": p2psms_sandbox.token,
             "extra": extras,
         }
-        monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", json.dumps(connection))
+        monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", json.dumps(fields))
 
-    return staging
+    return connection
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
@@ -83,9 +84,9 @@ def test_too_dear_sends_nothing(operator, max_cost, credit, send, p2psms_sandbox
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_allowed_recipients(operator, send, staging, p2psms_sandbox):
+def test_allowed_recipients(operator, send, connection, p2psms_sandbox):
     """A connection that allows one number, however it is written, lets no other text out and counts them."""
-    staging(allowed_recipients=["۰۹۱۲ ۰۰۰ ۰۰۰۲"])
+    connection(allowed_recipients=["۰۹۱۲ ۰۰۰ ۰۰۰۲"])
 
     _, result = send(operator, messages=ROWS)
 
@@ -94,9 +95,9 @@ def test_allowed_recipients(operator, send, staging, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_redirect_to(operator, send, staging, p2psms_sandbox):
+def test_redirect_to(operator, send, connection, p2psms_sandbox):
     """Each text of its own goes to the one number, and is counted."""
-    staging(redirect_to="0935 000 0000")
+    connection(redirect_to="0935 000 0000")
 
     _, result = send(operator, messages=ROWS)
 
@@ -107,9 +108,9 @@ def test_redirect_to(operator, send, staging, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_redirect_to_gets_the_same_text_once(operator, send, staging, p2psms_sandbox):
+def test_redirect_to_gets_the_same_text_once(operator, send, connection, p2psms_sandbox):
     """What would be one text for five people is one text for that number."""
-    staging(redirect_to=DESK)
+    connection(redirect_to=DESK)
 
     _, result = send(operator, messages=ROWS, text="The same for all")
 
@@ -117,9 +118,9 @@ def test_redirect_to_gets_the_same_text_once(operator, send, staging, p2psms_san
     assert ["The same for all"] == p2psms_sandbox.texts_arrived
 
 
-def test_staging_is_loud(send, staging, capfd, caplog):
+def test_staging_is_loud(send, connection, capfd, caplog):
     """The task's log warns of it, without the number."""
-    staging(redirect_to=DESK)
+    connection(redirect_to=DESK)
 
     with caplog.at_level(logging.WARNING):
         send(PeerToPeerSMSOperator, messages=ROWS)
@@ -127,6 +128,27 @@ def test_staging_is_loud(send, staging, capfd, caplog):
     told = caplog.text + "".join(capfd.readouterr())
     assert "STAGING: 5 texts go to the connection's redirect_to" in told
     assert DESK.removeprefix("+98") not in told
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize(("by_connection", "by_operator"), [(2, None), (1_000, 2), (None, 2)])
+def test_the_pace(by_connection, by_operator, operator, send, connection, p2psms_sandbox):
+    """The connection's pace holds for its tasks, and the operator's own goes before it."""
+    connection(requests_per_second=by_connection)
+    start = time.monotonic()
+
+    _, result = send(operator, messages=ROWS, batch_size=1, requests_per_second=by_operator)
+
+    assert (5, 5) == (result["accepted"], p2psms_sandbox.send_requests)
+    assert time.monotonic() - start >= 4 / 2
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_task_may_be_faster_than_its_connection(operator, send, connection):
+    """The operator's pace goes before a slower one, too: this would take hours."""
+    connection(requests_per_second=0.001)
+
+    assert "success" == send(operator, messages=ROWS, batch_size=1, requests_per_second=1_000)[0]
 
 
 @pytest.mark.parametrize("operator", OPERATORS)

@@ -1,6 +1,9 @@
 """The sensor in real Airflow: from the ids of a send to the counts of what became of it."""
 
+import os
 import secrets
+import subprocess
+import sys
 
 import pendulum
 import pytest
@@ -257,6 +260,21 @@ def test_wrong_parameters(parameters, told):
     """A combination that can never work is refused when the DAG is parsed."""
     with pytest.raises(ValueError, match=told):
         SMSDeliverySensor(task_id="wait", message_outbox_ids=[1], **parameters)
+
+
+@pytest.mark.parametrize("default", ["True", "False"])
+def test_airflow_says_whether_a_sensor_is_deferred(default):
+    """Without `deferrable` it is as Airflow's config has it, read when the class is imported."""
+    code = (
+        "from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor as Sensor\n"
+        "print([Sensor(task_id='wait', message_outbox_ids=[1], **given).deferrable"
+        " for given in ({}, {'deferrable': True}, {'deferrable': False})])"
+    )
+    env = os.environ | {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": default}
+
+    told = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+
+    assert f"[{default}, True, False]" == told.stdout.splitlines()[-1]
 
 
 def test_a_poke_of_its_own():

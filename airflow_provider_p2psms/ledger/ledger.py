@@ -11,9 +11,9 @@ its settlement the messages are in doubt and found *taken*. Between the check of
 of a request another try may begin: it sees the intent and waits until the request must be over.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import repeat
+from itertools import islice
 from secrets import token_hex
 
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
@@ -132,14 +132,21 @@ class Ledger:
             noted.append(doubt)
         return noted
 
-    def settle(self, doubt: Doubt, ids: Mapping[bytes, int]) -> None:
+    def settle(self, doubts: Sequence[Doubt], digests: Sequence[bytes], ids: Sequence[int]) -> None:
         """
-        Note what came of an intent's messages; durable after ``flush``.
+        Note what came of the messages of intents; durable after ``flush``.
 
-        :param ids: by digest: the outbox id, or 0 for *certainly not taken*. All else stays in doubt.
+        :param digests: the messages of which it is known what came; all else stays in doubt.
+        :param ids: their outbox ids, and 0 for *certainly not taken*.
         """
-        settled = map(ids.get, doubt.digests, repeat(UNSETTLED))
-        self._append(Settlement(doubt.slot, doubt.number, pack_ids(settled)))
+        intended = [digest for doubt in doubts for digest in doubt.digests]
+        if intended != list(digests):  # seldom: else they are the same messages in the same order
+            by_digest = dict(zip(digests, ids, strict=True))
+            ids = [by_digest.get(digest, UNSETTLED) for digest in intended]
+        each = iter(ids)
+        for doubt in doubts:
+            settled = islice(each, len(doubt.digests))
+            self._append(Settlement(doubt.slot, doubt.number, pack_ids(settled)))
 
     def close(self, closing: Closing) -> None:
         """Note that all was accepted; durable after ``flush``."""

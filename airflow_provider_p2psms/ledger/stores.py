@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, unquote
 
+import msgspec
+
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
 
 _WRITERS = 8
@@ -151,7 +153,7 @@ class ObjectStore:
     def read(self, key: str) -> Any:
         """Return the value, or ``None``."""
         try:
-            return json.loads(self._file(key).read_bytes())
+            return msgspec.json.decode(self._file(key).read_bytes())
         except FileNotFoundError:
             return None
         except Exception as err:
@@ -197,7 +199,7 @@ class ObjectStore:
         return self._folder / f"{quote(key, safe='')}.json"
 
     def _put(self, key: str, value: Any) -> None:
-        file, body = self._file(key), json.dumps(value, separators=(",", ":")).encode()
+        file, body = self._file(key), msgspec.json.encode(value)
         if not self._is_local:
             file.write_bytes(body)
             return

@@ -223,7 +223,7 @@ class _SendOperator(BaseOperator):
     def _checked_rows(
         self, hook: SMSHook, context: Context, stack: ExitStack
     ) -> Iterable[Message | RowProblem]:
-        from airflow_provider_p2psms.rows import RowRules, check_rows
+        from airflow_provider_p2psms.rows import RowRules, check_file, check_rows
 
         rules = RowRules(
             region=hook.settings.region,
@@ -232,15 +232,15 @@ class _SendOperator(BaseOperator):
             message_column=self.message_column,
             key_column=self.key_column,
         )
+        if self.file is not None:
+            stream, name = stack.enter_context(open_rows(self.file))
+            return stack.enter_context(check_file(stream, name=name, rules=rules))
         return check_rows(self._open_source(context, stack), rules)
 
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - for subclasses
-        """Open the rows; what is to be closed after the send goes onto the stack. Subclasses have others."""
-        from airflow_provider_p2psms.rows import read_file, read_rows
+        """Open rows that are in no file; what is to be closed after the send goes onto the stack."""
+        from airflow_provider_p2psms.rows import read_rows
 
-        if self.file is not None:
-            stream, name = stack.enter_context(open_rows(self.file))
-            return read_file(stream, name=name)
         return read_rows(reveal(self.messages))
 
     def _sender(self, hook: SMSHook, context: Context, stop: threading.Event) -> Sender:

@@ -2,14 +2,16 @@
 Rows: where they come from, and what makes one a good message. Knows neither HTTP nor Airflow.
 
 ``read_rows`` and ``read_file`` open what was handed in, ``check_rows`` turns it into messages and problems;
-all three stream. Names load their modules on first use: a DAG file that has no more to do than to read a
-template does not pay for the rest.
+all three stream. ``check_file`` does both with a file, and with a large one beside its caller. Names load
+their modules on first use: a DAG file that has no more to do than to read a template does not pay for the
+rest.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_provider_p2psms.rows.apart import check_file
     from airflow_provider_p2psms.rows.check import Checked, check_rows, join_blocks
     from airflow_provider_p2psms.rows.files import read_file
     from airflow_provider_p2psms.rows.masking import mask
@@ -27,6 +29,7 @@ _HOMES = {
     "Row": "row",
     "RowRules": "rules",
     "Template": "template",
+    "check_file": "apart",
     "check_rows": "check",
     "count_parts": "texts",
     "join_blocks": "check",
@@ -50,6 +53,7 @@ __all__ = [
     "Row",
     "RowRules",
     "Template",
+    "check_file",
     "check_rows",
     "count_parts",
     "join_blocks",

@@ -13,7 +13,7 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-_CHUNK = 1 << 20
+_CHUNK = 1 << 15  # what is decoded of it stays in the processor's cache
 _FEWEST_ZEROS = 2
 
 

@@ -58,17 +58,19 @@ def check_texts(texts: Sequence[str]) -> Sequence[int]:
     if longest > MAX_CHARACTERS or "\0" in joined:
         raise UnfitError("not all texts can be sent as they are")
     if joined.isascii() and _is_plain(joined):
-        return [1 if length <= 160 else -(-length // 153) for length in lengths]
+        return list(map(_by_length(160, 153).__getitem__, lengths))
     if len(joined.encode("utf-16-le")) > 2 * len(joined):
         return list(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
     if longest <= 70:
         return [1] * len(texts)
     beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
-    parts = [
-        1 if length <= 70 else -(-length // 67) if beyond else count_parts(text)
-        for text, length, beyond in zip(texts, lengths, beyond_gsm, strict=True)
-    ]
+    parts = list(map(_by_length(70, 67).__getitem__, lengths))
+    if not all(beyond_gsm):
+        parts = [
+            count if beyond else count_parts(text)
+            for text, count, beyond in zip(texts, parts, beyond_gsm, strict=True)
+        ]
     return parts if max(parts) <= MAX_PARTS else list(map(check_text, texts))
 
 
@@ -123,6 +125,14 @@ def _is_whole(text: str) -> bool:
 
 def _count_singles(length: int, *, single: int, several: int) -> int:
     return 1 if length <= single else -(-length // several)
+
+
+@cache
+def _by_length(single: int, several: int) -> bytes:
+    """Give the parts of texts in which every character counts once: the n-th is that of n characters."""
+    return bytes(
+        _count_singles(length, single=single, several=several) for length in range(MAX_CHARACTERS + 1)
+    )
 
 
 def _count(text: str, *, single: int, several: int, double: re.Pattern[str]) -> int:

@@ -98,7 +98,7 @@ def build_plan(
     :param results: what the check of the rows yields, in their order.
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
-    seen = dict[bytes, None]()
+    seen = set[bytes]()
     blocks = results.blocks() if isinstance(results, Checked) else join_blocks(results)
     for result in blocks:
         if isinstance(result, RowProblem):
@@ -136,7 +136,7 @@ def _note_problem(plan: Plan, notes: Notes, problem: RowProblem) -> None:
 
 
 def _place_block(  # noqa: PLR0917 - as `_place`
-    plan: Plan, notes: Notes, block: Block, rules: PlanRules, known: Known, seen: dict[bytes, None]
+    plan: Plan, notes: Notes, block: Block, rules: PlanRules, known: Known, seen: set[bytes]
 ) -> None:
     """Place messages together if all of them are new and may go, which is nearly always; else one by one."""
     if rules.allowed_recipients or rules.redirect_to:
@@ -161,23 +161,21 @@ def _count_parts(plan: Plan, recipients: Sequence[str], texts: Sequence[str], pa
         plan.kinds.add(recipients, texts, parts)
 
 
-def _add_new(digests: list[bytes], known: Known, seen: dict[bytes, None]) -> bool:
+def _add_new(digests: list[bytes], known: Known, seen: set[bytes]) -> bool:
     """Note what is seen, if all of it is new: to this try, within itself, and to earlier tries."""
-    for earlier in (known.accepted.keys(), known.doubtful):
+    for earlier in (known.accepted.keys(), known.doubtful, seen):
         if earlier and not earlier.isdisjoint(digests):
             return False
     before = len(seen)
-    # To ask first would be to look for each in a million twice: a dict knows its newest, and can lose them.
-    seen.update(dict.fromkeys(digests))
-    if len(seen) == before + len(digests):
+    seen.update(digests)
+    if len(seen) - before == len(digests):
         return True
-    while len(seen) > before:
-        seen.popitem()
+    seen.difference_update(digests)  # one stands twice among them, and none was there before
     return False
 
 
 def _place_staged(  # noqa: PLR0917 - as `_place`
-    plan: Plan, notes: Notes, message: Message, rules: PlanRules, known: Known, seen: dict[bytes, None]
+    plan: Plan, notes: Notes, message: Message, rules: PlanRules, known: Known, seen: set[bytes]
 ) -> None:
     recipient = rules.redirect_to or message.recipient
     if rules.allowed_recipients and recipient not in rules.allowed_recipients:
@@ -198,13 +196,13 @@ def _place(  # noqa: PLR0917 - called for each of many rows: keywords cost time
     digest: bytes,
     rules: PlanRules,
     known: Known,
-    seen: dict[bytes, None],
+    seen: set[bytes],
 ) -> None:
     if digest in seen:
         plan.duplicates += 1
         notes.left_out(message.row, message.key, "duplicate", _REPEATED[bool(rules.redirect_to)])
         return
-    seen[digest] = None
+    seen.add(digest)
     notes.to_send((message.row,), (message.key,))
     _count_parts(plan, (recipient,), (message.text,), (message.parts,))
     outbox_id = known.accepted.get(digest, 0)

@@ -287,9 +287,7 @@ class Run:
         """Note the ids of an item's messages, and that those with id 0 were not taken."""
         item, parcel = self._items[number], self._items[number].parcel
         self._fates.accept(parcel.places, ids)
-        by_digest = dict(zip(parcel.digests, ids, strict=True))
-        for doubt in item.doubts:
-            self._ledger.settle(doubt, by_digest)
+        self._ledger.settle(item.doubts, parcel.digests, ids)
         item.doubts = []
         if all(ids):
             item.parcel = Parcel()

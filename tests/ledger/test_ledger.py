@@ -36,7 +36,7 @@ def test_the_next_try_finds_what_the_last_one_left():
     store = MemoryStore()
     ledger, fresh = begin(store)
     [doubt] = intend(ledger, ALL[:3])
-    ledger.settle(doubt, {ALL[0]: 7, ALL[1]: NOT_TAKEN})
+    ledger.settle([doubt], ALL[:2], [7, NOT_TAKEN])
     ledger.flush()
 
     _, history = begin(store, 2)
@@ -63,8 +63,8 @@ def test_a_large_send_takes_many_small_records():
     ledger, _ = begin(store)
     digests = [number.to_bytes(DIGEST_BYTES, "big") for number in range(25_000)]
     for start in range(0, 25_000, 5_000):
-        for doubt in intend(ledger, digests[start : start + 5_000]):
-            ledger.settle(doubt, {digest: int.from_bytes(digest, "big") + 1 for digest in doubt.digests})
+        some = digests[start : start + 5_000]
+        ledger.settle(intend(ledger, some), some, range(start + 1, start + 5_001))
     ledger.flush()
 
     _, history = begin(store, 2)
@@ -97,7 +97,7 @@ def test_what_is_settled_twice_is_settled():
     [doubt] = intend(old, ALL[:2])
     new, _ = begin(store, 2)
     for ledger in (new, old):
-        ledger.settle(doubt, {ALL[0]: 1, ALL[1]: 2})
+        ledger.settle([doubt], ALL[:2], [1, 2])
         ledger.flush()
 
     _, history = begin(store, 3)
@@ -148,7 +148,7 @@ class TestOwner:
         for number in (1, 2, 3):
             ledger, _ = begin(store, number)
             [doubt] = intend(ledger, ALL[number : number + 1])
-            ledger.settle(doubt, {ALL[number]: number})
+            ledger.settle([doubt], [ALL[number]], [number])
             ledger.flush()
 
         again, history = begin(store, 1)
@@ -172,7 +172,7 @@ class TestForeignRecords:
         store = MemoryStore()
         ledger, _ = begin(store)
         [doubt] = intend(ledger, ALL[:2])
-        ledger.settle(doubt, {ALL[0]: 1, ALL[1]: 2})
+        ledger.settle([doubt], ALL[:2], [1, 2])
         ledger.flush()
         return store
 

@@ -258,7 +258,7 @@ class WriteFailureIgnored(Ledger):
 
 
 class SettlementLost(Ledger):
-    def settle(self, doubt: Any, ids: Any) -> None:
+    def settle(self, doubts: Any, digests: Any, ids: Any) -> None:
         """Say nothing."""
 
 

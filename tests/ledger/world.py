@@ -242,10 +242,8 @@ class Try:
         messages, doubts = self.items[item]
         for message, outbox_id in ids.items():
             self.fates[message] = outbox_id
-        by_digest = {} if others is None else {digest(message): others for message in messages}
-        by_digest |= {digest(message): outbox_id for message, outbox_id in ids.items()}
-        for doubt in doubts:
-            self.ledger.settle(doubt, by_digest)
+        known = ids if others is None else dict.fromkeys(messages, others) | ids
+        self.ledger.settle(doubts, list(map(digest, known)), list(known.values()))
         self.items[item] = Item(tuple(message for message in messages if message not in ids))
 
     def end(self, item: int, fate: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, AirflowException, task
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 
@@ -154,6 +154,28 @@ def test_csv_files_as_they_come(encoding, delimiter, p2psms_sandbox, tmp_path):
     assert 2 == result["accepted"]
 
 
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_large_file(operator, p2psms_sandbox, tmp_path, monkeypatch):
+    """It is checked beside the send, row by row as it would be there; one bad row of many sends nothing."""
+    numbers = [f"+98912{number:07d}" for number in range(3_000)]
+    rows = [f"{number},code {number[-4:]}\n" for number in numbers]
+    (tmp_path / "good.csv").write_text("recipient,message\n" + "".join(rows))
+    (tmp_path / "bad.csv").write_text("recipient,message\n" + "".join([*rows, "12,code\n"]))
+    monkeypatch.setattr("airflow_provider_p2psms.rows.apart.LARGE_BYTES", 1)
+    send = operator(task_id="send", file=tmp_path / "bad.csv", from_number=LINE)
+
+    with pytest.raises(AirflowException, match="1 bad row of 3,001; nothing was sent") as raised:
+        send.execute({})
+    assert "row 3001, recipient" in str(raised.value)
+    assert not p2psms_sandbox.arrived
+
+    send.file = tmp_path / "good.csv"
+    assert 3_000 == send.execute({})["accepted"]
+    assert {number: f"code {number[-4:]}" for number in numbers} == {
+        message.recipient: message.text for message in p2psms_sandbox.arrived
+    }
+
+
 def test_files_from_object_storage(p2psms_sandbox, tmp_path):
     """A URI is opened through Airflow's object storage, for rows and for outcomes."""
     (tmp_path / "rows.csv").write_text("recipient,message\n09120000001,hi\n")
@@ -250,9 +272,12 @@ def test_a_window_schedules(p2psms_sandbox):
     assert {result["send_time"]} == {message.send_time for message in p2psms_sandbox.arrived}
 
 
+@pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("fault", [None, "refuse_422", "500_after", "bad rows"])
-def test_nothing_private_is_left_behind(fault, dag, run, p2psms_sandbox, tmp_path, capfd):
+def test_nothing_private_is_left_behind(fault, large, dag, run, p2psms_sandbox, tmp_path, capfd, monkeypatch):
     """Database, logs and output hold no number, text or token, whether a send succeeds or fails."""
+    if large:
+        monkeypatch.setattr("airflow_provider_p2psms.rows.apart.LARGE_BYTES", 1)
     p2psms_sandbox.duplicate_window_s = 0
     p2psms_sandbox.reports = False
     if fault and fault != "bad rows":

@@ -143,6 +143,18 @@ def test_headers_and_lines_as_they_come(content):
     assert [Message(1, "+989121234567", "hi", 1)] == check(content)
 
 
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+@pytest.mark.parametrize("shift", range(4))
+def test_a_line_that_ends_otherwise_than_the_rest(end, shift):
+    """Wherever in a file that is read in pieces; texts keep the ends of their own."""
+    row = '09121234567,"a\r\nb"'
+    lines = [f"recipient,message{' ' * shift}\r\n", *[f"{row}\r\n"] * 5_000, f"{row}{end}", row]
+
+    found = check("".join(lines))
+
+    assert [(number, "a\r\nb") for number in range(1, 5_003)] == [(each.row, each.text) for each in found]
+
+
 def test_texts_keep_their_quotes_line_ends_and_spaces():
     """A quoted text may hold delimiters, doubled quotes and line breaks, and is not altered."""
     content = 'recipient,message\n09121234567," a, ""b""\r\nc "\n'

@@ -1,0 +1,119 @@
+"""
+Checks a large file in a process of its own.
+
+One processor reads and checks it, and another does with its rows what is to be done with them.
+
+The process is given the open file and the rules, and hands its results back through a pipe. It ends with
+whoever started it, however that ended: then nobody reads the pipe.
+"""
+
+import gc
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
+
+import msgspec
+
+from airflow_provider_p2psms.errors import P2PSMSError, RowProblem
+from airflow_provider_p2psms.rows.check import Checked, check_rows
+from airflow_provider_p2psms.rows.files import read_file
+from airflow_provider_p2psms.rows.message import Block
+from airflow_provider_p2psms.rows.rules import RowRules
+
+# Below it, which is eighty thousand rows or so, the process takes longer to start than it saves.
+LARGE_BYTES = 8 * 2**20
+_HEAD_BYTES = 4
+# What it is to run, whatever this one had to do to find the package.
+_START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import {0}; {0}.main()"
+
+
+class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What the process says each time; nothing at all when it is done."""
+
+    block: Block | None = None
+    problem: RowProblem | None = None
+    failure: bytes = b""  # pickled
+
+
+@contextmanager
+def check_file(stream: BinaryIO, *, name: str, rules: RowRules) -> Iterator[Checked]:
+    """
+    Check the rows of a CSV or XLSX file: gives what ``check_rows`` gives of ``read_file``, and its errors.
+
+    :param stream: left open; nobody else reads it meanwhile.
+    :raises P2PSMSError: among the results, if the process ended too early, e.g. for want of memory.
+    """
+    if not _is_worth_it(stream):
+        yield check_rows(read_file(stream, name=name), rules)
+        return
+    command = [sys.executable, "-c", _START.format(__name__)]
+    with subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[stream.fileno()]
+    ) as process:
+        try:
+            yield Checked(
+                _listen(process, pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, rules)))
+            )
+        finally:
+            process.kill()
+
+
+def _is_worth_it(stream: BinaryIO) -> bool:
+    """Tell whether it is a large file, not what unpacks or fetches one, and a second processor is there."""
+    if not (isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO)):
+        return False
+    return (os.cpu_count() or 1) > 1 and os.fstat(stream.fileno()).st_size >= LARGE_BYTES
+
+
+def _listen(process: subprocess.Popen[bytes], task: bytes) -> Iterator[Block | RowProblem]:
+    assert process.stdin  # noqa: S101 - both are pipes
+    assert process.stdout  # noqa: S101
+    with suppress(BrokenPipeError):  # it has ended already, as is found below
+        process.stdin.write(task)
+        process.stdin.close()
+    decoder = msgspec.msgpack.Decoder(_Said)
+    while len(head := process.stdout.read(_HEAD_BYTES)) == _HEAD_BYTES:
+        content = process.stdout.read(size := int.from_bytes(head))
+        if len(content) < size:
+            break
+        said = decoder.decode(content)
+        if said.failure:
+            raise pickle.loads(said.failure)  # noqa: S301 - from a process of our own
+        if (result := said.block or said.problem) is None:
+            return
+        yield result
+    raise P2PSMSError(
+        f"The process that checks the rows has ended before its work (code {process.wait()}). Nothing was "
+        "sent. A later try begins anew."
+    )
+
+
+# --- in the process
+
+
+def main() -> None:
+    """Check the file whose number and rules are read from stdin, and write the results to stdout."""
+    # It ends without a word when nobody listens any more, and as its parent wants when a person interrupts.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # no cycles are made here, and a process that ends leaves none
+    file, name, rules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from a process of our own
+    try:
+        with os.fdopen(file, "rb") as stream:
+            for result in check_rows(read_file(stream, name=name), rules).blocks():
+                _say(_Said(result) if isinstance(result, Block) else _Said(problem=result))
+        _say(_Said())
+    except Exception as err:  # noqa: BLE001 - raised again where the results are read
+        _say(_Said(failure=pickle.dumps(err)))
+    sys.stdout.buffer.flush()
+
+
+def _say(said: _Said) -> None:
+    content = msgspec.msgpack.encode(said, enc_hook=list)  # of a range
+    sys.stdout.buffer.write(len(content).to_bytes(_HEAD_BYTES) + content)

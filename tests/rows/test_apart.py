@@ -1,0 +1,226 @@
+"""A file that is checked in a process of its own: the same results, and no process that stays."""
+
+import gzip
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
+from airflow_provider_p2psms.rows import RowRules, apart, check_file, check_rows, read_file
+
+GOOD = "0912000{0:04d},code {0}\n"
+HEAD = "recipient,message\n"
+
+
+@pytest.fixture(autouse=True)
+def large(monkeypatch):
+    """Every file is a large one here."""
+    monkeypatch.setattr(apart, "LARGE_BYTES", 1)
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write a file; give it opened."""
+    opened = []
+
+    def file(content: str | bytes, name="rows.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        opened.append(path.open("rb"))
+        return opened[-1]
+
+    yield file
+    for stream in opened:
+        stream.close()
+
+
+def processes():
+    """Find the processes that this one has started and that check files."""
+    children = psutil.Process().children()
+    return [child for child in children if apart.__name__ in " ".join(child.cmdline())]
+
+
+def results(stream, rules):
+    """Check a file apart; give what came, and the error that ended it."""
+    found, failure = [], None
+    with check_file(stream, name="rows.csv", rules=rules) as checked:
+        assert 1 == len(processes())
+        try:
+            found.extend(checked)
+        except InvalidMessageError as err:
+            failure = err
+    assert [] == processes()
+    return found, failure and (type(failure), str(failure))
+
+
+def results_here(stream, rules):
+    """Check a file here."""
+    found, failure = [], None
+    try:
+        found.extend(check_rows(read_file(stream, name="rows.csv"), rules))
+    except InvalidMessageError as err:
+        failure = err
+    return found, failure and (type(failure), str(failure))
+
+
+MANY = HEAD + "".join(map(GOOD.format, range(5_000)))
+BROKEN = MANY + '09120000001,"never closed\n'
+MIXED = HEAD + "".join(
+    GOOD.format(at) if at % 700 else f"12,code {at}\n,\n0912,\n09120000001,{'x' * 2_000}\n"
+    for at in range(5_000)
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "rules"),
+    [
+        (MANY, RowRules()),
+        (MIXED, RowRules()),
+        (BROKEN, RowRules()),
+        (MIXED.replace("message", "name"), RowRules(text="Dear {name}")),
+        (
+            MANY.replace("recipient,message", "to,what"),
+            RowRules(recipient_column="to", message_column="what"),
+        ),
+        (MANY, RowRules(key_column="message")),
+        (MANY.replace("code", "سلام").encode("cp1256"), RowRules()),
+        (MANY, RowRules(recipient_column="mobile")),
+        (MANY, RowRules(text="Dear {name}", message_column="text")),
+        (HEAD, RowRules()),
+        ("\n", RowRules()),
+        ("%PDF", RowRules()),
+    ],
+)
+def test_what_comes_is_what_would_come_here(content, rules, file):
+    """Messages, problems and errors are the same, in the same order."""
+    assert results_here(file(content), rules) == results(file(content), rules)
+
+
+def test_a_workbook(file, tmp_path):
+    """XLSX are read there, too."""
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(tmp_path / "rows.xlsx") as book:
+        sheet = book.add_worksheet()
+        for at in range(2_000):
+            sheet.write_row(at, 0, (f"0912000{at:04d}", f"code {at}") if at else ("recipient", "message"))
+    content = (tmp_path / "rows.xlsx").read_bytes()
+
+    found = results(file(content), RowRules())
+
+    assert results_here(file(content), RowRules()) == found
+    assert 1_999 == len(found[0])
+
+
+def test_results_come_while_rows_are_read(file):
+    """Nothing waits for the end of the file."""
+    with check_file(file(MANY * 40), name="rows.csv", rules=RowRules()) as checked:
+        next(checked)
+        assert psutil.STATUS_ZOMBIE != processes()[0].status()
+
+
+def test_a_process_that_is_killed_is_no_end_of_the_rows(file):
+    """For want of memory it may be ended at any time: then nothing is sent, and a later try begins anew."""
+    with check_file(file(MANY * 40), name="rows.csv", rules=RowRules()) as checked:
+        next(checked)
+        processes()[0].kill()
+        with pytest.raises(P2PSMSError, match=r"has ended before its work \(code -9\)"):
+            list(checked)
+
+
+def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
+    """Wherever it was ended: nothing less than all of it is a list of rows."""
+    stream = file(HEAD + "".join(map(GOOD.format, range(3))))
+    task = pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), "rows.csv", RowRules()))
+    command = [sys.executable, "-c", apart._START.format(apart.__name__)]
+    said = subprocess.run(
+        command, input=task, capture_output=True, pass_fds=[stream.fileno()], check=True
+    ).stdout
+
+    for length in range(len(said)):
+        cut = f"import sys; sys.stdout.buffer.write({said[:length]})"
+        monkeypatch.setattr(apart, "_START", cut.replace("{", "{{").replace("}", "}}"))
+        with (
+            pytest.raises(P2PSMSError, match=r"has ended before its work \(code 0\)"),
+            check_file(stream, name="rows.csv", rules=RowRules()) as checked,
+        ):
+            list(checked)
+
+
+def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, capfd):
+    """As little as one that ends at once."""
+    monkeypatch.setattr(apart, "_START", "raise SystemExit(3)")
+
+    with (
+        pytest.raises(P2PSMSError, match=r"has ended before its work \(code 3\)"),
+        check_file(file(MANY), name="rows.csv", rules=RowRules()) as checked,
+    ):
+        list(checked)
+
+
+def test_an_error_of_any_kind_comes_through(file, monkeypatch):
+    """What nobody has thought of is raised as it would be here."""
+    stream = file(MANY)
+    folder = os.open(Path(stream.name).parent, os.O_RDONLY)
+    os.dup2(folder, stream.fileno())  # reading it fails
+    os.close(folder)
+
+    with (
+        pytest.raises(IsADirectoryError),
+        check_file(stream, name="rows.csv", rules=RowRules()) as checked,
+    ):
+        list(checked)
+
+
+def test_it_ends_with_whoever_started_it(file):
+    """Also where that was ended without notice."""
+    path = file(MANY * 40).name
+    code = (
+        "import sys, os, signal; from airflow_provider_p2psms.rows import RowRules, apart\n"
+        "apart.LARGE_BYTES = 1\n"
+        "with apart.check_file(open(sys.argv[1], 'rb'), name='rows.csv', rules=RowRules()) as checked:\n"
+        "    next(checked); print('begun', flush=True); signal.pause()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        assert b"begun\n" == parent.stdout.readline()
+        (child,) = psutil.Process(parent.pid).children()
+        parent.kill()
+        child.wait(timeout=30)
+
+
+def test_nobody_sees_what_it_checks(file, capfd):
+    """Neither the list of processes nor its output shows a number or a text, however it ends."""
+    with check_file(file(MIXED), name="rows.csv", rules=RowRules(text="secret {message}")) as checked:
+        next(checked)
+        shown = " ".join(processes()[0].cmdline())
+        processes()[0].send_signal(signal.SIGINT)
+    results(file(BROKEN), RowRules())
+
+    assert "secret" not in shown
+    assert ("", "") == tuple(capfd.readouterr())
+
+
+@pytest.mark.parametrize("why", ["small", "no file", "unpacked", "one processor"])
+def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch):
+    """A process costs more than it saves, or cannot read what it would be given."""
+    stream = file(MANY)
+    if why == "small":
+        monkeypatch.setattr(apart, "LARGE_BYTES", len(MANY) + 1)
+    elif why == "no file":
+        stream = io.BytesIO(MANY.encode())
+    elif why == "unpacked":
+        stream = gzip.open(file(gzip.compress(MANY.encode()), "rows.gz"))  # noqa: SIM115 - over one that is closed
+    else:
+        monkeypatch.setattr(os, "cpu_count", lambda: 1)
+
+    with check_file(stream, name="rows.csv", rules=RowRules()) as checked:
+        assert 5_000 == len(list(checked))
+        assert [] == processes()

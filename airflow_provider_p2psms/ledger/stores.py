@@ -5,7 +5,6 @@ Where a ledger's records lie. A store keeps JSON values by key, and a write is d
 (the old try's writes fail), files do not, and need an owner record.
 """
 
-import json
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +63,7 @@ class MemoryStore:
 
     def write(self, key: str, value: Any) -> None:
         """Keep the value."""
-        self.records[key] = json.loads(json.dumps(value))
+        self.records[key] = msgspec.json.decode(msgspec.json.encode(value))
 
     def write_all(self, records: Mapping[str, Any]) -> None:
         """Keep the values."""

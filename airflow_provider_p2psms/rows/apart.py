@@ -1,7 +1,5 @@
 """
-Checks a large file in a process of its own.
-
-One processor reads and checks it, and another does with its rows what is to be done with them.
+Checks a large file in a process of its own, while its rows are digested, grouped and written in another.
 
 The process is given the open file and the rules, and hands its results back through a pipe. It ends with
 whoever started it, however that ended: then nobody reads the pipe.
@@ -16,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import msgspec
 
@@ -34,11 +32,12 @@ _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); impor
 
 
 class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What the process says each time; nothing at all when it is done."""
+    """What the process says at a time."""
 
     block: Block | None = None
     problem: RowProblem | None = None
     failure: bytes = b""  # pickled
+    is_all: bool = False
 
 
 @contextmanager
@@ -85,9 +84,9 @@ def _listen(process: subprocess.Popen[bytes], task: bytes) -> Iterator[Block | R
         said = decoder.decode(content)
         if said.failure:
             raise pickle.loads(said.failure)  # noqa: S301 - from a process of our own
-        if (result := said.block or said.problem) is None:
+        if said.is_all:
             return
-        yield result
+        yield said.problem or cast("Block", said.block)
     raise P2PSMSError(
         f"The process that checks the rows has ended before its work (code {process.wait()}). Nothing was "
         "sent. A later try begins anew."
@@ -108,7 +107,7 @@ def main() -> None:
         with os.fdopen(file, "rb") as stream:
             for result in check_rows(read_file(stream, name=name), rules).blocks():
                 _say(_Said(result) if isinstance(result, Block) else _Said(problem=result))
-        _say(_Said())
+        _say(_Said(is_all=True))
     except Exception as err:  # noqa: BLE001 - raised again where the results are read
         _say(_Said(failure=pickle.dumps(err)))
     sys.stdout.buffer.flush()

@@ -31,7 +31,7 @@ PATIENCE_S = 60.0
 MOST_ROUNDS = 3
 _ASK_EVERY_S = 1.0
 # So many intents are written ahead at most where requests end fast.
-_MOST_AHEAD = 32
+MOST_AHEAD = 32
 _ASK_AT_LEAST_EVERY_S = 20.0
 
 OnInDoubt = Literal["reconcile", "fail", "resend"]
@@ -109,6 +109,7 @@ class Protocol:
     :param lag_s: how long the reports may take to show what was taken.
     :param fenced: whether the store stops a try that has a successor.
     :param gap_s: how far apart requests leave at least.
+    :param most_ahead: for how many items intents are written ahead at most, where requests end fast.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class Protocol:
         fenced: bool,
         gap_s: float = 0.0,
         on_in_doubt: OnInDoubt = "reconcile",
+        most_ahead: int = MOST_AHEAD,
     ) -> None:
         self.stages = [Stage.IN_DOUBT] * len(inherited) + [Stage.PLANNED] * planned
         # A send may have thousands of items: none of the steps below looks at all of them.
@@ -134,6 +136,7 @@ class Protocol:
         self._late = [0] * len(self.stages)
         self._said_taken: set[int] = set()
         self._max_in_flight = self._ahead = max_in_flight
+        self._most_ahead = max(most_ahead, max_in_flight)
         self._exchange_s, self._lag_s = exchange_s, lag_s
         self._fenced, self._on_in_doubt = fenced, on_in_doubt
         self._gap_s, self._turn_at = gap_s, 0.0
@@ -270,7 +273,7 @@ class Protocol:
         if record.intend:
             self._owner_seen = False
             if soon:
-                self._ahead = min(self._ahead * 2, max(_MOST_AHEAD, self._ahead))
+                self._ahead = min(self._ahead * 2, self._most_ahead)
 
     def over_by(self, at: float) -> float:
         """Return when a request whose intent bears the time ``at`` is over at the latest."""

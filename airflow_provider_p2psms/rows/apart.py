@@ -24,8 +24,8 @@ from airflow_provider_p2psms.rows.files import read_file
 from airflow_provider_p2psms.rows.message import Block
 from airflow_provider_p2psms.rows.rules import RowRules
 
-# Below it, which is eighty thousand rows or so, the process takes longer to start than it saves.
-LARGE_BYTES = 8 * 2**20
+# The process takes 0.1 s to start, and 20 MB: it saves as much time with 8 MB, and twice as much with these.
+LARGE_BYTES = 16 * 2**20
 _HEAD_BYTES = 4
 # What it is to run, whatever this one had to do to find the package.
 _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import {0}; {0}.main()"

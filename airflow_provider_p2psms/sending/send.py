@@ -25,7 +25,7 @@ from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.wire import Receipt
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
-from airflow_provider_p2psms.ledger.protocol import OnInDoubt, Protocol
+from airflow_provider_p2psms.ledger.protocol import MOST_AHEAD, OnInDoubt, Protocol
 from airflow_provider_p2psms.ledger.reports import Outbox
 from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.rows.message import Message
@@ -42,6 +42,9 @@ from airflow_provider_p2psms.sending.tally import Tally, count_try
 from airflow_provider_p2psms.sending.timing import Timing
 
 log = logging.getLogger(__name__)
+
+# They are in memory from their intent on.
+_MOST_MESSAGES_AHEAD = 32_000
 
 OpenOutcomes = Callable[[], AbstractContextManager[TextIO]]
 
@@ -238,6 +241,7 @@ class Sender:
                 fenced=self.ledger.store.fences,
                 gap_s=1 / self.requests_per_second if self.requests_per_second else 0.0,
                 on_in_doubt=self.ledger.on_in_doubt,
+                most_ahead=min(MOST_AHEAD, _MOST_MESSAGES_AHEAD // self.batch_size),
             ),
             [*inherited, *(Item(batch) for batch in plan.spool.batches)],
             plan.fates,

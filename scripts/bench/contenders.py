@@ -220,7 +220,7 @@ def main() -> None:
     start = time.perf_counter()
     work(*args)
     seconds = time.perf_counter() - start
-    # In kB; what the process itself has held is for its parent to see.
+    # In kB, and rather too many: it begins with what its parent has. What that has held, its own parent sees.
     largest_child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(json.dumps({"seconds": seconds, "largest_child_kb": largest_child}))
 

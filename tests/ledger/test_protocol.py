@@ -14,7 +14,7 @@ from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger import ledger as ledger_module
 from airflow_provider_p2psms.ledger import protocol as protocol_module
 from airflow_provider_p2psms.ledger.ledger import Ledger
-from airflow_provider_p2psms.ledger.protocol import CheckOwner, Post, Protocol, Record, Stage
+from airflow_provider_p2psms.ledger.protocol import Await, CheckOwner, End, Post, Protocol, Record, Stage
 from airflow_provider_p2psms.ledger.records import Intent
 
 from .exploring import explore
@@ -324,3 +324,25 @@ def test_a_repeat_that_is_not_heeded_is_noticed():
     """Taken for a refusal, HTTP 429 makes a message that was taken end as unsent."""
     with pytest.raises(LostError):
         explore(Rules(sizes=(1,), faults=2, slow_reports=2, repeats_refused=True, heeds_429=False))
+
+
+@pytest.mark.parametrize(("most_ahead", "most"), [(1, 4), (7, 9), (32, 34)])
+def test_no_more_is_written_ahead_than_asked_for(most_ahead, most):
+    """However fast requests end, beside the two under way; and never fewer than as many more."""
+    protocol = Protocol(
+        inherited=[], planned=300, max_in_flight=2, exchange_s=1, lag_s=1, fenced=True, most_ahead=most_ahead
+    )
+    open_intents = set[int]()
+    most_open = 0
+    while not isinstance(action := protocol.next(0.0), End):
+        if isinstance(action, Record):
+            open_intents |= {*action.intend}
+            protocol.recorded(action, 0.0, soon=True)
+        elif isinstance(action, Await):
+            ended = protocol.stages.index(Stage.UNDER_WAY)
+            protocol.settled(ended)
+            open_intents.discard(ended)
+        most_open = max(most_open, len(open_intents))
+
+    assert most == most_open
+    assert {Stage.DONE} == set(protocol.stages)

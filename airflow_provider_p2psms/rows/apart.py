@@ -26,6 +26,8 @@ from airflow_provider_p2psms.rows.rules import RowRules
 
 # The process takes 0.1 s to start, and 20 MB: it saves as much time with 8 MB, and twice as much with these.
 LARGE_BYTES = 16 * 2**20
+# Room for a few thousand rows: with the usual 64 kB each process waits for the other all the time.
+_PIPE_BYTES = 2**20
 _HEAD_BYTES = 4
 # What it is to run, whatever this one had to do to find the package.
 _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import {0}; {0}.main()"
@@ -51,9 +53,12 @@ def check_file(stream: BinaryIO, *, name: str, rules: RowRules) -> Iterator[Chec
     if not _is_worth_it(stream):
         yield check_rows(read_file(stream, name=name), rules)
         return
-    command = [sys.executable, "-c", _START.format(__name__)]
     with subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[stream.fileno()]
+        [sys.executable, "-c", _START.format(__name__)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=[stream.fileno()],
+        pipesize=_PIPE_BYTES,
     ) as process:
         try:
             yield Checked(

@@ -7,12 +7,12 @@ from scripts.bench.rows import write_csv
 from scripts.bench.trial import run
 
 
-@pytest.mark.parametrize("form", ["PeerToPeer", "PeerToPeerFile"])
-def test_memory_is_bounded(form, tmp_path):
+@pytest.mark.parametrize("operator", ["PeerToPeerSMSOperator", "PeerToPeerFileOperator"])
+def test_memory_is_bounded(operator, tmp_path):
     """A hundred thousand personal rows add at most 60 MB to the peak of a process that sends one."""
     with gateway() as local:
-        one = run("ours", write_csv(tmp_path, 1), local.url, 4, form)
-        many = run("ours", write_csv(tmp_path, 100_000), local.url, 4, form)
+        one = run("ours", write_csv(tmp_path, 1), local.url, 4, operator)
+        many = run("ours", write_csv(tmp_path, 100_000), local.url, 4, operator)
         counted = local.stats()
 
     assert 100_001 == counted["messages"]

@@ -151,10 +151,11 @@ class _SendOperator(BaseOperator):
             stack.callback(hook.get_conn().close)
             sender = self._sender(hook, context, self._stop)
             result = sender.send(self._checked_rows(hook, context, stack))
-            record_outbox_link(context, hook, result.as_dict()["message_outbox_ids"])
+            record_outbox_link(context, hook, result.message_outbox_ids)
         self._heed_empty(result)
-        push_outputs(context, result.as_dict())
-        return result.as_dict()
+        outputs = result.as_dict()
+        push_outputs(context, outputs)
+        return outputs
 
     def on_kill(self) -> None:
         """Let no new request leave; those under way are finished and counted."""

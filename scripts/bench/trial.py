@@ -2,14 +2,21 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 
+import psutil
+
 TRIALS = 5
+_high_water = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE).search
 
 
 @dataclass(frozen=True)
@@ -27,14 +34,31 @@ class Trial:
 def run(contender: str, *args: object, python: str = sys.executable) -> Trial:
     """Run a contender (a function of ``contenders`` by name) once."""
     command = [python, "-m", "scripts.bench.contenders", contender, *map(str, args)]
+    children: dict[int, int] = {}
+    over = threading.Event()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        watch = threading.Thread(target=_weigh_children, args=(process.pid, children, over))
+        watch.start()
         said = process.stdout.read() if process.stdout else ""
+        over.set()
+        watch.join()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{contender} failed; its error stands above.")
-    told = json.loads(said)
-    return Trial(told["seconds"], (usage.ru_maxrss + told["largest_child_kb"]) / 1024)
+    peak_kb = usage.ru_maxrss + max(children.values(), default=0)
+    return Trial(json.loads(said.splitlines()[-1])["seconds"], peak_kb / 1024)
+
+
+def _weigh_children(pid: int, children: dict[int, int], over: threading.Event) -> None:
+    """Note the most memory that each child has held so far, in kB."""
+    while not over.wait(0.1):
+        with suppress(psutil.Error, OSError):
+            for child in psutil.Process(pid).children():
+                status = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
+                # Not the `ru_maxrss` of a child: it begins with what its parent held when it was started.
+                if found := _high_water(status):
+                    children[child.pid] = int(found[1])
 
 
 def in_turns(contenders: Sequence[Callable[[], Trial]], *, trials: int = TRIALS) -> list[list[Trial]]:

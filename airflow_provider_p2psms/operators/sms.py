@@ -309,7 +309,8 @@ class PeerToPeerSMSOperator(_SendOperator):
         ``(recipient, message)``, mappings with any columns beside ``text``, a pandas or polars DataFrame, any
         iterable of these, an upstream task's output, or JSON text of them. (templated)
     :param file: instead of ``messages``: a CSV or XLSX with a header, by its local path or any
-        ``ObjectStoragePath`` URI (``s3://conn_id@bucket/key``). (templated)
+        ``ObjectStoragePath`` URI (``s3://conn_id@bucket/key``). A local one above 16 MB is checked by a
+        process of its own, where there is a second processor. (templated)
     :param text: the text of rows without one, with columns in braces: ``"Dear {name}"``. (templated)
     :param recipient_column: the column of numbers. Default ``recipient``.
     :param message_column: the column of texts. Default ``message``.

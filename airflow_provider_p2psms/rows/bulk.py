@@ -82,11 +82,17 @@ def for_records(columns: Columns, header: Header, known: Known, *, blank_is_noth
         template=template and template.renamed(index),
     )
 
+    # A number or text of a row that is blank is found out as one that lacks.
+    pieces = places.template.pieces if places.template else ()
+    as_they_are = {places.recipient, places.message} - {places.key, *(place for _, place, _, _ in pieces)}
+
     def open_rows(rows: Sequence[Any]) -> Take:
         cells: dict[Place, Sequence[Any]] = dict(enumerate(zip(*rows, strict=True)))
         if len(cells) != len(header.columns):
             raise ValueError
-        return (lambda place: _without_blanks(cells[place])) if blank_is_nothing else cells.__getitem__
+        if not blank_is_nothing:
+            return cells.__getitem__
+        return lambda place: cells[place] if place in as_they_are else _without_blanks(cells[place])
 
     return _build(places, known, open_rows)
 

@@ -53,18 +53,19 @@ def check_texts(texts: Sequence[str]) -> Sequence[int]:
     """
     if set(map(type, texts)) != {str} or not all(texts) or any(map(str.isspace, texts)):
         raise UnfitError("not all texts can be sent as they are")
-    joined, lengths = "".join(texts), list(map(len, texts))
+    lengths = list(map(len, texts))
     longest = max(lengths)
-    if longest > MAX_CHARACTERS or "\0" in joined:
+    joined = "\0".join([*texts, ""])
+    if longest > MAX_CHARACTERS or joined.count("\0") != len(texts):
         raise UnfitError("not all texts can be sent as they are")
-    if joined.isascii() and _is_plain(joined):
+    if joined.isascii() and len(_without_plain(joined)) == len(texts):
         return list(map(_by_length(160, 153).__getitem__, lengths))
     if len(joined.encode("utf-16-le")) > 2 * len(joined):
         return list(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
     if longest <= 70:
         return [1] * len(texts)
-    beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
+    beyond_gsm = _beyond_gsm().findall(joined)
     parts = list(map(_by_length(70, 67).__getitem__, lengths))
     if not all(beyond_gsm):
         parts = [
@@ -87,7 +88,7 @@ def count_parts(text: str) -> int:
     in_bmp = text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * length
     if in_bmp and length <= 70:
         return 1
-    if text.isascii() and _is_plain(text):
+    if text.isascii() and not _without_plain(text):
         return _count_singles(length, single=160, several=153)
     if _gsm().fullmatch(text):
         return _count(text, single=160, several=153, double=_escaped)
@@ -109,9 +110,9 @@ def _beyond_gsm() -> re.Pattern[str]:
     return re.compile(f"[{gsm}]*+([^{gsm}\0]?)[^\0]*+\0")
 
 
-def _is_plain(ascii_text: str) -> bool:
-    """Tell whether a text has only such characters of ASCII as count once in GSM-7."""
-    return not ascii_text.encode().translate(None, _GSM_SINGLES_OF_ASCII)
+def _without_plain(ascii_text: str) -> bytes:
+    """Take away all that counts once in GSM-7; what is left counts twice, or is none of it."""
+    return ascii_text.encode().translate(None, _GSM_SINGLES_OF_ASCII)
 
 
 def _is_whole(text: str) -> bool:

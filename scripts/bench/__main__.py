@@ -184,7 +184,8 @@ def _singles_line(sizes: Sizes, words: str, latency: str, ours: list[Trial], pee
 
 def memory_and_growth(sizes: Sizes, folder: Path, fast: Running) -> Iterator[Line]:
     """Send more and more rows: what each adds to the process, and how the time grows."""
-    least = median(run("ours", write_csv(folder, 1), fast.url).peak_mb for _ in range(sizes.trials))
+    (alone,) = in_turns([partial(run, "ours", write_csv(folder, 1), fast.url)], trials=sizes.trials)
+    least = median(trial.peak_mb for trial in alone)
     times = []
     for rows in sizes.growth:
         (trials,) = in_turns([partial(run, "ours", write_csv(folder, rows), fast.url)], trials=sizes.trials)
@@ -196,14 +197,17 @@ def memory_and_growth(sizes: Sizes, folder: Path, fast: Running) -> Iterator[Lin
             {100_000: "at most 60", 1_000_000: "at most 200"}.get(rows, ""),
             f"{added * 2**20 / rows:,.0f} bytes a row; {times[-1]:.2f} s",
         )
-    slope = linear_regression(
-        [math.log(rows) for rows in sizes.growth], [math.log(each) for each in times]
-    ).slope
+    # Where it takes hardly more than one row does, there is nothing to see of its growth.
+    beyond = [
+        (math.log(rows), math.log(each - seconds(alone)))
+        for rows, each in zip(sizes.growth, times, strict=True)
+        if each > 1.2 * seconds(alone)
+    ]
     yield Line(
-        f"{sizes.growth[0]:,} to {sizes.growth[-1]:,} rows: exponent of the time",
-        f"{slope:.2f}",
+        f"{sizes.growth[0]:,} to {sizes.growth[-1]:,} rows: exponent of the time beyond that of one row",
+        f"{linear_regression(*zip(*beyond, strict=True)).slope:.2f}" if len(beyond) > 1 else "not seen",
         "1 is a line",
-        "",
+        f"one row takes {seconds(alone):.2f} s",
     )
 
 

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import psutil
-
 TRIALS = 5
 _high_water = re.compile(r"^VmHWM:\s+(\d+) kB", re.MULTILINE).search
 
@@ -34,7 +32,7 @@ class Trial:
 def run(contender: str, *args: object, python: str = sys.executable) -> Trial:
     """Run a contender (a function of ``contenders`` by name) once."""
     command = [python, "-m", "scripts.bench.contenders", contender, *map(str, args)]
-    children: dict[int, int] = {}
+    children: dict[str, int] = {}
     over = threading.Event()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         watch = threading.Thread(target=_weigh_children, args=(process.pid, children, over))
@@ -50,15 +48,14 @@ def run(contender: str, *args: object, python: str = sys.executable) -> Trial:
     return Trial(json.loads(said.splitlines()[-1])["seconds"], peak_kb / 1024)
 
 
-def _weigh_children(pid: int, children: dict[int, int], over: threading.Event) -> None:
-    """Note the most memory that each child has held so far, in kB."""
+def _weigh_children(pid: int, children: dict[str, int], over: threading.Event) -> None:
+    """Note the most memory that each child has held so far, in kB, without taking time from anybody."""
     while not over.wait(0.1):
-        with suppress(psutil.Error, OSError):
-            for child in psutil.Process(pid).children():
-                status = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
+        with suppress(OSError):
+            for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split():
                 # Not the `ru_maxrss` of a child: it begins with what its parent held when it was started.
-                if found := _high_water(status):
-                    children[child.pid] = int(found[1])
+                if found := _high_water(Path(f"/proc/{child}/status").read_text("utf-8")):
+                    children[child] = int(found[1])
 
 
 def in_turns(contenders: Sequence[Callable[[], Trial]], *, trials: int = TRIALS) -> list[list[Trial]]:

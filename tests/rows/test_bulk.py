@@ -25,8 +25,18 @@ anything = st.sampled_from(
 )
 rules = st.builds(
     RowRules,
-    text=st.sampled_from([None, "Hello", "Dear {name}", "{id!s:>4} for {name}", "{id:d}"]),
-    key_column=st.sampled_from([None, "id"]),
+    text=st.sampled_from(
+        [
+            None,
+            "Hello",
+            "Dear {name}",
+            "{id!s:>4} for {name}",
+            "{id:d}",
+            "{message}!",
+            "{recipient}: {message}",
+        ]
+    ),
+    key_column=st.sampled_from([None, "id", "message", "recipient"]),
 )
 
 

@@ -89,9 +89,9 @@ def _watch_ledger(trap: Trap) -> None:
         return doubts
 
     @wraps(settle)
-    def note_receipt(self: Ledger, doubt: Any, ids: Any) -> None:
-        settle(self, doubt, ids)
-        receipts.append(doubt.number)
+    def note_receipt(self: Ledger, doubts: Any, *args: Any) -> None:
+        settle(self, doubts, *args)
+        receipts.extend(doubt.number for doubt in doubts)
 
     @wraps(flush)
     def watched_flush(self: Ledger) -> None:

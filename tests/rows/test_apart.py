@@ -47,27 +47,23 @@ def processes():
     return [child for child in children if apart.__name__ in " ".join(child.cmdline())]
 
 
+def drain(checked):
+    """Give the results, and the error that ended them."""
+    found = []
+    try:
+        found.extend(checked)
+    except InvalidMessageError as err:
+        return found, (type(err), str(err))
+    return found, None
+
+
 def results(stream, rules):
-    """Check a file apart; give what came, and the error that ended it."""
-    found, failure = [], None
+    """Check a file apart."""
     with check_file(stream, name="rows.csv", rules=rules) as checked:
         assert 1 == len(processes())
-        try:
-            found.extend(checked)
-        except InvalidMessageError as err:
-            failure = err
+        found = drain(checked)
     assert [] == processes()
-    return found, failure and (type(failure), str(failure))
-
-
-def results_here(stream, rules):
-    """Check a file here."""
-    found, failure = [], None
-    try:
-        found.extend(check_rows(read_file(stream, name="rows.csv"), rules))
-    except InvalidMessageError as err:
-        failure = err
-    return found, failure and (type(failure), str(failure))
+    return found
 
 
 MANY = HEAD + "".join(map(GOOD.format, range(5_000)))
@@ -100,7 +96,9 @@ MIXED = HEAD + "".join(
 )
 def test_what_comes_is_what_would_come_here(content, rules, file):
     """Messages, problems and errors are the same, in the same order."""
-    assert results_here(file(content), rules) == results(file(content), rules)
+    assert drain(check_rows(read_file(file(content), name="rows.csv"), rules)) == results(
+        file(content), rules
+    )
 
 
 def test_a_workbook(file, tmp_path):
@@ -115,7 +113,7 @@ def test_a_workbook(file, tmp_path):
 
     found = results(file(content), RowRules())
 
-    assert results_here(file(content), RowRules()) == found
+    assert drain(check_rows(read_file(file(content), name="rows.csv"), RowRules())) == found
     assert 1_999 == len(found[0])
 
 

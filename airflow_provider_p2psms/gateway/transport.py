@@ -8,6 +8,7 @@ is repeated, and the size of an answer is bounded.
 import io
 import math
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Iterable
@@ -21,6 +22,8 @@ from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry, Timeout
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
+from urllib3.util.ssltransport import SSLTransport
+from urllib3.util.wait import wait_for_write
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError
 from airflow_provider_p2psms.gateway.clock import elapsed
@@ -53,20 +56,44 @@ class _Exchange:
             raise TimeoutError
         self.left = True
         # Once we give up on a request no byte of it may follow: closing drops what is still buffered.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        bare = sock.socket if isinstance(sock, SSLTransport) else sock
+        bare.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def allow(self, sock: Any) -> None:
         """
-        Give the next read or write the time that is left for it.
+        Give the next read the time that is left for it.
 
-        A socket's timeout starts anew with every byte that trickles in; the exchange's end does not. And
-        urllib3 would write the body under the connect timeout, which is meant to be short.
+        A socket's timeout starts anew with every byte that trickles in; the exchange's end does not.
         """
+        sock.settimeout(min(self._left_s(), self.read_timeout_s))
+
+    def write(self, sock: Any, data: bytes) -> None:
+        """
+        Hand bytes to the socket while the exchange lasts.
+
+        A process that stood still and goes on must not complete a request that is over by now. So nothing
+        may wait between the look at the clock and the kernel's call: a socket with a timeout would, for the
+        network, and after that for the other threads.
+        """
+        start = 0
+        while start < len(data):
+            chunk = data[start : start + _CHUNK_BYTES]
+            if isinstance(sock, SSLTransport):  # TLS in a proxy's TLS can't be written but with waiting
+                self.allow(sock)
+            else:
+                sock.settimeout(0)
+                self._left_s()
+            try:
+                start += sock.send(chunk)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                if not wait_for_write(sock, min(self._left_s(), self.read_timeout_s)):
+                    raise TimeoutError from None
+
+    def _left_s(self) -> float:
         left_s = self.end_by - elapsed()
-        # A process that stood still and goes on must not complete a request that is over by now.
         if left_s <= 0:
             raise TimeoutError
-        sock.settimeout(min(left_s, self.read_timeout_s))
+        return left_s
 
 
 # requests, urllib3 and the connection below all run in the thread that asked.
@@ -127,9 +154,7 @@ class _NotesWhatLeft:
         exchange: _Exchange = _under_way.exchange
         if not exchange.left:
             exchange.begin(self.sock)  # type: ignore[attr-defined]
-        for start in range(0, len(data), _CHUNK_BYTES):
-            exchange.allow(self.sock)  # type: ignore[attr-defined]
-            super().send(data[start : start + _CHUNK_BYTES])  # type: ignore[misc]
+        exchange.write(self.sock, data)  # type: ignore[attr-defined]
 
 
 class _Http(_NotesWhatLeft, HTTPConnection):  # type: ignore[misc]

@@ -303,7 +303,9 @@ class PeerToPeerSMSOperator(_SendOperator):
     Send each recipient their own text, in JSON batches of up to 1,000 recipients.
 
     All rows are checked before the first request. Each message is sent once, whatever dies: what may leave is
-    in the ledger before it leaves, and a retry, a clear or a restart sends what the ledger does not hold.
+    in the ledger before it leaves, and a retry, a clear or a restart sends what the ledger does not hold. One
+    window remains: a process that stands still for longer than ``report_lag`` within the very call that hands
+    a request's last bytes to the network, and then goes on, can complete what its successor has sent.
 
     :param messages: rows: ``{"recipients": […], "message": …}``, ``{"recipient": …, "message": …}``,
         ``(recipient, message)``, mappings with any columns beside ``text``, a pandas or polars DataFrame, any

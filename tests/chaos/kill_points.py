@@ -54,7 +54,13 @@ class Trap:
         if step is self.step and self.batch in batches and not self.sprung:
             self.sprung = True
             # To this very thread: by os.kill() another one would get it, and this one go a few steps on.
-            signal.pthread_kill(threading.get_ident(), self.strike)
+            with _HANDING_OVER:
+                signal.pthread_kill(threading.get_ident(), self.strike)
+
+
+# No trap strikes while another thread is between its look at the clock and the network: what a process does
+# that stands still just there is the window that remains (docs/ledger.md).
+_HANDING_OVER = threading.Lock()
 
 
 def arm(trap: Trap) -> None:
@@ -133,13 +139,17 @@ def _watch_requests(trap: Trap) -> None:
     def watched_send(self: Any, data: Any) -> None:
         batch = under_way.batch
         if batch is None or data.startswith(b"POST "):  # a question, or a request's headers
-            send(self, data)
+            hand_over(self, data)
             return
         half = len(data) // 2
-        send(self, data[:half])
+        hand_over(self, data[:half])
         trap.at(Step.HALF_WRITTEN, batch)
-        send(self, data[half:])
+        hand_over(self, data[half:])
         trap.at(Step.WRITTEN, batch)
+
+    def hand_over(self: Any, data: Any) -> None:
+        with _HANDING_OVER:
+            send(self, data)
 
     transport.Transport.exchange = watched_exchange  # type: ignore[method-assign]
     transport._NotesWhatLeft.send = watched_send  # type: ignore[method-assign]

@@ -3,8 +3,10 @@
 import json
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from airflow_provider_p2psms.gateway import transport
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.wire import Group
 
-from .conftest import answer, http
+from .conftest import Script, answer, http, read_request
 
 GROUPS = [Group(["+989120000000"], "a text of one customer"), Group(["+989130000000"], "another text")]
 IDS = json.dumps({"data": {"message_outbox_ids": [11, 12]}, "meta": {"status": True}}).encode()
@@ -53,6 +55,26 @@ def trickle(conn: socket.socket, _: bytes) -> None:
     for _second in range(100):
         conn.sendall(b" ")
         time.sleep(0.1)
+
+
+def tunnel_to(port: int) -> Script:
+    """Open the tunnel that a proxy was asked for, and carry bytes both ways until the client goes."""
+
+    def carry(source: socket.socket, target: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+
+    def opened(conn: socket.socket, _: bytes) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as gateway:
+            conn.sendall(b"HTTP/1.1 200 Opened\r\n\r\n")
+            back = threading.Thread(target=carry, args=(gateway, conn), daemon=True)
+            back.start()
+            carry(conn, gateway)
+            gateway.shutdown(socket.SHUT_WR)
+            back.join(5)
+
+    return opened
 
 
 UNKNOWN_ANSWERS = {
@@ -274,6 +296,21 @@ class TestOverTLS:
         gateway = scripted(answer(http(200, IDS)), tls=tls)
         assert (11, 12) == send(client(f"https://127.0.0.1:{gateway.port}/v1", ca_bundle=bundle)).outbox_ids
 
+    def test_through_a_proxy_that_speaks_tls_itself(self, client, scripted, tls, bundle):
+        """TLS within TLS: sent whole, answered, and told apart from what did not leave."""
+        gateway = scripted(answer(http(200, IDS)), tls=tls)
+        proxy = scripted(tunnel_to(gateway.port), tls=tls)
+        address, by = f"https://127.0.0.1:{gateway.port}/v1", f"https://127.0.0.1:{proxy.port}"
+
+        assert (11, 12) == send(client(address, ca_bundle=bundle, proxy=by)).outbox_ids
+        with pytest.raises(UnreachableError):
+            send(client(address, proxy=by))  # trusts neither of them
+        assert 1 == len(gateway.requests)
+
+    def test_a_large_request_to_a_slow_reader_arrives_whole(self, client, scripted, tls, bundle):
+        """What the network does not take at once follows, record by record."""
+        check_a_slow_reader(scripted, client, tls=tls, ca_bundle=bundle)
+
     @pytest.mark.parametrize("fault", ["cut before the answer", "reset before the answer", "read timeout"])
     def test_cut_after_the_handshake_is_unknown(self, fault, client, scripted, tls, bundle):
         """A TLS error while waiting for the answer does not mean that nothing was sent."""
@@ -292,6 +329,28 @@ def test_cut_while_the_body_is_written_is_unknown(scripted, client):
 
     with pytest.raises(OutcomeUnknownError):
         client(f"http://127.0.0.1:{gateway.port}/v1").send_peer_to_peer(groups, from_number="+983000505")
+
+
+def check_a_slow_reader(scripted, client, *, tls=None, ca_bundle=None):
+    """Send more than the network takes at once to a gateway that is late to read it."""
+    groups = [Group(["+989120000000"], f"{place} " + "متن " * 300) for place in range(5_000)]
+    taken = []
+
+    def read_late(conn: socket.socket, _: bytes) -> None:
+        time.sleep(0.1)
+        taken.append(json.loads(read_request(conn).partition(b"\r\n\r\n")[2]))
+        conn.sendall(http(200, json.dumps({"data": {"message_outbox_ids": [*range(5_000)]}}).encode()))
+
+    gateway = scripted(read_late, tls=tls, read_request=False)
+    one = client(f"{'https' if tls else 'http'}://127.0.0.1:{gateway.port}/v1", ca_bundle=ca_bundle)
+    one.send_peer_to_peer(groups, from_number="+983000505")
+
+    assert [group.message for group in groups] == [param["message"] for param in taken[0]["params"]]
+
+
+def test_a_large_request_to_a_slow_reader_arrives_whole(scripted, client):
+    """What the network does not take at once follows."""
+    check_a_slow_reader(scripted, client)
 
 
 def test_a_stalled_write_ends_by_the_read_timeout(scripted, client):
@@ -353,4 +412,35 @@ class TestDeadlines:
         with pytest.raises(OutcomeUnknownError, match="deadline"):
             send(one)
 
+        assert [] == gateway.requests
+
+    def test_nothing_waits_between_the_clock_and_the_network(self, scripted, client, monkeypatch):
+        """
+        Time that passes while a socket is told how long to wait is seen before the last bytes leave.
+
+        And a socket that would wait by itself when it is written to gets nothing to write.
+        """
+        gateway = scripted(answer(http(200, IDS)))
+        one = client(f"http://127.0.0.1:{gateway.port}/v1")
+        waits: list[float | None] = []
+
+        def late_once_the_head_has_left(sock, timeout):
+            socket.SocketType.settimeout(sock, timeout)
+            if waits:
+                monkeypatch.setattr(transport, "elapsed", lambda: elapsed() + 100)
+
+        def noting(method):
+            def write(sock, data):
+                waits.append(sock.gettimeout())
+                return getattr(socket.SocketType, method)(sock, data)
+
+            return write
+
+        monkeypatch.setattr(socket.socket, "settimeout", late_once_the_head_has_left, raising=False)
+        for method in ("send", "sendall"):
+            monkeypatch.setattr(socket.socket, method, noting(method), raising=False)
+        with pytest.raises(OutcomeUnknownError, match="deadline"):
+            send(one)
+
+        assert [0.0] == waits
         assert [] == gateway.requests

@@ -17,6 +17,7 @@ from itertools import islice
 from secrets import token_hex
 
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
+from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
 from airflow_provider_p2psms.ledger.records import (
     MOST_BYTES,
     MOST_DIGESTS,
@@ -40,8 +41,8 @@ class Doubt:
     """
     Messages of an intent that nothing has settled: they may have been taken between ``at`` and ``until``.
 
-    ``slot`` and ``number`` name the intent; ``digests`` are its messages, in its order, and ``b""`` for those
-    that are settled.
+    ``slot`` and ``number`` name the intent; ``digests`` are its messages, in its order, and ``NO_DIGEST`` for
+    those that are settled.
     """
 
     slot: str
@@ -49,7 +50,7 @@ class Doubt:
     at: float
     until: float
     sender: str
-    digests: tuple[bytes, ...] = field(repr=False)
+    digests: Digests = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -117,30 +118,29 @@ class Ledger:
         """Whether this try may still send. The store's own fence makes the question needless."""
         return self._store.fences or self._store.read(self._mark(self._slot)) is None
 
-    def intend(self, digests: Sequence[bytes], *, sender: str, at: float, until: float) -> list[Doubt]:
+    def intend(self, digests: Digests, *, sender: str, at: float, until: float) -> list[Doubt]:
         """
         Note that these messages are about to leave in one request; durable after ``flush``.
 
         :return: what there is to settle: an intent for every 2,000 messages.
         """
         noted = []
-        for start in range(0, len(digests), MOST_DIGESTS):
-            some = tuple(digests[start : start + MOST_DIGESTS])
+        for some in digests.pieces(MOST_DIGESTS):
             doubt = Doubt(self._slot, self._intents, at, until, sender, some)
             self._append(Intent(doubt.number, at, until, sender, pack_digests(some)))
             self._intents += 1
             noted.append(doubt)
         return noted
 
-    def settle(self, doubts: Sequence[Doubt], digests: Sequence[bytes], ids: Sequence[int]) -> None:
+    def settle(self, doubts: Sequence[Doubt], digests: Digests, ids: Sequence[int]) -> None:
         """
         Note what came of the messages of intents; durable after ``flush``.
 
         :param digests: the messages of which it is known what came; all else stays in doubt.
         :param ids: their outbox ids, and 0 for *certainly not taken*.
         """
-        intended = [digest for doubt in doubts for digest in doubt.digests]
-        if intended != list(digests):  # seldom: else they are the same messages in the same order
+        intended = Digests.of(doubt.digests.packed for doubt in doubts)
+        if intended != digests:  # seldom: else they are the same messages in the same order
             by_digest = dict(zip(digests, ids, strict=True))
             ids = [by_digest.get(digest, UNSETTLED) for digest in intended]
         each = iter(ids)
@@ -211,7 +211,7 @@ class Ledger:
                 match entry:
                     case Intent():
                         doubts[slot, entry.number] = Doubt(
-                            slot, entry.number, entry.at, entry.until, entry.sender, tuple(entry.unpack())
+                            slot, entry.number, entry.at, entry.until, entry.sender, entry.unpack()
                         )
                     case Settlement():
                         settlements.append(entry)
@@ -233,12 +233,12 @@ def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
     """
     still_open, seen = list[Doubt](), set[bytes]()
     for doubt in sorted(doubts, key=lambda doubt: doubt.until, reverse=True):
-        still = tuple(
-            b"" if digest in seen or digest in history.accepted else digest for digest in doubt.digests
-        )
+        still = [
+            NO_DIGEST if digest in seen or digest in history.accepted else digest for digest in doubt.digests
+        ]
         seen.update(still)
-        if any(still):
-            still_open.append(replace(doubt, digests=still))
+        if set(still) != {NO_DIGEST}:
+            still_open.append(replace(doubt, digests=Digests.of(still)))
     return still_open[::-1]
 
 
@@ -250,15 +250,15 @@ def _settled(history: History, doubts: dict[tuple[str, int], Doubt], settlement:
     still, ids = list(doubt.digests), settlement.unpack()
     if len(ids) != len(still):
         raise LedgerError("The ledger settles more or fewer messages than it intended: a record was changed.")
-    if min(ids) > NOT_TAKEN and all(still):  # as nearly always
+    if min(ids) > NOT_TAKEN and NO_DIGEST not in still:  # as nearly always
         history.accepted.update(zip(still, ids, strict=True))
-        return replace(doubt, digests=(b"",) * len(still))
+        return replace(doubt, digests=Digests(NO_DIGEST * len(still)))
     for place, outbox_id in enumerate(ids):
-        if outbox_id == UNSETTLED or not still[place]:
+        if outbox_id == UNSETTLED or still[place] == NO_DIGEST:
             continue
         if outbox_id == NOT_TAKEN:
             history.not_taken.add(still[place])
         else:
             history.accepted[still[place]] = outbox_id
-        still[place] = b""
-    return replace(doubt, digests=tuple(still))
+        still[place] = NO_DIGEST
+    return replace(doubt, digests=Digests.of(still))

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_p2psms.errors import LedgerError
-from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 
 # 2,000 digests take 32 kB in Base64: one intent always fits into a record.
 MOST_DIGESTS = 2_000
@@ -41,9 +41,16 @@ class Intent(msgspec.Struct, frozen=True, tag="intent", tag_field="kind"):
     sender: str
     digests: str
 
-    def unpack(self) -> list[bytes]:
-        """Return the digests one by one."""
-        return list(_pieces(_unpack(self.digests)))
+    def unpack(self) -> Digests:
+        """
+        Return the digests.
+
+        :raises LedgerError: they cannot be read.
+        """
+        digests = Digests(_unpack(self.digests))
+        if len(digests.packed) % DIGEST_BYTES:
+            raise _unreadable()
+        return digests
 
 
 class Settlement(msgspec.Struct, frozen=True, tag="settlement", tag_field="kind"):
@@ -69,9 +76,9 @@ class Closing(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
 Entry = Intent | Settlement | Closing
 
 
-def pack_digests(digests: Iterable[bytes]) -> str:
+def pack_digests(digests: Digests) -> str:
     """Return digests as text for an intent."""
-    return b64encode(b"".join(digests)).decode()
+    return b64encode(digests.packed).decode()
 
 
 def pack_ids(ids: Iterable[int]) -> str:
@@ -118,16 +125,16 @@ def _unpack(text: str) -> bytes:
     try:
         return b64decode(text, validate=True)
     except ValueError as err:
-        raise LedgerError("The ledger holds an entry that cannot be read: its record was changed.") from err
+        raise _unreadable() from err
+
+
+def _unreadable() -> LedgerError:
+    return LedgerError("The ledger holds an entry that cannot be read: its record was changed.")
 
 
 def size(entry: Entry) -> int:
     """Return about how many bytes an entry takes in JSON."""
     return len(msgspec.json.encode(entry)) + 2
-
-
-def _pieces(packed: bytes) -> Iterator[bytes]:
-    return (packed[start : start + DIGEST_BYTES] for start in range(0, len(packed), DIGEST_BYTES))
 
 
 def _unpack_ids(packed: bytes) -> Iterator[int]:

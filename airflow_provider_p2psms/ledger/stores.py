@@ -6,11 +6,11 @@ Where a ledger's records lie. A store keeps JSON values by key, and a write is d
 """
 
 import os
-from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -163,13 +163,15 @@ class ObjectStore:
         self.write_all({key: value})
 
     def write_all(self, records: Mapping[str, Any]) -> None:
-        """Write files side by side: syncing eight to a disk takes little more time than one."""
+        """Write files side by side: storing or syncing eight takes little more time than one."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            for _ in self._writers.map(self._put, records.keys(), records.values()):
-                pass
+            files = {self._file(key): msgspec.json.encode(value) for key, value in records.items()}
             if self._is_local:
+                self._put(files)
                 _sync_folder(self._folder)
+            else:
+                self._side_by_side(lambda file: file.write_bytes(files[file]), files)
         except Exception as err:
             names = ", ".join(records)
             raise LedgerError(
@@ -197,21 +199,28 @@ class ObjectStore:
     def _file(self, key: str) -> Any:
         return self._folder / f"{quote(key, safe='')}.json"
 
-    def _put(self, key: str, value: Any) -> None:
-        file, body = self._file(key), msgspec.json.encode(value)
-        if not self._is_local:
-            file.write_bytes(body)
-            return
-        unfinished = file.with_name(f"{file.name}.{os.getpid()}.part")
-        try:
-            with unfinished.open("wb") as stream:
+    def _put(self, files: Mapping[Path, bytes]) -> None:
+        # Only the syncing is worth a thread: those that make files in one folder wait for each other.
+        with ExitStack() as stack:
+            unfinished, streams = list[Path](), list[BinaryIO]()
+            for file, body in files.items():
+                part = file.with_name(f"{file.name}.{os.getpid()}.part")
+                stack.callback(part.unlink, missing_ok=True)
+                stream = stack.enter_context(part.open("wb"))
                 stream.write(body)
                 stream.flush()
-                os.fsync(stream.fileno())
-            unfinished.replace(file)
-        finally:
-            with suppress(FileNotFoundError):
-                unfinished.unlink()
+                unfinished.append(part)
+                streams.append(stream)
+            self._side_by_side(os.fsync, streams)
+            for part, file in zip(unfinished, files, strict=True):
+                part.replace(file)
+
+    def _side_by_side(self, work: Callable[[Any], object], items: Iterable[Any]) -> None:
+        """Do it with each in threads; raise what failed when all have ended."""
+        futures = [self._writers.submit(work, item) for item in items]
+        wait(futures)
+        for future in futures:
+            future.result()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -76,15 +76,18 @@ def _is_worth_it(stream: BinaryIO) -> bool:
 
 
 def _listen(process: subprocess.Popen[bytes], task: bytes) -> Iterator[Block | RowProblem]:
-    assert process.stdin  # noqa: S101 - both are pipes
-    assert process.stdout  # noqa: S101
+    assert process.stdin  # noqa: S101 - it is a pipe
+    results = cast("io.BufferedReader", process.stdout)
     with suppress(BrokenPipeError):  # it has ended already, as is found below
         process.stdin.write(task)
         process.stdin.close()
-    decoder = msgspec.msgpack.Decoder(_Said)
-    while len(head := process.stdout.read(_HEAD_BYTES)) == _HEAD_BYTES:
-        content = process.stdout.read(size := int.from_bytes(head))
-        if len(content) < size:
+    decoder, frame = msgspec.msgpack.Decoder(_Said), bytearray()
+    while len(head := results.read(_HEAD_BYTES)) == _HEAD_BYTES:
+        size = int.from_bytes(head)
+        if len(frame) < size:
+            frame = bytearray(size)
+        content = memoryview(frame)[:size]
+        if results.readinto(content) < size:
             break
         said = decoder.decode(content)
         if said.failure:
@@ -118,6 +121,12 @@ def main() -> None:
     sys.stdout.buffer.flush()
 
 
+_encoder = msgspec.msgpack.Encoder(enc_hook=list)  # a range, too, is written as what it holds
+_frame = bytearray()
+
+
 def _say(said: _Said) -> None:
-    content = msgspec.msgpack.encode(said, enc_hook=list)  # of a range
-    sys.stdout.buffer.write(len(content).to_bytes(_HEAD_BYTES) + content)
+    # Always in the same memory, as where it is read: to get 200 kB anew takes as long as to fill them.
+    _encoder.encode_into(said, _frame, _HEAD_BYTES)
+    _frame[:_HEAD_BYTES] = (len(_frame) - _HEAD_BYTES).to_bytes(_HEAD_BYTES)
+    sys.stdout.buffer.write(_frame)

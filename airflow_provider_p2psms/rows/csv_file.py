@@ -14,6 +14,7 @@ from airflow_provider_p2psms.rows.encoding import detect_encoding
 from airflow_provider_p2psms.rows.table import Record
 
 _DELIMITERS = ",;\t|"
+_CHARS = 1 << 15  # what is taken apart of them stays in the processor's cache
 # Excel writes and reads this line above the header, to say which delimiter follows.
 _says_delimiter = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE).fullmatch
 
@@ -35,11 +36,34 @@ def read_csv(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
 
 def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[Sequence[Record]]:
     head, delimiter = _read_head(lines)
-    reader = csv.reader(chain(head, lines), delimiter=delimiter, strict=True)
+    text, above = "".join(head), 0
+    while (records := _split(text, delimiter)) is not None:
+        yield records
+        above += len(records)
+        text = lines.read(_CHARS) + lines.readline()
+        if not text:
+            return
+    reader = csv.reader(chain(io.StringIO(text, newline=""), lines), delimiter=delimiter, strict=True)
     try:
         yield from in_chunks(reader)
     except csv.Error as err:
-        raise InvalidMessageError(f"{origin}, line {reader.line_num:,}: {_explain(err)}") from None
+        raise InvalidMessageError(f"{origin}, line {above + reader.line_num:,}: {_explain(err)}") from None
+
+
+def _split(text: str, delimiter: str) -> list[list[str]] | None:
+    """
+    Take whole lines apart without Python's reader, which takes twice as long to come to the same.
+
+    ``None`` if there is a quote, a field that may be too long, or more than one kind of line end: after the
+    first of these all is for the reader, since a quoted text may go on over many lines.
+    """
+    if '"' in text or len(text) > csv.field_size_limit():
+        return None
+    lines = text.split("\r\n" if "\r" in text else "\n")
+    if not lines[-1]:
+        lines.pop()
+    others = "".join(lines)
+    return None if "\r" in others or "\n" in others else [line.split(delimiter) for line in lines]
 
 
 def _read_head(lines: io.TextIOWrapper) -> tuple[list[str], str]:

@@ -45,15 +45,14 @@ class PeerToPeer:
         """Group messages by text, in the order in which each text first stands."""
         if len(set(entries.texts)) == len(entries):  # nearly always: each has a text of their own
             groups = list(map(wire.Group, zip(entries.recipients, strict=True), entries.texts))
-            return Parcel(wire.write_groups(groups), len(groups), None, entries.digests, entries.places)
+            return Parcel.of(wire.write_groups(groups), None, entries.digests, entries.places)
         by_text: dict[str, list[int]] = {}
         for place, text in enumerate(entries.texts):
             by_text.setdefault(text, []).append(place)
         numbers, order = entries.recipients, list(chain.from_iterable(by_text.values()))
         groups = [wire.Group([numbers[at] for at in places], text) for text, places in by_text.items()]
-        return Parcel(
+        return Parcel.of(
             wire.write_groups(groups),
-            len(groups),
             [len(places) for places in by_text.values()],
             [entries.digests[at] for at in order],
             [entries.places[at] for at in order],
@@ -65,7 +64,7 @@ class PeerToPeer:
         return Entries(
             list(chain.from_iterable(group.recipients for group in groups)),
             list(chain.from_iterable(repeat(group.message, len(group.recipients)) for group in groups)),
-            parcel.digests,
+            list(parcel.digests),
             parcel.places,
         )
 
@@ -82,12 +81,12 @@ class PeerToPeerFile:
     def pack(self, entries: Entries) -> Parcel:
         """Write messages row by row."""
         content = wire.build_csv(zip(entries.recipients, entries.texts, strict=True))
-        return Parcel(content, len(entries), None, entries.digests, entries.places)
+        return Parcel.of(content, None, entries.digests, entries.places)
 
     def unpack(self, parcel: Parcel) -> Entries:
         """Read the rows."""
         recipients, texts = zip(*wire.read_csv(parcel.content), strict=True)
-        return Entries(recipients, texts, parcel.digests, parcel.places)
+        return Entries(recipients, texts, list(parcel.digests), parcel.places)
 
     def send(self, client: GatewayClient, parcel: Parcel, *, from_number: str, **when: Any) -> wire.Receipt:
         """Upload the rows."""

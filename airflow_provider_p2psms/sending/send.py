@@ -23,7 +23,7 @@ from airflow_provider_p2psms.errors import (
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.wire import Receipt
-from airflow_provider_p2psms.ledger.digest import Digester
+from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import MOST_AHEAD, OnInDoubt, Protocol
 from airflow_provider_p2psms.ledger.reports import Outbox
@@ -192,9 +192,8 @@ class Sender:
         )
         if plan.already_accepted:
             log.info("Earlier tries sent %s of them; they are not sent again.", f"{plan.already_accepted:,}")
-        gone = sum(len(doubt.digests) - doubt.digests.count(b"") for doubt in history.doubts) - len(
-            plan.doubtful
-        )
+        doubted = [each for doubt in history.doubts for each in doubt.digests if each != NO_DIGEST]
+        gone = len(doubted) - len(plan.doubtful)
         if gone:
             log.warning(
                 "Earlier tries left %s messages in doubt that are no longer among the rows.", f"{gone:,}"

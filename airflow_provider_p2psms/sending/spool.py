@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import msgspec
 
+from airflow_provider_p2psms.ledger.digest import Digests
+
 _IN_MEMORY_BYTES = 8 * 2**20
 
 
@@ -64,17 +66,39 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     The messages of one request, written: most of them leave as they are and are never read again.
 
     ``content`` is what goes over the wire, and its answer has ``ids_due`` ids: one a message, or one for each
-    of the groups whose ``sizes`` stand there. ``digests`` and ``places`` are the messages' in that order.
+    of the groups whose ``sizes`` stand there. ``digests`` and ``places`` are the messages' in that order; of
+    places that follow each other only the ``first`` is kept.
     """
 
     content: bytes = b""
     ids_due: int = 0
     sizes: list[int] | None = None
-    digests: Sequence[bytes] = ()
-    places: Sequence[int] = ()
+    packed: bytes = b""
+    first: int = 0
+    scattered: list[int] | None = None
+
+    @classmethod
+    def of(
+        cls, content: bytes, sizes: list[int] | None, digests: Iterable[bytes], places: Sequence[int]
+    ) -> Self:
+        """Put together what was written of messages, and how they are known."""
+        run = range(places[0], places[0] + len(places)) if places else range(0)
+        scattered = None if places == run or list(places) == list(run) else list(places)
+        ids_due = len(places if sizes is None else sizes)
+        return cls(content, ids_due, sizes, b"".join(digests), run.start, scattered)
+
+    @property
+    def digests(self) -> Digests:
+        """How the ledger knows the messages."""
+        return Digests(self.packed)
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Their places among the fates."""
+        return range(self.first, self.first + len(self)) if self.scattered is None else self.scattered
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.digests)
 
     def __repr__(self) -> str:
         return f"<Parcel of {len(self)} messages>"

@@ -34,5 +34,11 @@ def count_try(plan: Plan, *, requests: int) -> Tally:
         in_doubt=counts["in_doubt"],
         duplicates=plan.duplicates,
         requests=requests,
-        parts=sum(compress(plan.parts_of, plan.fates.are("accepted"))) - plan.already_parts,
+        parts=_accepted_parts(plan) - plan.already_parts,
     )
+
+
+def _accepted_parts(plan: Plan) -> int:
+    if plan.fates.all_accepted():
+        return plan.parts
+    return sum(compress(plan.parts_of, plan.fates.are("accepted")))

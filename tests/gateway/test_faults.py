@@ -342,7 +342,8 @@ def check_a_slow_reader(scripted, client, *, tls=None, ca_bundle=None):
         conn.sendall(http(200, json.dumps({"data": {"message_outbox_ids": [*range(5_000)]}}).encode()))
 
     gateway = scripted(read_late, tls=tls, read_request=False)
-    one = client(f"{'https' if tls else 'http'}://127.0.0.1:{gateway.port}/v1", ca_bundle=ca_bundle)
+    address = f"{'https' if tls else 'http'}://127.0.0.1:{gateway.port}/v1"
+    one = client(address, ca_bundle=ca_bundle, read_timeout_s=60.0)
     one.send_peer_to_peer(groups, from_number="+983000505")
 
     assert [group.message for group in groups] == [param["message"] for param in taken[0]["params"]]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
-from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, NO_DIGEST, Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.ledger.records import (
     MOST_BYTES,
@@ -17,7 +17,7 @@ from airflow_provider_p2psms.ledger.records import (
 )
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 
-ALL = [bytes([number]) * DIGEST_BYTES for number in range(6)]
+ALL = [bytes([number]) * DIGEST_BYTES for number in range(1, 7)]
 
 
 def begin(store, try_number=1, *, must_exist=False):
@@ -26,7 +26,7 @@ def begin(store, try_number=1, *, must_exist=False):
 
 
 def intend(ledger, digests, *, at=100.0, until=200.0):
-    doubts = ledger.intend(digests, sender="+983000505", at=at, until=until)
+    doubts = ledger.intend(Digests.of(digests), sender="+983000505", at=at, until=until)
     ledger.flush()
     return doubts
 
@@ -36,7 +36,7 @@ def test_the_next_try_finds_what_the_last_one_left():
     store = MemoryStore()
     ledger, fresh = begin(store)
     [doubt] = intend(ledger, ALL[:3])
-    ledger.settle([doubt], ALL[:2], [7, NOT_TAKEN])
+    ledger.settle([doubt], Digests.of(ALL[:2]), [7, NOT_TAKEN])
     ledger.flush()
 
     _, history = begin(store, 2)
@@ -45,14 +45,14 @@ def test_the_next_try_finds_what_the_last_one_left():
     assert not fresh.doubts
     assert {ALL[0]: 7} == history.accepted
     assert {ALL[1]} == history.not_taken
-    assert [(b"", b"", ALL[2])] == [each.digests for each in history.doubts]
+    assert [[NO_DIGEST, NO_DIGEST, ALL[2]]] == [list(each.digests) for each in history.doubts]
 
 
 def test_what_was_not_flushed_is_not_there():
     """Noted is not written."""
     store = MemoryStore()
     ledger, _ = begin(store)
-    ledger.intend(ALL, sender="", at=0.0, until=1.0)
+    ledger.intend(Digests.of(ALL), sender="", at=0.0, until=1.0)
 
     assert [] == begin(store, 2)[1].doubts
 
@@ -61,15 +61,15 @@ def test_a_large_send_takes_many_small_records():
     """No record is larger than Airflow's API shows, and nothing is lost between two of them."""
     store = MemoryStore()
     ledger, _ = begin(store)
-    digests = [number.to_bytes(DIGEST_BYTES, "big") for number in range(25_000)]
+    digests = [number.to_bytes(DIGEST_BYTES, "big") for number in range(1, 25_001)]
     for start in range(0, 25_000, 5_000):
         some = digests[start : start + 5_000]
-        ledger.settle(intend(ledger, some), some, range(start + 1, start + 5_001))
+        ledger.settle(intend(ledger, some), Digests.of(some), range(start + 1, start + 5_001))
     ledger.flush()
 
     _, history = begin(store, 2)
 
-    assert {digest: number + 1 for number, digest in enumerate(digests)} == history.accepted
+    assert {digest: number for number, digest in enumerate(digests, 1)} == history.accepted
     assert not history.doubts
     assert MOST_BYTES + 5_000 > max(len(str(record)) for record in store.records.values())
 
@@ -85,8 +85,8 @@ def test_a_message_in_doubt_twice_is_with_the_request_that_is_over_last():
 
     _, history = begin(store, 4)
 
-    assert [(500.0, (b"", b"", ALL[2])), (900.0, (ALL[0], ALL[1]))] == sorted(
-        (each.until, each.digests) for each in history.doubts
+    assert [(500.0, [NO_DIGEST, NO_DIGEST, ALL[2]]), (900.0, [ALL[0], ALL[1]])] == sorted(
+        (each.until, list(each.digests)) for each in history.doubts
     )
 
 
@@ -97,7 +97,7 @@ def test_what_is_settled_twice_is_settled():
     [doubt] = intend(old, ALL[:2])
     new, _ = begin(store, 2)
     for ledger in (new, old):
-        ledger.settle([doubt], ALL[:2], [1, 2])
+        ledger.settle([doubt], Digests.of(ALL[:2]), [1, 2])
         ledger.flush()
 
     _, history = begin(store, 3)
@@ -140,15 +140,15 @@ class TestOwner:
         intend(first, ALL[1:2])
 
         assert (False, True) == (first.is_owner(), second.is_owner())
-        assert [(ALL[0],)] == [each.digests for each in history.doubts]
-        assert {(ALL[0],), (ALL[1],)} == {each.digests for each in begin(store, 2)[1].doubts}
+        assert [[ALL[0]]] == [list(each.digests) for each in history.doubts]
+        assert {(ALL[0],), (ALL[1],)} == {tuple(each.digests) for each in begin(store, 2)[1].doubts}
 
     def test_a_run_that_is_made_anew(self, store):
         """Its tries are counted from 1 again, and go on with what those before left."""
         for number in (1, 2, 3):
             ledger, _ = begin(store, number)
             [doubt] = intend(ledger, ALL[number : number + 1])
-            ledger.settle([doubt], [ALL[number]], [number])
+            ledger.settle([doubt], Digests(ALL[number]), [number])
             ledger.flush()
 
         again, history = begin(store, 1)
@@ -172,7 +172,7 @@ class TestForeignRecords:
         store = MemoryStore()
         ledger, _ = begin(store)
         [doubt] = intend(ledger, ALL[:2])
-        ledger.settle([doubt], ALL[:2], [1, 2])
+        ledger.settle([doubt], Digests.of(ALL[:2]), [1, 2])
         ledger.flush()
         return store
 
@@ -184,6 +184,7 @@ class TestForeignRecords:
         [
             (0, {"kind": "?"}, "none of its own"),
             (0, {"digests": "?"}, "cannot be read"),
+            (0, {"digests": "AAAA"}, "cannot be read"),
             (0, {"number": 5}, "a record is missing"),
             (1, {"ids": pack_ids([1])}, "more or fewer"),
             (1, {"slot": "9-x"}, "a record is missing"),

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger import ledger as ledger_module
 from airflow_provider_p2psms.ledger import protocol as protocol_module
+from airflow_provider_p2psms.ledger.digest import NO_DIGEST
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.ledger.protocol import Await, CheckOwner, End, Post, Protocol, Record, Stage
 from airflow_provider_p2psms.ledger.records import Intent
@@ -301,7 +302,9 @@ def test_a_store_that_only_says_that_it_fences_sends_twice():
 def test_a_message_in_doubt_twice_is_sent_twice(monkeypatch):
     """Looked for twice and found once, it would be sent again: the ledger names it with one request only."""
     monkeypatch.setattr(
-        ledger_module, "_open_doubts", lambda _history, doubts: [d for d in doubts if any(d.digests)]
+        ledger_module,
+        "_open_doubts",
+        lambda _history, doubts: [d for d in doubts if set(d.digests) != {NO_DIGEST}],
     )
 
     with pytest.raises(DuplicateError):

@@ -30,7 +30,7 @@ from itertools import combinations
 from typing import Any, NamedTuple, cast
 
 from airflow_provider_p2psms.errors import LedgerError
-from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, NO_DIGEST, Digests
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import (
     Action,
@@ -243,7 +243,7 @@ class Try:
         for message, outbox_id in ids.items():
             self.fates[message] = outbox_id
         known = ids if others is None else dict.fromkeys(messages, others) | ids
-        self.ledger.settle(doubts, list(map(digest, known)), list(known.values()))
+        self.ledger.settle(doubts, Digests.of(map(digest, known)), list(known.values()))
         self.items[item] = Item(tuple(message for message in messages if message not in ids))
 
     def end(self, item: int, fate: str) -> None:
@@ -500,7 +500,7 @@ class World:
         ]
         it.tried = frozenset(history.not_taken)
         it.items = [
-            Item(tuple(messages[each] for each in doubt.digests if each), (doubt,))
+            Item(tuple(messages[each] for each in doubt.digests if each != NO_DIGEST), (doubt,))
             for doubt in history.doubts
         ]
         rest, sizes = [at for at, fate in enumerate(it.fates) if fate == "not sent"], list(rules.sizes)
@@ -537,7 +537,7 @@ class World:
             it.take(item, {}, others=NOT_TAKEN)
         for item in action.intend:
             messages, until = it.items[item].messages, it.protocol.over_by(at)
-            doubts = it.ledger.intend([digest(each) for each in messages], sender="", at=at, until=until)
+            doubts = it.ledger.intend(Digests.of(map(digest, messages)), sender="", at=at, until=until)
             it.items[item] = Item(messages, tuple(doubts))
         try:
             it.ledger.flush()

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
-from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_file
+from airflow_provider_p2psms.rows import Message, RowRules, check_rows, csv_file, read_file
 from airflow_provider_p2psms.rows.unfit import UnfitError
 
 PERSIAN = "سلام، سفارش شما ارسال شد"
@@ -63,9 +63,14 @@ cells = st.text(
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
     st.booleans(),
+    st.integers(1, 20),
 )
-def test_what_was_written_is_read(rows, encoding, delimiter, line_end, quoting, ends_open):
-    """Every encoding, delimiter and line end gives back the texts that were written, to the character."""
+def test_what_was_written_is_read(rows, encoding, delimiter, line_end, quoting, ends_open, at_once):
+    """
+    Every encoding, delimiter and line end gives back the texts that were written, to the character.
+
+    However much is read at once: quotes may begin anywhere in a file.
+    """
     # Python's writer forgets to quote a line end that is not its own.
     assume(quoting == csv.QUOTE_ALL or {"\r", "\n"}.isdisjoint("".join(map("".join, rows))))
     written = io.StringIO(newline="")
@@ -73,7 +78,9 @@ def test_what_was_written_is_read(rows, encoding, delimiter, line_end, quoting, 
     writer.writerows([["recipient", "message", "name"], *rows])
     text = written.getvalue().removesuffix(line_end if ends_open else "")
 
-    assert [list(row.values()) for row in read(ENCODINGS[encoding] + text.encode(encoding))] == rows
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_file, "_CHARS", at_once)
+        assert [list(row.values()) for row in read(ENCODINGS[encoding] + text.encode(encoding))] == rows
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1256", "utf-16-le", "utf-16-be"])
@@ -241,12 +248,16 @@ def test_an_empty_table_lacks_its_columns_too():
     ("content", "reason"),
     [
         ('recipient,message\n1,2\n3,"secret', "rows.csv, line 3: a quote is opened and never closed"),
+        (
+            "recipient,message\n" + "1,2\n" * 20_000 + '3,"secret',
+            "line 20,002: a quote is opened and never closed",
+        ),
         ('recipient,"message\n1,2\n', "line 2: a quote is opened and never closed"),
         ('recipient,message\n3,"secret" secret\n', "line 2: something stands behind a closing quote"),
         ('recipient,message\n3,"' + "secret" * 30_000, "a quote is opened and never closed"),
         ('"' + "secret\n" * 30_000, "a quote is opened and never closed"),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_broken_quotes_are_refused(content, reason):
     """A quote that is not closed could put one customer's row into another's text: nothing is read on."""
@@ -321,3 +332,25 @@ def test_a_stream_that_its_owner_closes_first():
     del rows  # an error here would be an unraisable one, which pytest reports
 
     assert stream.closed
+
+
+lines_of = st.text(st.sampled_from("ab,;\r\n\n\r\n\"' "), max_size=40)
+
+
+@given(lines_of, st.integers(1, 9))
+def test_whatever_stands_in_a_file_is_read_as_pythons_reader_reads_it(text, at_once):
+    """Also with a number of lines at once, blank ones among them and each ending in its own way."""
+    head = "recipient,message\r\n"
+    try:
+        expected = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error:
+        expected = None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_file, "_CHARS", at_once)
+        chunks = csv_file.read_csv(io.BytesIO((head + text).encode()), "rows.csv")
+        try:
+            found = [record or [""] for chunk in chunks for record in chunk][1:]
+        except InvalidMessageError:
+            found = None
+
+    assert found == (expected and [record or [""] for record in expected])

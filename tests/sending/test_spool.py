@@ -14,7 +14,7 @@ def entries_of(messages, first=0):
     """Put (number, text) messages into columns."""
     recipients, bodies = zip(*messages, strict=True) if messages else ((), ())
     places = range(first, first + len(messages))
-    return Entries(list(recipients), list(bodies), [b"%016d" % place for place in places], list(places))
+    return Entries(list(recipients), list(bodies), [b"%012d" % place for place in places], list(places))
 
 
 def flat(entries):

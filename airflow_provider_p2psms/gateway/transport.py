@@ -78,11 +78,11 @@ class _Exchange:
         start = 0
         while start < len(data):
             chunk = data[start : start + _CHUNK_BYTES]
-            if isinstance(sock, SSLTransport):  # TLS in a proxy's TLS can't be written but with waiting
+            if isinstance(sock, SSLTransport):  # TLS in a proxy's TLS would lose bytes if it could not wait
                 self.allow(sock)
             else:
                 sock.settimeout(0)
-                self._left_s()
+                self._left_s()  # the last look at the clock: it raises when the time is over
             try:
                 start += sock.send(chunk)
             except (BlockingIOError, ssl.SSLWantWriteError):

@@ -108,8 +108,7 @@ def form(browser, airflow_url, api):
     browser.get(f"{airflow_url}/connections")
     click(browser, "Add Connection")
     dialog = wait(browser, lambda _: browser.find_element(By.CSS_SELECTOR, "[role=dialog]"))
-    kind = wait(browser, lambda _: dialog.find_element(By.CSS_SELECTOR, "input[role=combobox]"))
-    kind.send_keys("P2P SMS", Keys.ENTER)
+    write(dialog, "input[role=combobox]", "P2P SMS", Keys.ENTER)
     wait(browser, lambda _: dialog.find_element(By.NAME, "host").is_displayed())
     return dialog
 
@@ -125,12 +124,16 @@ def click(within, text) -> None:
     wait(within, lambda _: [within.find_element(By.XPATH, path).click()])
 
 
-def unfold(form: WebElement, section: str, field: str) -> WebElement:
-    """Unfold a section of the form, which folds the others, and give one of its fields once it shows."""
+def write(within: WebElement, selector: str, *keys: str) -> None:
+    """Write into a field once it takes keys: it is there before the dialog has come to rest."""
+    wait(within, lambda _: [within.find_element(By.CSS_SELECTOR, selector).send_keys(*keys)])
+
+
+def unfold(form: WebElement, section: str, field: str) -> None:
+    """Unfold a section of the form, which folds the others, and wait until one of its fields shows."""
     click(form, section)
     shown, folded = form.find_element(By.NAME, field), form.find_element(By.NAME, "host")
     wait(form, lambda _: shown.is_displayed() and not folded.is_displayed())
-    return shown
 
 
 def take_picture(form: WebElement, name: str) -> None:
@@ -166,11 +169,12 @@ def test_every_extra_has_its_label_and_its_help(form):
 
 def test_what_the_form_saves_is_what_the_hook_reads(form, api):
     """A connection saved from the form, most extras left alone, is understood."""
-    form.find_element(By.NAME, "connection_id").send_keys("from_the_form")
-    form.find_element(By.NAME, "host").send_keys("https://gateway.example.com/v1")
-    form.find_element(By.NAME, "password").send_keys("token")
-    unfold(form, "Extra Fields", "element_from_number").send_keys("+983000505")
-    form.find_element(By.NAME, "element_read_timeout").send_keys("30")
+    write(form, "[name=connection_id]", "from_the_form")
+    write(form, "[name=host]", "https://gateway.example.com/v1")
+    write(form, "[name=password]", "token")
+    unfold(form, "Extra Fields", "element_from_number")
+    write(form, "[name=element_from_number]", "+983000505")
+    write(form, "[name=element_read_timeout]", "30")
     click(form, "Save")
     saved = wait(form, lambda _: api("/connections/from_the_form"))
 

@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 from airflow_provider_p2psms.rows.headers import Columns
 from airflow_provider_p2psms.rows.message import Block
 from airflow_provider_p2psms.rows.row import GROUP, Header
-from airflow_provider_p2psms.rows.table import is_blank
+from airflow_provider_p2psms.rows.table import Columnar, is_blank
 from airflow_provider_p2psms.rows.template import Place, Template
 from airflow_provider_p2psms.rows.texts import check_texts
 from airflow_provider_p2psms.rows.values import key_text
@@ -87,7 +87,8 @@ def for_records(columns: Columns, header: Header, known: Known, *, blank_is_noth
     as_they_are = {places.recipient, places.message} - {places.key, *(place for _, place, _, _ in pieces)}
 
     def open_rows(rows: Sequence[Any]) -> Take:
-        cells: dict[Place, Sequence[Any]] = dict(enumerate(zip(*rows, strict=True)))
+        columns = rows.columns if isinstance(rows, Columnar) else zip(*rows, strict=True)
+        cells: dict[Place, Sequence[Any]] = dict(enumerate(columns))
         if len(cells) != len(header.columns):
             raise ValueError
         if not blank_is_nothing:

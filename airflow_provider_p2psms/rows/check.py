@@ -83,7 +83,7 @@ def _check_table(table: Table, rules: RowRules) -> Iterator[Block | Message | Ro
         return number + 1
 
     number = 1
-    for records in in_chunks(table.records):
+    for records in filter(len, table.chunks):
         number = yield from _check_chunk(number, records, bulk, check_one)
 
 

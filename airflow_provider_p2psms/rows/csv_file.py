@@ -11,12 +11,12 @@ from typing import BinaryIO
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.encoding import detect_encoding
-from airflow_provider_p2psms.rows.table import Record
+from airflow_provider_p2psms.rows.table import Columnar, Record
 
 _DELIMITERS = ",;\t|"
-_CHARS = 1 << 15  # what is taken apart of them stays in the processor's cache
+_CHARS = 1 << 16  # several hundred lines; more of them would not stay in the processor's cache
 # Excel writes and reads this line above the header, to say which delimiter follows.
-_says_delimiter = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE).fullmatch
+_says_delimiter = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE).fullmatch
 
 
 def read_csv(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
@@ -39,8 +39,9 @@ def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[Sequence[Record]]
     text, above = "".join(head), 0
     while (records := _split(text, delimiter)) is not None:
         yield records
-        above += len(records)
-        text = lines.read(_CHARS) + lines.readline()
+        # A text in quotes may hold lines, too.
+        above += sum(1 for _ in io.StringIO(text, newline="")) if '"' in text else len(records)
+        text = _read_lines(lines)
         if not text:
             return
     reader = csv.reader(chain(io.StringIO(text, newline=""), lines), delimiter=delimiter, strict=True)
@@ -50,20 +51,44 @@ def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[Sequence[Record]]
         raise InvalidMessageError(f"{origin}, line {above + reader.line_num:,}: {_explain(err)}") from None
 
 
-def _split(text: str, delimiter: str) -> list[list[str]] | None:
-    """
-    Take whole lines apart without Python's reader, which takes twice as long to come to the same.
+def _read_lines(lines: io.TextIOWrapper) -> str:
+    """Read some whole lines, and whole texts: a quoted one may go on over many lines."""
+    text = lines.read(_CHARS) + lines.readline()
+    while text.count('"') % 2 and len(text) <= csv.field_size_limit() and (more := lines.readline()):
+        text += more
+    return text
 
-    ``None`` if there is a quote, a field that may be too long, or more than one kind of line end: after the
-    first of these all is for the reader, since a quoted text may go on over many lines.
+
+def _split(text: str, delimiter: str) -> Sequence[Record] | None:
     """
-    if '"' in text or len(text) > csv.field_size_limit():
+    Take whole lines apart by columns, in a third of the time in which Python's reader comes to the same.
+
+    ``None`` if the lines are not all alike: not as many cells in each, more than one kind of line end,
+    quotes other than around a whole cell, a cell that may be too long. From the first of these on all is for
+    the reader.
+    """
+    if not text:
+        return ()
+    if len(text) > csv.field_size_limit():
         return None
-    lines = text.split("\r\n" if "\r" in text else "\n")
-    if not lines[-1]:
-        lines.pop()
-    others = "".join(lines)
-    return None if "\r" in others or "\n" in others else [line.split(delimiter) for line in lines]
+    # Odd pieces stand in quotes. What is left has one quote in the place of each: a cell of its own, if these
+    # were around a whole one, and if none was doubled within.
+    pieces = text.split('"')
+    quoted, plain = pieces[1::2], '"'.join(pieces[::2])
+    end = "\r\n" if "\r" in plain else "\n"
+    plain = plain if plain.endswith(end) else plain + end
+    size, width = plain.count(end), plain.count(delimiter, 0, plain.index(end)) + 1
+    if plain.count("\r") + plain.count("\n") != size * len(end):
+        return None
+    cells = plain.replace(end, f"{delimiter}\n{delimiter}").split(delimiter)[:-1]
+    if len(cells) != size * (width + 1) or cells[width :: width + 1].count("\n") != size:
+        return None
+    if cells.count('"') != len(quoted):
+        return None
+    if quoted:
+        take = iter(quoted).__next__
+        cells = [take() if cell == '"' else cell for cell in cells]
+    return Columnar([cells[place :: width + 1] for place in range(width)])
 
 
 def _read_head(lines: io.TextIOWrapper) -> tuple[list[str], str]:

@@ -4,7 +4,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
@@ -36,10 +35,10 @@ def read_file(stream: BinaryIO, *, name: str) -> Table:
         the first row comes; broken quotes of a CSV show where they stand.
     """
     origin = PurePosixPath(name).name
-    return Sheet(origin, chain.from_iterable(_read_records(stream, origin)))
+    return Sheet(origin, _read_chunks(stream, origin))
 
 
-def _read_records(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
+def _read_chunks(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
     with _rewindable(stream) as source:
         head = source.read(4)
         source.seek(0)

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeGuard
 
+from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.headers import build_header
 from airflow_provider_p2psms.rows.table import Table
 
@@ -21,4 +22,6 @@ def read_frame(frame: Any) -> Table:
     coarse = (str(kind).lower() in {"float32", "float16"} for kind in frame.dtypes)
     header = build_header("the DataFrame", frame.columns, coarse=coarse)
     is_polars = hasattr(frame, "iter_rows")
-    return Table(header, frame.iter_rows() if is_polars else frame.itertuples(index=False, name=None))
+    return Table(
+        header, in_chunks(frame.iter_rows() if is_polars else frame.itertuples(index=False, name=None))
+    )

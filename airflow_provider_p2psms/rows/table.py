@@ -6,7 +6,9 @@ takes the records as they are: to name the cells of a million rows takes as long
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, TypeAlias
+from functools import cached_property
+from itertools import chain
+from typing import Any, ClassVar, TypeAlias, overload
 
 from airflow_provider_p2psms.rows.headers import build_header
 from airflow_provider_p2psms.rows.row import Header, NumberedRow, Row
@@ -15,18 +17,39 @@ from airflow_provider_p2psms.rows.unfit import UnfitError
 Record: TypeAlias = Sequence[Any]
 
 
+class Columnar(Sequence[Record]):
+    """Records that stand by columns, of which each has one cell of every record."""
+
+    def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
+        self.columns = columns
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+    def __iter__(self) -> Iterator[Record]:
+        return zip(*self.columns, strict=True)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Columnar": ...
+    def __getitem__(self, place: int | slice) -> "Record | Columnar":
+        cells = [column[place] for column in self.columns]
+        return Columnar(cells) if isinstance(place, slice) else cells
+
+
 class Table(Iterator[Row]):
     """
     The rows of a table behind its header.
 
-    ``records`` hold its values as they are read; ``name`` makes a row of one. Both are for those who have
-    asked for the ``header`` first.
+    ``chunks`` hold its values as they are read; ``name`` makes a row of one record. Both are for those who
+    have asked for the ``header`` first.
     """
 
     blank_is_nothing: ClassVar[bool] = False
 
-    def __init__(self, header: Header | None, records: Iterator[Record]) -> None:
-        self.records = records
+    def __init__(self, header: Header | None, chunks: Iterator[Sequence[Record]]) -> None:
+        self.chunks = chunks
         self._header = header
         self._is_header_told = False
 
@@ -38,6 +61,11 @@ class Table(Iterator[Row]):
     def name(self, record: Record) -> NumberedRow | None:
         """Give one record its column names; ``None`` for one that is no row."""
         return dict(zip(self._columns, record, strict=True))
+
+    @cached_property
+    def records(self) -> Iterator[Record]:
+        """The records one by one."""
+        return chain.from_iterable(self.chunks)
 
     @property
     def _columns(self) -> tuple[str, ...]:
@@ -63,18 +91,21 @@ class Sheet(Table):
     # Blank cells stand for nothing: a file has no other way to say that there is no value.
     blank_is_nothing = True
 
-    def __init__(self, origin: str, records: Iterator[Record]) -> None:
-        super().__init__(None, records)
+    def __init__(self, origin: str, chunks: Iterator[Sequence[Record]]) -> None:
+        super().__init__(None, chunks)
         self._origin = origin
 
     @property
     def header(self) -> Header | None:
         """The header, read from the file when first asked for."""
         if self._header is None:
-            filled = (record for record in self.records if any(not is_blank(cell) for cell in record))
-            if (names := next(filled, None)) is not None:
-                shown = ("" if is_blank(name) else name for name in names)
-                self._header = build_header(self._origin, shown)
+            for chunk in self.chunks:
+                for place, names in enumerate(chunk):
+                    if any(not is_blank(name) for name in names):
+                        shown = ("" if is_blank(name) else name for name in names)
+                        self._header = build_header(self._origin, shown)
+                        self.chunks = chain([chunk[place + 1 :]], self.chunks)
+                        return self._header
         return self._header
 
     def name(self, record: Record) -> NumberedRow | None:

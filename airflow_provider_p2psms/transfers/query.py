@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
 from airflow_provider_p2psms.rows.headers import build_header
-from airflow_provider_p2psms.rows.table import Table
+from airflow_provider_p2psms.rows.table import Record, Table
 
 ROWS_A_FETCH = 2_000
 
@@ -45,7 +45,7 @@ def open_query(connection: Any, sql: str, parameters: Parameters | None = None) 
         if cursor.description is None:  # known only now: psycopg2 does not ask for it before the first rows
             raise InvalidMessageError("sql gives no rows; write a SELECT.")
         header = build_header("The query", (column[0] for column in cursor.description))
-        yield Table(header, _records(stack, cursor, first))
+        yield Table(header, _chunks(stack, cursor, first))
 
 
 @contextmanager
@@ -77,10 +77,10 @@ def _plain(parameters: Parameters) -> Any:
     return dict(parameters) if isinstance(parameters, Mapping) else tuple(parameters)
 
 
-def _records(stack: ExitStack, cursor: Any, rows: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def _chunks(stack: ExitStack, cursor: Any, rows: Sequence[Any]) -> Iterator[Sequence[Record]]:
     while rows:
         # A connection can be set up to give its rows as dictionaries.
-        yield from (tuple(row.values()) if isinstance(row, Mapping) else row for row in rows)
+        yield [tuple(row.values()) if isinstance(row, Mapping) else row for row in rows]
         with _query_errors():
             rows = cursor.fetchmany(ROWS_A_FETCH)
     stack.close()

@@ -201,6 +201,7 @@ def test_the_very_name_goes_before_one_that_differs_in_case():
         ("recipient,message,message", {}, "columns of the same name; found: message"),
         ("09121234567,hi ali", {}, "is the header row missing"),
         ("recipients,message", {}, "no column 'recipient'"),
+        ('sep="', {}, "no column 'recipient'"),
     ],
 )
 def test_a_missing_column_is_refused_once(header, rules, reason):
@@ -252,12 +253,16 @@ def test_an_empty_table_lacks_its_columns_too():
             "recipient,message\n" + "1,2\n" * 20_000 + '3,"secret',
             "line 20,002: a quote is opened and never closed",
         ),
+        (
+            "recipient,message\n" + '1,"a\r\nb"\n' * 20_000 + '3,"secret',
+            "line 40,002: a quote is opened and never closed",
+        ),
         ('recipient,"message\n1,2\n', "line 2: a quote is opened and never closed"),
         ('recipient,message\n3,"secret" secret\n', "line 2: something stands behind a closing quote"),
         ('recipient,message\n3,"' + "secret" * 30_000, "a quote is opened and never closed"),
         ('"' + "secret\n" * 30_000, "a quote is opened and never closed"),
     ],
-    ids=range(6),
+    ids=range(7),
 )
 def test_broken_quotes_are_refused(content, reason):
     """A quote that is not closed could put one customer's row into another's text: nothing is read on."""
@@ -349,7 +354,7 @@ def test_whatever_stands_in_a_file_is_read_as_pythons_reader_reads_it(text, at_o
         patch.setattr(csv_file, "_CHARS", at_once)
         chunks = csv_file.read_csv(io.BytesIO((head + text).encode()), "rows.csv")
         try:
-            found = [record or [""] for chunk in chunks for record in chunk][1:]
+            found = [list(record) or [""] for chunk in chunks for record in chunk][1:]
         except InvalidMessageError:
             found = None
 

@@ -116,7 +116,7 @@ class GatewayClient:
         Source: gateway docs, "Send Peer to Peer by File".
         """
         return self.send_csv(
-            wire.build_csv(messages),
+            wire.build_csv((recipient.encode(), text.encode()) for recipient, text in messages),
             expected=len(messages),
             from_number=from_number,
             send_time=send_time,

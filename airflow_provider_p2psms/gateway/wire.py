@@ -23,6 +23,10 @@ from airflow_provider_p2psms.errors import (
 
 SEND_PATH = "/api/send"
 
+# What JSON cannot hold as it is: control characters, quotes, backslashes.
+_ESCAPED = bytes(range(32)) + b'"\\'
+_QUOTES_OF_A_GROUP = '{"recipients":["…"],"message":"…"}'.count('"')
+
 
 class Group(msgspec.Struct, frozen=True, gc=False):
     """A text with all its recipients: one entry of ``params``, one outbox id."""
@@ -126,6 +130,26 @@ def write_groups(groups: list[Group]) -> bytes:
     return msgspec.json.encode(groups)
 
 
+def write_single_groups(recipients: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
+    """
+    Write groups of one recipient each, as ``write_groups`` does, in a third of the time.
+
+    What comes in UTF-8 can leave as it is, unless JSON has to escape something of it. Line ends are escaped
+    here, as many texts have them, and whatever else there is by the library.
+    """
+    content = b'"},{"recipients":["'.join(map(b'"],"message":"'.join, zip(recipients, texts, strict=True)))
+    content = b'[{"recipients":["%b"}]' % content
+    unescaped = len(content) - len(content.translate(None, _ESCAPED))
+    if unescaped == _QUOTES_OF_A_GROUP * len(texts) + content.count(b"\n"):
+        return content.replace(b"\n", b"\\n")
+    return write_groups(
+        [
+            Group((recipient.decode(),), text.decode())
+            for recipient, text in zip(recipients, texts, strict=True)
+        ]
+    )
+
+
 def read_groups(content: bytes) -> list[Group]:
     """Read back what ``write_groups`` has written."""
     return msgspec.json.decode(content, type=list[Group])
@@ -144,15 +168,17 @@ def build_peer_to_peer_file(*, from_number: str, send_time: str | None = None) -
     }
 
 
-def build_csv(messages: Iterable[tuple[str, str]]) -> bytes:
+def build_csv(messages: Iterable[tuple[bytes, bytes]]) -> bytes:
     """
     Return the file of such a send: header ``recipient,message``, a row a message, plain UTF-8, RFC 4180.
+
+    :param messages: recipient and text of each, in UTF-8.
 
     What else the gateway can read is nowhere stated, so it gets the plainest form: no BOM, commas, every text
     quoted, CRLF.
     """
-    rows = (f'{recipient},"{text.replace(chr(34), chr(34) * 2)}"\r\n' for recipient, text in messages)
-    return ("recipient,message\r\n" + "".join(rows)).encode()
+    rows = (b'%b,"%b"\r\n' % (recipient, text.replace(b'"', b'""')) for recipient, text in messages)
+    return b"recipient,message\r\n" + b"".join(rows)
 
 
 def read_csv(content: bytes) -> Iterator[tuple[str, str]]:

@@ -57,28 +57,24 @@ class Digester:
         self._blank = blake2b(salt=own[:16], person=own[16:], digest_size=DIGEST_BYTES)
         self._copies: Counter[bytes] | None = None if distinct else Counter()
 
-    def __call__(self, recipient: str, text: str) -> bytes:
-        """Return the digest of a message, 12 bytes."""
-        digest = self._digest(f"{recipient}\0{text}")
+    def __call__(self, recipients: Sequence[bytes], texts: Sequence[bytes]) -> list[bytes]:
+        """Return the digests of messages, 12 bytes each; what they are made of is in UTF-8."""
+        messages = map(b"\0".join, zip(recipients, texts, strict=True))
         if self._copies is None:
-            return digest
-        copy = self._copies[digest]
-        self._copies[digest] += 1
-        return digest if copy == 0 else self._digest(f"{recipient}\0{text}\0{copy}")
+            return self._digest(messages)
+        written = list(messages)
+        digests = self._digest(written)
+        for place, digest in enumerate(digests):
+            if copy := self._copies[digest]:
+                digests[place] = self._digest([b"%b\0%d" % (written[place], copy)])[0]
+            self._copies[digest] += 1
+        return digests
 
-    def all(self, recipients: Sequence[str], texts: Sequence[str]) -> list[bytes]:
-        """Return the digests of many messages, each as by itself."""
-        if self._copies is not None:
-            return list(map(self, recipients, texts))
+    def _digest(self, messages: Iterable[bytes]) -> list[bytes]:
         digests, copy = [], self._blank.copy
         # A send makes one for every message: no call of our own is among those that this takes.
-        for message in map(str.encode, map("\0".join, zip(recipients, texts, strict=True))):
+        for message in messages:
             hashed = copy()
             hashed.update(message)
             digests.append(hashed.digest())
         return digests
-
-    def _digest(self, message: str) -> bytes:
-        hashed = self._blank.copy()
-        hashed.update(message.encode())
-        return hashed.digest()

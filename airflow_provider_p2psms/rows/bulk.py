@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Any, TypeAlias
 
 from airflow_provider_p2psms.rows.headers import Columns
-from airflow_provider_p2psms.rows.message import Block
+from airflow_provider_p2psms.rows.message import Block, encode_all
 from airflow_provider_p2psms.rows.row import GROUP, Header
 from airflow_provider_p2psms.rows.table import Columnar, is_blank
 from airflow_provider_p2psms.rows.template import Place, Template
@@ -106,8 +106,10 @@ def _build(places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], T
             if "" in recipients:
                 return None
             texts = _texts(places, take, len(rows))
+            parts = check_texts(texts)
             keys = [""] * len(rows) if places.key is None else list(map(key_text, take(places.key)))
-            return Block(range(first, first + len(rows)), recipients, texts, check_texts(texts), keys)
+            numbers = range(first, first + len(rows))
+            return Block(numbers, encode_all(recipients), encode_all(texts), parts, keys)
         except (LookupError, TypeError, ValueError):  # an `UnfitError` is one, too
             return None
 

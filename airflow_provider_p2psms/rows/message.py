@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 
 import msgspec
 
@@ -29,24 +30,43 @@ class Message(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Messages that stand together, by columns: the n-th values of all five are one message."""
+    """
+    Messages that stand together, by columns: the n-th values of all five are one message.
+
+    Recipients and texts are in UTF-8: as such they are digested, kept and sent, and nobody reads them on that
+    way. ``parts`` has a byte for each.
+    """
 
     rows: Sequence[int]
-    recipients: Sequence[str] = field(repr=False)
-    texts: Sequence[str] = field(repr=False)
-    parts: Sequence[int] = field(repr=False)
+    recipients: Sequence[bytes] = field(repr=False)
+    texts: Sequence[bytes] = field(repr=False)
+    parts: bytes = field(repr=False)
     keys: Sequence[str] = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __iter__(self) -> Iterator[Message]:
-        return map(Message, self.rows, self.recipients, self.texts, self.parts, self.keys)
+        recipients, texts = map(bytes.decode, self.recipients), map(bytes.decode, self.texts)
+        return map(Message, self.rows, recipients, texts, self.parts, self.keys)
 
     @classmethod
     def of(cls, messages: Iterable[Message]) -> "Block":
         """Put messages, at least one, into columns."""
-        columns = zip(
-            *((each.row, each.recipient, each.text, each.parts, each.key) for each in messages), strict=True
+        rows, recipients, texts, parts, keys = zip(*map(msgspec.structs.astuple, messages), strict=True)
+        return cls(rows, encode_all(recipients), encode_all(texts), bytes(parts), keys)
+
+    def select(self, wanted: Sequence[object]) -> "Block":
+        """Return those at whose place something true stands."""
+        return Block(
+            list(compress(self.rows, wanted)),
+            list(compress(self.recipients, wanted)),
+            list(compress(self.texts, wanted)),
+            bytes(compress(self.parts, wanted)),
+            list(compress(self.keys, wanted)),
         )
-        return cls(*columns)
+
+
+def encode_all(texts: Iterable[str]) -> list[bytes]:
+    """Write each in UTF-8."""
+    return list(map(str.encode, texts))

@@ -45,9 +45,9 @@ def check_text(text: str) -> int:
     return parts
 
 
-def check_texts(texts: Sequence[str]) -> Sequence[int]:
+def check_texts(texts: Sequence[str]) -> bytes:
     """
-    Count the parts of many texts, as ``check_text`` does of each, looking at all of them as one.
+    Count the parts of many texts, a byte each, as ``check_text`` does, looking at all of them as one.
 
     :raises UnfitError: one of them cannot be sent, or is of a class of its own.
     """
@@ -59,20 +59,20 @@ def check_texts(texts: Sequence[str]) -> Sequence[int]:
     if longest > MAX_CHARACTERS or joined.count("\0") != len(texts):
         raise UnfitError("not all texts can be sent as they are")
     if joined.isascii() and len(_without_plain(joined)) == len(texts):
-        return list(map(_by_length(160, 153).__getitem__, lengths))
+        return bytes(map(_by_length(160, 153).__getitem__, lengths))
     if len(joined.encode("utf-16-le")) > 2 * len(joined):
-        return list(map(check_text, texts))
+        return bytes(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
     if longest <= 70:
-        return [1] * len(texts)
+        return bytes([1]) * len(texts)
     beyond_gsm = _beyond_gsm().findall(joined)
-    parts = list(map(_by_length(70, 67).__getitem__, lengths))
+    parts = bytes(map(_by_length(70, 67).__getitem__, lengths))
     if not all(beyond_gsm):
-        parts = [
+        parts = bytes(
             count if beyond else count_parts(text)
             for text, count, beyond in zip(texts, parts, beyond_gsm, strict=True)
-        ]
-    return parts if max(parts) <= MAX_PARTS else list(map(check_text, texts))
+        )
+    return parts if max(parts) <= MAX_PARTS else bytes(map(check_text, texts))
 
 
 def count_parts(text: str) -> int:

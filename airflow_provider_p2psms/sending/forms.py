@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from airflow_provider_p2psms.gateway import wire
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.rows.message import encode_all
 from airflow_provider_p2psms.sending.spool import Entries, Parcel
 
 
@@ -44,13 +45,16 @@ class PeerToPeer:
     def pack(self, entries: Entries) -> Parcel:
         """Group messages by text, in the order in which each text first stands."""
         if len(set(entries.texts)) == len(entries):  # nearly always: each has a text of their own
-            groups = list(map(wire.Group, zip(entries.recipients, strict=True), entries.texts))
-            return Parcel.of(wire.write_groups(groups), None, entries.digests, entries.places)
-        by_text: dict[str, list[int]] = {}
+            content = wire.write_single_groups(entries.recipients, entries.texts)
+            return Parcel.of(content, None, entries.digests, entries.places)
+        by_text: dict[bytes, list[int]] = {}
         for place, text in enumerate(entries.texts):
             by_text.setdefault(text, []).append(place)
         numbers, order = entries.recipients, list(chain.from_iterable(by_text.values()))
-        groups = [wire.Group([numbers[at] for at in places], text) for text, places in by_text.items()]
+        groups = [
+            wire.Group([numbers[at].decode() for at in places], text.decode())
+            for text, places in by_text.items()
+        ]
         return Parcel.of(
             wire.write_groups(groups),
             [len(places) for places in by_text.values()],
@@ -61,9 +65,10 @@ class PeerToPeer:
     def unpack(self, parcel: Parcel) -> Entries:
         """Read the groups message by message."""
         groups = wire.read_groups(parcel.content)
+        texts = chain.from_iterable(repeat(group.message, len(group.recipients)) for group in groups)
         return Entries(
-            list(chain.from_iterable(group.recipients for group in groups)),
-            list(chain.from_iterable(repeat(group.message, len(group.recipients)) for group in groups)),
+            encode_all(chain.from_iterable(group.recipients for group in groups)),
+            encode_all(texts),
             list(parcel.digests),
             parcel.places,
         )
@@ -86,7 +91,7 @@ class PeerToPeerFile:
     def unpack(self, parcel: Parcel) -> Entries:
         """Read the rows."""
         recipients, texts = zip(*wire.read_csv(parcel.content), strict=True)
-        return Entries(recipients, texts, list(parcel.digests), parcel.places)
+        return Entries(encode_all(recipients), encode_all(texts), list(parcel.digests), parcel.places)
 
     def send(self, client: GatewayClient, parcel: Parcel, *, from_number: str, **when: Any) -> wire.Receipt:
         """Upload the rows."""

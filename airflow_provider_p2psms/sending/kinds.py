@@ -29,15 +29,15 @@ class Kinds:
 
     def __init__(self) -> None:
         self.samples: dict[tuple[bool, int], str] = {}
-        self._codes: dict[tuple[bool, int, str], int] = {}
+        self._codes: dict[tuple[bool, int, bytes], int] = {}
         self._of = array("I")
 
-    def add(self, recipients: Sequence[str], texts: Sequence[str], parts: Sequence[int]) -> None:
-        """Note the messages at the next places."""
-        kinds = list(zip(map(str.isascii, texts), parts, map(_prefix, recipients), strict=True))
+    def add(self, recipients: Sequence[bytes], texts: Sequence[bytes], parts: bytes) -> None:
+        """Note the messages at the next places, written in UTF-8."""
+        kinds = list(zip(map(bytes.isascii, texts), parts, map(_prefix, recipients), strict=True))
         for kind, text in zip(kinds, texts, strict=True) if not self._codes.keys() >= set(kinds) else ():
             self._codes.setdefault(kind, len(self._codes))
-            self.samples.setdefault(kind[:2], text)
+            self.samples.setdefault(kind[:2], text.decode())
         self._of.extend(map(self._codes.__getitem__, kinds))
 
     def count(self, places: Iterable[bool] | None = None) -> dict[Kind, int]:
@@ -46,6 +46,6 @@ class Kinds:
 
         :param places: whether each place counts, from the first on; without it, all do.
         """
-        kinds = [Kind(*kind) for kind in self._codes]
+        kinds = [Kind(is_ascii, parts, prefix.decode()) for is_ascii, parts, prefix in self._codes]
         counts = Counter(self._of if places is None else compress(self._of, places))
         return {kinds[code]: count for code, count in counts.items()}

@@ -7,7 +7,9 @@ plan holds no text itself: checked messages wait in its spool.
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import compress, count, starmap
+from operator import not_
 from typing import Literal
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
@@ -21,6 +23,7 @@ from airflow_provider_p2psms.sending.spool import Entries, Spool
 
 SHOWN_PROBLEMS = 100
 IN_DOUBT = Fate("in_doubt", reason="an earlier try may have sent it")
+_HELD_BACK = "held back: not among the connection's allowed_recipients"
 _REPEATED = (
     "an earlier row has this text for this number",
     "an earlier row has this text, and redirect_to gets it once",
@@ -98,13 +101,12 @@ def build_plan(
     :param results: what the check of the rows yields, in their order.
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
-    seen = set[bytes]()
-    blocks = results.blocks() if isinstance(results, Checked) else join_blocks(results)
-    for result in blocks:
+    placer = _Placer(plan, notes, rules, known)
+    for result in results.blocks() if isinstance(results, Checked) else join_blocks(results):
         if isinstance(result, RowProblem):
             _note_problem(plan, notes, result)
         else:
-            _place_block(plan, notes, result, rules, known, seen)
+            placer.place(result)
     plan.redirected = plan.recipients if rules.redirect_to else 0
     plan.spool.finish()
 
@@ -135,88 +137,74 @@ def _note_problem(plan: Plan, notes: Notes, problem: RowProblem) -> None:
     notes.left_out(problem.row, problem.key, "invalid", f"{problem.column}: {problem.reason}")
 
 
-def _place_block(  # noqa: PLR0917 - as `_place`
-    plan: Plan, notes: Notes, block: Block, rules: PlanRules, known: Known, seen: set[bytes]
-) -> None:
-    """Place messages together if all of them are new and may go, which is nearly always; else one by one."""
-    if rules.allowed_recipients or rules.redirect_to:
-        for message in block:
-            _place_staged(plan, notes, message, rules, known, seen)
-        return
-    digests = known.digester.all(block.recipients, block.texts)
-    if not _add_new(digests, known, seen):
-        for message, digest in zip(block, digests, strict=True):
-            _place(plan, notes, message, message.recipient, digest, rules, known, seen)
-        return
-    notes.to_send(block.rows, block.keys)
-    _count_parts(plan, block.recipients, block.texts, block.parts)
-    places = plan.fates.add([0] * len(block))
-    plan.spool.add(Entries(block.recipients, block.texts, digests, places))
+class _Placer:
+    """Gives each message a place among the fates, or says why it gets none: all of a block at once."""
 
+    def __init__(self, plan: Plan, notes: Notes, rules: PlanRules, known: Known) -> None:
+        self._plan, self._notes, self._known = plan, notes, known
+        self._allowed = frozenset(map(str.encode, rules.allowed_recipients))
+        self._redirect_to = rules.redirect_to.encode() if rules.redirect_to else None
+        self._seen = set[bytes]()
 
-def _count_parts(plan: Plan, recipients: Sequence[str], texts: Sequence[str], parts: Sequence[int]) -> None:
-    plan.parts += sum(parts)
-    plan.parts_of.extend(parts)
-    if plan.kinds is not None:
-        plan.kinds.add(recipients, texts, parts)
+    def place(self, block: Block) -> None:
+        if self._redirect_to:
+            block = replace(block, recipients=[self._redirect_to] * len(block))
+        digests = self._known.digester(block.recipients, block.texts)
+        if self._all_go(block, digests):
+            self._notes.to_send(block.rows, block.keys)
+        else:
+            each = zip(block.rows, block.keys, block.recipients, digests, strict=True)
+            goes = list(starmap(self._goes, each))
+            block, digests = block.select(goes), list(compress(digests, goes))
+        self._add(block, digests)
 
-
-def _add_new(digests: list[bytes], known: Known, seen: set[bytes]) -> bool:
-    """Note what is seen, if all of it is new: to this try, within itself, and to earlier tries."""
-    for earlier in (known.accepted.keys(), known.doubtful, seen):
-        if earlier and not earlier.isdisjoint(digests):
+    def _all_go(self, block: Block, digests: Sequence[bytes]) -> bool:
+        """Tell whether all messages may go and are new, as is nearly always so, and note that then."""
+        if self._allowed and not self._allowed.issuperset(block.recipients):
             return False
-    before = len(seen)
-    seen.update(digests)
-    if len(seen) - before == len(digests):
+        if not self._seen.isdisjoint(digests):
+            return False
+        before = len(self._seen)
+        self._seen.update(digests)
+        if len(self._seen) - before == len(digests):
+            return True
+        self._seen.difference_update(digests)  # one stands twice among them, and none was there before
+        return False
+
+    def _goes(self, row: int, key: str, recipient: bytes, digest: bytes) -> bool:
+        if self._allowed and recipient not in self._allowed:
+            self._plan.held_back += 1
+            self._notes.left_out(row, key, "refused", _HELD_BACK)
+            return False
+        if digest in self._seen:
+            self._plan.duplicates += 1
+            self._notes.left_out(row, key, "duplicate", _REPEATED[bool(self._redirect_to)])
+            return False
+        self._seen.add(digest)
+        self._notes.to_send((row,), (key,))
         return True
-    seen.difference_update(digests)  # one stands twice among them, and none was there before
-    return False
 
-
-def _place_staged(  # noqa: PLR0917 - as `_place`
-    plan: Plan, notes: Notes, message: Message, rules: PlanRules, known: Known, seen: set[bytes]
-) -> None:
-    recipient = rules.redirect_to or message.recipient
-    if rules.allowed_recipients and recipient not in rules.allowed_recipients:
-        plan.held_back += 1
-        notes.left_out(
-            message.row, message.key, "refused", "held back: not among the connection's allowed_recipients"
-        )
-        return
-    digest = known.digester(recipient, message.text)
-    _place(plan, notes, message, recipient, digest, rules, known, seen)
-
-
-def _place(  # noqa: PLR0917 - called for each of many rows: keywords cost time
-    plan: Plan,
-    notes: Notes,
-    message: Message,
-    recipient: str,
-    digest: bytes,
-    rules: PlanRules,
-    known: Known,
-    seen: set[bytes],
-) -> None:
-    if digest in seen:
-        plan.duplicates += 1
-        notes.left_out(message.row, message.key, "duplicate", _REPEATED[bool(rules.redirect_to)])
-        return
-    seen.add(digest)
-    notes.to_send((message.row,), (message.key,))
-    _count_parts(plan, (recipient,), (message.text,), (message.parts,))
-    outbox_id = known.accepted.get(digest, 0)
-    (place,) = plan.fates.add((outbox_id,))
-    if outbox_id:
-        plan.already_accepted += 1
-        plan.already_parts += message.parts
-        return
-    entry = Entries((recipient,), (message.text,), (digest,), (place,))
-    if digest in known.doubtful:
-        plan.doubtful[digest] = entry
-        plan.fates.end(entry.places, IN_DOUBT)
-    else:
-        plan.spool.add(entry)
+    def _add(self, block: Block, digests: Sequence[bytes]) -> None:
+        """Add messages that go to the plan; those of earlier tries only where they are counted."""
+        plan, accepted, doubtful = self._plan, self._known.accepted, self._known.doubtful
+        plan.parts += sum(block.parts)
+        plan.parts_of += block.parts
+        if plan.kinds is not None:
+            plan.kinds.add(block.recipients, block.texts, block.parts)
+        ids = [accepted.get(digest, 0) for digest in digests] if accepted else [0] * len(digests)
+        entries = Entries(block.recipients, block.texts, digests, plan.fates.add(ids))
+        if any(ids):
+            plan.already_accepted += len(ids) - ids.count(0)
+            plan.already_parts += sum(compress(block.parts, ids))
+            entries = entries.select(list(map(not_, ids)))
+        if not doubtful.isdisjoint(entries.digests):
+            is_doubtful = list(map(doubtful.__contains__, entries.digests))
+            for place in compress(count(), is_doubtful):
+                entry = entries.cut(place, place + 1)
+                plan.doubtful[entry.digests[0]] = entry
+                plan.fates.end(entry.places, IN_DOUBT)
+            entries = entries.select(list(map(not_, is_doubtful)))
+        plan.spool.add(entries)
 
 
 def _report(plan: Plan) -> str:

@@ -330,7 +330,10 @@ class Run:
             sender=item.doubts[0].sender,
             at=min(doubt.at for doubt in item.doubts),
             until=max(doubt.until for doubt in item.doubts),
-            messages=tuple(zip(entries.recipients, entries.texts, strict=True)),
+            messages=tuple(
+                (recipient.decode(), text.decode())
+                for recipient, text in zip(entries.recipients, entries.texts, strict=True)
+            ),
         )
 
     def _reported(self, number: int, search: Search, asked_at: float) -> None:

@@ -24,11 +24,11 @@ class Entries(msgspec.Struct, frozen=True, array_like=True):
     Messages on their way, by columns: who gets what, how the ledger knows it, and its place among the fates.
 
     Columns, because a batch of a thousand is written, read and grouped in a few steps then, and not in
-    thousands. Nothing of them shows in their ``repr``.
+    thousands. Recipients and texts are in UTF-8. Nothing of them shows in their ``repr``.
     """
 
-    recipients: Sequence[str] = ()
-    texts: Sequence[str] = ()
+    recipients: Sequence[bytes] = ()
+    texts: Sequence[bytes] = ()
     digests: Sequence[bytes] = ()
     places: Sequence[int] = ()
 

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
-from airflow_provider_p2psms.gateway.wire import Group, build_csv, build_peer_to_peer, build_peer_to_peer_file
+from airflow_provider_p2psms.gateway.wire import (
+    Group,
+    build_csv,
+    build_peer_to_peer,
+    build_peer_to_peer_file,
+    write_groups,
+    write_single_groups,
+)
 
 from .conftest import answer, http
 
@@ -150,7 +157,8 @@ def test_fields_are_those_of_the_documents():
 @given(st.lists(st.tuples(st.just("+989120000000"), st.text(st.characters(exclude_categories=["Cs"])))))
 def test_any_text_survives_the_csv(messages):
     """Quotes, commas and line breaks of any kind come out of the file as they went in."""
-    read = list(csv.reader(io.StringIO(build_csv(messages).decode(), newline="")))
+    written = build_csv((recipient.encode(), text.encode()) for recipient, text in messages)
+    read = list(csv.reader(io.StringIO(written.decode(), newline="")))
     assert [("recipient", "message"), *messages] == [tuple(row) for row in read]
 
 
@@ -159,6 +167,16 @@ def test_any_text_survives_the_json(text):
     """Any text comes out of the request as it went in."""
     body = build_peer_to_peer([Group(["+989120000000"], text)], from_number="+983000505")
     assert text == json.loads(body)["params"][0]["message"]
+
+
+@given(st.lists(st.tuples(st.just("+989120000000"), st.text(st.characters(exclude_categories=["Cs"])))))
+def test_single_groups_are_written_as_groups(messages):
+    """The quick way to write texts in UTF-8 gives the very bytes of the library's, whatever they hold."""
+    encoded = ([recipient.encode() for recipient, _ in messages], [text.encode() for _, text in messages])
+
+    assert write_groups([Group([recipient], text) for recipient, text in messages]) == write_single_groups(
+        *encoded
+    )
 
 
 def test_a_question_is_asked_again(scripted, client):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
-from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, NO_DIGEST, Digests
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, NO_DIGEST, Digester, Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.ledger.records import (
     MOST_BYTES,
@@ -207,3 +207,15 @@ class TestForeignRecords:
 def test_ids_are_packed_without_loss(ids):
     """Whatever numbers a gateway gives."""
     assert ids == Settlement("", 0, pack_ids(ids)).unpack()
+
+
+@pytest.mark.parametrize(
+    ("distinct", "third"), [(True, "e49137f03b0e036fa2086d0f"), (False, "ed5daf03ea816ec19affdd7b")]
+)
+def test_digests_stay_what_they_are(distinct, third):
+    """A ledger that an earlier version has written knows its messages: else a retry would send them again."""
+    digester = Digester(scope="dag/task/run", sender="+983000505", distinct=distinct)
+
+    digests = digester([b"+989121234567"] * 3, [b"hi", "سلام\n".encode(), b"hi"])
+
+    assert ["e49137f03b0e036fa2086d0f", "4a3c69c69c14d140af48dbd1", third] == [each.hex() for each in digests]

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_p2psms.rows.message import encode_all
 from airflow_provider_p2psms.sending.forms import PeerToPeer, PeerToPeerFile
 from airflow_provider_p2psms.sending.spool import Entries, Parcel, Spool
 
@@ -14,7 +15,9 @@ def entries_of(messages, first=0):
     """Put (number, text) messages into columns."""
     recipients, bodies = zip(*messages, strict=True) if messages else ((), ())
     places = range(first, first + len(messages))
-    return Entries(list(recipients), list(bodies), [b"%012d" % place for place in places], list(places))
+    return Entries(
+        encode_all(recipients), encode_all(bodies), [b"%012d" % place for place in places], list(places)
+    )
 
 
 def flat(entries):

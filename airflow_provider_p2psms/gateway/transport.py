@@ -75,16 +75,15 @@ class _Exchange:
         may wait between the look at the clock and the kernel's call: a socket with a timeout would, for the
         network, and after that for the other threads.
         """
-        start = 0
-        while start < len(data):
-            chunk = data[start : start + _CHUNK_BYTES]
-            if isinstance(sock, SSLTransport):  # TLS in a proxy's TLS would lose bytes if it could not wait
+        can_wait = isinstance(sock, SSLTransport)  # TLS in a proxy's TLS would lose bytes if it could not
+        sock.settimeout(0)
+        rest = memoryview(data)
+        while rest:
+            if can_wait:
                 self.allow(sock)
-            else:
-                sock.settimeout(0)
-                self._left_s()  # the last look at the clock: it raises when the time is over
+            self._left_s()  # the last look at the clock: it raises when the time is over
             try:
-                start += sock.send(chunk)
+                rest = rest[sock.send(rest[:_CHUNK_BYTES]) :]
             except (BlockingIOError, ssl.SSLWantWriteError):
                 if not wait_for_write(sock, min(self._left_s(), self.read_timeout_s)):
                     raise TimeoutError from None

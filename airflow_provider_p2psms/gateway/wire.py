@@ -139,8 +139,10 @@ def write_single_groups(recipients: Sequence[bytes], texts: Sequence[bytes]) -> 
     """
     content = b'"},{"recipients":["'.join(map(b'"],"message":"'.join, zip(recipients, texts, strict=True)))
     content = b'[{"recipients":["%b"}]' % content
-    unescaped = len(content) - len(content.translate(None, _ESCAPED))
-    if unescaped == _QUOTES_OF_A_GROUP * len(texts) + content.count(b"\n"):
+    to_escape = len(content) - len(content.translate(None, _ESCAPED)) - _QUOTES_OF_A_GROUP * len(texts)
+    if to_escape == 0:
+        return content
+    if to_escape == content.count(b"\n"):
         return content.replace(b"\n", b"\\n")
     return write_groups(
         [

@@ -61,9 +61,9 @@ def check_file(stream: BinaryIO, *, name: str, rules: RowRules) -> Iterator[Chec
         pipesize=_PIPE_BYTES,
     ) as process:
         try:
-            yield Checked(
-                _listen(process, pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, rules)))
-            )
+            # At once: it begins while others still open the ledger.
+            _tell(process, pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, rules)))
+            yield Checked(_listen(process))
         finally:
             process.kill()
 
@@ -75,12 +75,15 @@ def _is_worth_it(stream: BinaryIO) -> bool:
     return (os.cpu_count() or 1) > 1 and os.fstat(stream.fileno()).st_size >= LARGE_BYTES
 
 
-def _listen(process: subprocess.Popen[bytes], task: bytes) -> Iterator[Block | RowProblem]:
-    assert process.stdin  # noqa: S101 - it is a pipe
+def _tell(process: subprocess.Popen[bytes], task: bytes) -> None:
+    stdin = cast("io.BufferedWriter", process.stdin)
+    with suppress(BrokenPipeError):  # it has ended already, as is found when its results are read
+        stdin.write(task)
+        stdin.close()
+
+
+def _listen(process: subprocess.Popen[bytes]) -> Iterator[Block | RowProblem]:
     results = cast("io.BufferedReader", process.stdout)
-    with suppress(BrokenPipeError):  # it has ended already, as is found below
-        process.stdin.write(task)
-        process.stdin.close()
     decoder, frame = msgspec.msgpack.Decoder(_Said), bytearray()
     while len(head := results.read(_HEAD_BYTES)) == _HEAD_BYTES:
         size = int.from_bytes(head)

@@ -1,10 +1,10 @@
 """CSV as it comes: any usual encoding, delimiter and line end, with quotes as RFC 4180 has them."""
 
+import codecs
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import BinaryIO
 
@@ -14,7 +14,7 @@ from airflow_provider_p2psms.rows.encoding import detect_encoding
 from airflow_provider_p2psms.rows.table import Columnar, Record
 
 _DELIMITERS = ",;\t|"
-_CHARS = 1 << 16  # several hundred lines; more of them would not stay in the processor's cache
+_BYTES = 1 << 16  # several hundred lines; more of them would not stay in the processor's cache
 # Excel writes and reads this line above the header, to say which delimiter follows.
 _says_delimiter = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE).fullmatch
 
@@ -25,38 +25,64 @@ def read_csv(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
 
     :raises InvalidMessageError: the encoding is damaged (before the first row), or a quote (where it stands).
     """
-    lines = io.TextIOWrapper(stream, detect_encoding(stream, origin=origin), newline="")
-    try:
-        yield from _records(lines, origin)
-    finally:
-        # Else it closes a stream that is not ours. Whose it is may have closed it before this generator.
-        with suppress(ValueError):
-            lines.detach()
-
-
-def _records(lines: io.TextIOWrapper, origin: str) -> Iterator[Sequence[Record]]:
-    head, delimiter = _read_head(lines)
-    text, above = "".join(head), 0
-    while (records := _split(text, delimiter)) is not None:
-        yield records
-        # A text in quotes may hold lines, too.
-        above += sum(1 for _ in io.StringIO(text, newline="")) if '"' in text else len(records)
-        text = _read_lines(lines)
-        if not text:
+    encoding = detect_encoding(stream, origin=origin)
+    texts = _whole_lines(_decode(stream, encoding))
+    first = next(texts, "")
+    start, delimiter = _look_at_head(first)
+    place = start
+    for text in chain([first[start:]], texts):
+        if (records := _split(text, delimiter)) is None:
+            reader = csv.reader(_lines(chain([text], texts)), delimiter=delimiter, strict=True)
+            try:
+                yield from in_chunks(reader)
+            except csv.Error as err:
+                line = _count_lines(stream, encoding, place) + reader.line_num
+                raise InvalidMessageError(f"{origin}, line {line:,}: {_explain(err)}") from None
             return
-    reader = csv.reader(chain(io.StringIO(text, newline=""), lines), delimiter=delimiter, strict=True)
-    try:
-        yield from in_chunks(reader)
-    except csv.Error as err:
-        raise InvalidMessageError(f"{origin}, line {above + reader.line_num:,}: {_explain(err)}") from None
+        yield records
+        place += len(text)
 
 
-def _read_lines(lines: io.TextIOWrapper) -> str:
-    """Read some whole lines, and whole texts: a quoted one may go on over many lines."""
-    text = lines.read(_CHARS) + lines.readline()
-    while text.count('"') % 2 and len(text) <= csv.field_size_limit() and (more := lines.readline()):
-        text += more
-    return text
+def _decode(stream: BinaryIO, encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    while content := stream.read(_BYTES):
+        yield decoder.decode(content)
+
+
+def _whole_lines(texts: Iterable[str]) -> Iterator[str]:
+    """Cut a text behind whole lines, and not within quotes: what stands there may go on over many lines."""
+    rest = ""
+    for text in texts:
+        rest += text
+        end = _end_of_line(rest, len(rest) - 1)
+        if rest.count('"', 0, end) % 2 and len(rest) <= csv.field_size_limit():
+            end = _end_of_line(rest, rest.rfind('"', 0, end))
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+    if rest:
+        yield rest
+
+
+def _end_of_line(text: str, before: int) -> int:
+    """Find the last end of a line; one at the very end of what is read so far may be half of one."""
+    return max(text.rfind("\n", 0, before + 1), text.rfind("\r", 0, before)) + 1
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    return chain.from_iterable(io.StringIO(text, newline="") for text in texts)
+
+
+def _count_lines(stream: BinaryIO, encoding: str, place: int) -> int:
+    """Count the lines above a place, given in characters; a text in quotes may hold some, too."""
+    stream.seek(0)
+    lines = io.TextIOWrapper(stream, encoding, newline="")
+    count = 0
+    while place > 0:
+        place -= len(lines.readline())
+        count += 1
+    lines.detach()  # else it closes a stream that is not ours
+    return count
 
 
 def _split(text: str, delimiter: str) -> Sequence[Record] | None:
@@ -78,33 +104,39 @@ def _split(text: str, delimiter: str) -> Sequence[Record] | None:
     end = "\r\n" if "\r" in plain else "\n"
     plain = plain if plain.endswith(end) else plain + end
     size, width = plain.count(end), plain.count(delimiter, 0, plain.index(end)) + 1
-    if plain.count("\r") + plain.count("\n") != size * len(end):
+    if end == "\r\n" and plain.count("\r") + plain.count("\n") != 2 * size:
         return None
     cells = plain.replace(end, f"{delimiter}\n{delimiter}").split(delimiter)[:-1]
     if len(cells) != size * (width + 1) or cells[width :: width + 1].count("\n") != size:
         return None
-    if cells.count('"') != len(quoted):
-        return None
-    if quoted:
-        take = iter(quoted).__next__
-        cells = [take() if cell == '"' else cell for cell in cells]
-    return Columnar([cells[place :: width + 1] for place in range(width)])
+    columns = [cells[place :: width + 1] for place in range(width)]
+    marks = [column.count('"') for column in columns]
+    return Columnar(_unquote(columns, marks, quoted)) if sum(marks) == len(quoted) else None
 
 
-def _read_head(lines: io.TextIOWrapper) -> tuple[list[str], str]:
-    """Read the lines of the header, and the delimiter that they show; blank lines above it go with them."""
-    head: list[str] = []
-    for line in lines:
+def _unquote(columns: list[list[str]], marks: list[int], quoted: list[str]) -> list[list[str]]:
+    """Put what stood in quotes into the cells of columns that hold one instead; each has so many marks."""
+    whole = [place for place, count in enumerate(marks) if count == len(columns[place])]
+    if sum(map(bool, marks)) == len(whole):  # nearly always a column is quoted in all its cells or in none
+        for turn, place in enumerate(whole):
+            columns[place] = quoted[turn :: len(whole)]
+        return columns
+    take = iter(quoted).__next__
+    rows = [[take() if cell == '"' else cell for cell in row] for row in zip(*columns, strict=True)]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _look_at_head(text: str) -> tuple[int, str]:
+    """Find where the table begins, and the delimiter that its header shows, or the line above that."""
+    head = ""
+    for line in _lines([text]):
         if not head and (said := _says_delimiter(line)):
-            return [], said[1]
-        head.append(line)
-        text = "".join(head)
-        if text.strip() and text.count('"') % 2 == 0:
+            return len(line), said[1]
+        head += line
+        if head.strip() and head.count('"') % 2 == 0:
             break
-        if len(text) > csv.field_size_limit():  # a quote that never closes: the reader will say so
-            break
-    unquoted = re.sub(r'"[^"]*"', "", "".join(head))
-    return head, max(_DELIMITERS, key=unquoted.count)
+    unquoted = re.sub(r'"[^"]*"', "", head)
+    return 0, max(_DELIMITERS, key=unquoted.count)
 
 
 def _explain(err: csv.Error) -> str:

@@ -152,7 +152,7 @@ def known_columns(region: str) -> Callable[[Sequence[object]], list[str]]:
     def read_all(values: Sequence[object]) -> list[str]:
         if set(map(type, values)) == {str}:
             lines = "\n".join([*cast("Sequence[str]", values), ""])
-            if ("\n" + lines).count("\n+") == len(values) == lines.count("\n") and in_full.fullmatch(lines):
+            if lines.count("+") == len(values) == lines.count("\n") and in_full.fullmatch(lines):
                 return cast("list[str]", list(values))  # they are E.164 as they stand
             found = at_home.findall(lines)
             if len(found) == len(values) == lines.count("\n"):

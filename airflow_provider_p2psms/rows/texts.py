@@ -8,6 +8,7 @@ Lengths decide first, then encoders, which look at characters in C; only doubles
 import re
 from collections.abc import Sequence
 from functools import cache
+from operator import itemgetter
 
 from airflow_provider_p2psms.rows.masking import measure
 from airflow_provider_p2psms.rows.unfit import UnfitError
@@ -20,6 +21,7 @@ _GSM_BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+_GSM = frozenset(_GSM_BASIC + _GSM_ESCAPED)
 _GSM_SINGLES_OF_ASCII = _GSM_BASIC.encode("ascii", "ignore")
 _escaped = re.compile(f"[{re.escape(_GSM_ESCAPED)}]")
 _beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
@@ -55,19 +57,20 @@ def check_texts(texts: Sequence[str]) -> bytes:
         raise UnfitError("not all texts can be sent as they are")
     lengths = list(map(len, texts))
     longest = max(lengths)
-    joined = "\0".join([*texts, ""])
-    if longest > MAX_CHARACTERS or joined.count("\0") != len(texts):
+    joined = "".join(texts)
+    if longest > MAX_CHARACTERS or "\0" in joined:
         raise UnfitError("not all texts can be sent as they are")
-    if joined.isascii() and len(_without_plain(joined)) == len(texts):
+    if joined.isascii() and not _without_plain(joined):
         return bytes(map(_by_length(160, 153).__getitem__, lengths))
     if len(joined.encode("utf-16-le")) > 2 * len(joined):
         return bytes(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
     if longest <= 70:
         return bytes([1]) * len(texts)
-    beyond_gsm = _beyond_gsm().findall(joined)
     parts = bytes(map(_by_length(70, 67).__getitem__, lengths))
-    if not all(beyond_gsm):
+    # A text that begins beyond GSM-7, as nearly all Persian ones do, is UCS-2.
+    if not _GSM.isdisjoint(map(itemgetter(0), texts)):
+        beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
         parts = bytes(
             count if beyond else count_parts(text)
             for text, count, beyond in zip(texts, parts, beyond_gsm, strict=True)

@@ -79,7 +79,7 @@ def test_what_was_written_is_read(rows, encoding, delimiter, line_end, quoting, 
     text = written.getvalue().removesuffix(line_end if ends_open else "")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_file, "_CHARS", at_once)
+        patch.setattr(csv_file, "_BYTES", at_once)
         assert [list(row.values()) for row in read(ENCODINGS[encoding] + text.encode(encoding))] == rows
 
 
@@ -351,7 +351,7 @@ def test_whatever_stands_in_a_file_is_read_as_pythons_reader_reads_it(text, at_o
     except csv.Error:
         expected = None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_file, "_CHARS", at_once)
+        patch.setattr(csv_file, "_BYTES", at_once)
         chunks = csv_file.read_csv(io.BytesIO((head + text).encode()), "rows.csv")
         try:
             found = [list(record) or [""] for chunk in chunks for record in chunk][1:]

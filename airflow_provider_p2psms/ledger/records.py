@@ -22,6 +22,7 @@ MOST_DIGESTS = 2_000
 MOST_BYTES = 60_000
 
 # Of steps below 128: the sign is in the lowest bit.
+_SHORT, _TOO_LONG = bytes(range(64)), b"\xff"
 _DOUBLED = bytes(2 * step & 255 for step in range(256))
 
 NOT_TAKEN = 0
@@ -84,12 +85,14 @@ def pack_digests(digests: Digests) -> str:
 def pack_ids(ids: Iterable[int]) -> str:
     """Return ids as text for a settlement: differences, which are small, in as few bytes as they need."""
     ids = list(ids)
-    steps = list(map(sub, ids, [0, *ids]))
-    later = steps[1:]
-    if later and min(sizes := set(later)) >= 0 and max(sizes) < 64:  # a gateway that counts: one byte each
-        packed = _pack_steps(steps[:1]) + bytes(later).translate(_DOUBLED)
+    try:  # a gateway that counts: one byte each
+        later = bytes(map(sub, ids[1:], ids))
+    except ValueError:
+        later = _TOO_LONG
+    if later.translate(None, _SHORT):
+        packed = _pack_steps(map(sub, ids, [0, *ids]))
     else:
-        packed = _pack_steps(steps)
+        packed = _pack_steps(ids[:1]) + later.translate(_DOUBLED)
     return b64encode(packed).decode()
 
 

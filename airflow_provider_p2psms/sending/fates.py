@@ -27,7 +27,6 @@ class Fates:
 
     def __init__(self) -> None:
         self._ids = array("q")
-        self._without_id = 0
         self._kinds = array("H")
         self._known = [NOT_SENT]
 
@@ -43,18 +42,15 @@ class Fates:
         first = len(self._ids)
         self._ids.extend(array("q", outbox_ids))
         self._kinds.frombytes(bytes(len(outbox_ids) * self._kinds.itemsize))
-        self._without_id += outbox_ids.count(0)
         return range(first, len(self._ids))
 
     def accept(self, places: Sequence[int], outbox_ids: Sequence[int]) -> None:
         """Note which messages the gateway has taken: those with an id."""
         if isinstance(places, range) and all(outbox_ids):  # nearly always, and in one step
-            self._without_id -= self._ids[places.start : places.stop].count(0)
             self._ids[places.start : places.stop] = array("q", outbox_ids)
             return
         for place, outbox_id in zip(places, outbox_ids, strict=True):
             if outbox_id:
-                self._without_id -= not self._ids[place]
                 self._ids[place] = outbox_id
 
     def end(self, places: Sequence[int], fate: Fate) -> None:
@@ -68,15 +64,16 @@ class Fates:
     def count(self) -> dict[Outcome, int]:
         """Return how many messages have each outcome."""
         counts: dict[Outcome, int] = {"accepted": 0, "refused": 0, "in_doubt": 0}
-        if not self._without_id or len(self._known) == 1:  # one by one, a million take a tenth of a second
-            return {**counts, "accepted": len(self) - self._without_id, NOT_SENT.outcome: self._without_id}
+        if len(self._known) == 1:  # one by one, a million take a tenth of a second
+            without_id = self._ids.count(0)
+            return {**counts, "accepted": len(self) - without_id, NOT_SENT.outcome: without_id}
         for outbox_id, kind in zip(self._ids, self._kinds, strict=True):
             counts["accepted" if outbox_id else self._known[kind].outcome] += 1
         return counts
 
     def all_accepted(self) -> bool:
         """Whether every message has an id."""
-        return not self._without_id
+        return 0 not in self._ids
 
     def are(self, outcome: Outcome) -> Iterator[bool]:
         """Say of each place whether its message has this outcome."""
@@ -89,6 +86,6 @@ class Fates:
 
     def outbox_ids(self) -> list[int]:
         """Return the ids, each once, in the order in which their first messages stand."""
-        ids = list(filter(None, self._ids)) if self._without_id else self._ids.tolist()
+        ids = self._ids.tolist() if self.all_accepted() else list(filter(None, self._ids))
         is_rising = all(map(lt, ids, islice(ids, 1, None)))  # as they are where each message has its own
         return ids if is_rising else list(dict.fromkeys(ids))

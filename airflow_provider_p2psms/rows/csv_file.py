@@ -14,7 +14,7 @@ from airflow_provider_p2psms.rows.encoding import detect_encoding
 from airflow_provider_p2psms.rows.table import Columnar, Record
 
 _DELIMITERS = ",;\t|"
-_BYTES = 1 << 16  # several hundred lines; more of them would not stay in the processor's cache
+_BYTES = 3 << 15  # about a thousand lines; more of them would not stay in the processor's cache
 # Excel writes and reads this line above the header, to say which delimiter follows.
 _says_delimiter = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE).fullmatch
 
@@ -53,10 +53,11 @@ def _whole_lines(texts: Iterable[str]) -> Iterator[str]:
     """Cut a text behind whole lines, and not within quotes: what stands there may go on over many lines."""
     rest = ""
     for text in texts:
+        searched = max(0, len(rest) - 1)
         rest += text
-        end = _end_of_line(rest, len(rest) - 1)
+        end = _end_of_line(rest, searched, len(rest) - 1)
         if rest.count('"', 0, end) % 2 and len(rest) <= csv.field_size_limit():
-            end = _end_of_line(rest, rest.rfind('"', 0, end))
+            end = _end_of_line(rest, 0, rest.rfind('"', 0, end))
         if end:
             yield rest[:end]
             rest = rest[end:]
@@ -64,9 +65,9 @@ def _whole_lines(texts: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
-def _end_of_line(text: str, before: int) -> int:
-    """Find the last end of a line; one at the very end of what is read so far may be half of one."""
-    return max(text.rfind("\n", 0, before + 1), text.rfind("\r", 0, before)) + 1
+def _end_of_line(text: str, start: int, last: int) -> int:
+    """Find where the last line ends, 0 if none does; a CR at the very last place may be half of an end."""
+    return max(text.rfind("\n", start, last + 1), text.rfind("\r", start, last)) + 1
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:

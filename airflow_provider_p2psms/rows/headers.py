@@ -1,6 +1,7 @@
 """The columns of a table: cleaned of what spreadsheets leave on names, told apart, and found once."""
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -38,8 +39,7 @@ def build_header(origin: str, names: Iterable[object], *, coarse: Iterable[bool]
     """
     columns = tuple(_clean(str(name)) for name in names)
     named = [name for name in columns if name]  # columns without a name trail behind many spreadsheets
-    if len(set(named)) < len(named):
-        twice = {name for name in named if named.count(name) > 1}
+    if twice := [name for name, count in Counter(named).items() if count > 1]:
         raise InvalidMessageError(f"{origin} has columns of the same name; {describe_columns(sorted(twice))}")
     return Header(
         origin, columns, frozenset(name for name, flag in zip(columns, coarse, strict=False) if flag)

@@ -8,8 +8,9 @@ are read once, so that generators and cursors serve as well as lists. The file i
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import chain, compress, repeat
-from operator import itemgetter
+from operator import iadd, itemgetter
 from typing import Any, Self
 
 import msgspec
@@ -49,13 +50,8 @@ class Entries(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def join(cls, parts: Iterable["Entries"]) -> "Entries":
         """Put several behind each other."""
-        parts = list(parts)
-        return cls(
-            list(chain.from_iterable(part.recipients for part in parts)),
-            list(chain.from_iterable(part.texts for part in parts)),
-            list(chain.from_iterable(part.digests for part in parts)),
-            list(chain.from_iterable(part.places for part in parts)),
-        )
+        columns = zip(*map(msgspec.structs.astuple, parts), strict=True)
+        return cls(*(reduce(iadd, column, list[Any]()) for column in columns))
 
     def _each(self, change: Callable[[Any], Any]) -> "Entries":
         return Entries(change(self.recipients), change(self.texts), change(self.digests), change(self.places))

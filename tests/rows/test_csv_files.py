@@ -359,3 +359,11 @@ def test_whatever_stands_in_a_file_is_read_as_pythons_reader_reads_it(text, at_o
             found = None
 
     assert found == (expected and [record or [""] for record in expected])
+
+
+def test_a_file_of_one_line_is_no_table():
+    """A file without any line end, as another format may be, takes time that grows as its length does."""
+    content = b'{"recipient": "09121234567"}, ' * 1_000_000
+
+    with pytest.raises(InvalidMessageError, match="columns of the same name"):
+        check(content)

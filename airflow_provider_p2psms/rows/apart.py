@@ -20,7 +20,7 @@ import msgspec
 
 from airflow_provider_p2psms.errors import P2PSMSError, RowProblem
 from airflow_provider_p2psms.rows.check import Checked, check_rows
-from airflow_provider_p2psms.rows.files import read_file
+from airflow_provider_p2psms.rows.files import find_encoding, read_file
 from airflow_provider_p2psms.rows.message import Block
 from airflow_provider_p2psms.rows.rules import RowRules
 
@@ -61,9 +61,7 @@ def check_file(stream: BinaryIO, *, name: str, rules: RowRules) -> Iterator[Chec
         pipesize=_PIPE_BYTES,
     ) as process:
         try:
-            # At once: it begins while others still open the ledger.
-            _tell(process, pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, rules)))
-            yield Checked(_listen(process))
+            yield Checked(_listen(process, stream, name, rules))
         finally:
             process.kill()
 
@@ -75,15 +73,14 @@ def _is_worth_it(stream: BinaryIO) -> bool:
     return (os.cpu_count() or 1) > 1 and os.fstat(stream.fileno()).st_size >= LARGE_BYTES
 
 
-def _tell(process: subprocess.Popen[bytes], task: bytes) -> None:
-    stdin = cast("io.BufferedWriter", process.stdin)
-    with suppress(BrokenPipeError):  # it has ended already, as is found when its results are read
-        stdin.write(task)
+def _listen(
+    process: subprocess.Popen[bytes], stream: BinaryIO, name: str, rules: RowRules
+) -> Iterator[Block | RowProblem]:
+    stdin, results = cast("io.BufferedWriter", process.stdin), cast("io.BufferedReader", process.stdout)
+    encoding = find_encoding(stream, name=name)  # here, as long as the process has not started yet
+    with suppress(BrokenPipeError):  # it has ended already, as is found below
+        stdin.write(pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, encoding, rules)))
         stdin.close()
-
-
-def _listen(process: subprocess.Popen[bytes]) -> Iterator[Block | RowProblem]:
-    results = cast("io.BufferedReader", process.stdout)
     decoder, frame = msgspec.msgpack.Decoder(_Said), bytearray()
     while len(head := results.read(_HEAD_BYTES)) == _HEAD_BYTES:
         size = int.from_bytes(head)
@@ -113,10 +110,10 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()  # no cycles are made here, and a process that ends leaves none
-    file, name, rules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from a process of our own
+    file, name, encoding, rules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from a process of our own
     try:
         with os.fdopen(file, "rb") as stream:
-            for result in check_rows(read_file(stream, name=name), rules).blocks():
+            for result in check_rows(read_file(stream, name=name, encoding=encoding), rules).blocks():
                 _say(_Said(result) if isinstance(result, Block) else _Said(problem=result))
         _say(_Said(is_all=True))
     except Exception as err:  # noqa: BLE001 - raised again where the results are read

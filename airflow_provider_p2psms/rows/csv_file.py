@@ -10,7 +10,6 @@ from typing import BinaryIO
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.chunks import in_chunks
-from airflow_provider_p2psms.rows.encoding import detect_encoding
 from airflow_provider_p2psms.rows.table import Columnar, Record
 
 _DELIMITERS = ",;\t|"
@@ -19,13 +18,13 @@ _BYTES = 3 << 15  # about a thousand lines; more of them would not stay in the p
 _says_delimiter = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE).fullmatch
 
 
-def read_csv(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
+def read_csv(stream: BinaryIO, origin: str, encoding: str) -> Iterator[Sequence[Record]]:
     """
     Stream the records of a CSV file, in chunks; its texts are not altered. Leaves the stream open.
 
-    :raises InvalidMessageError: the encoding is damaged (before the first row), or a quote (where it stands).
+    :param encoding: found to be right to the end of the file.
+    :raises InvalidMessageError: a quote is open or stands in the wrong place, where it does.
     """
-    encoding = detect_encoding(stream, origin=origin)
     texts = _whole_lines(_decode(stream, encoding))
     first = next(texts, "")
     start, delimiter = _look_at_head(first)

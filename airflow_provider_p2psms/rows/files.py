@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.csv_file import read_csv
+from airflow_provider_p2psms.rows.encoding import detect_encoding
 from airflow_provider_p2psms.rows.table import Record, Sheet, Table
 from airflow_provider_p2psms.rows.xlsx_file import read_xlsx
 
@@ -22,7 +23,7 @@ _OTHERS = {
 }
 
 
-def read_file(stream: BinaryIO, *, name: str) -> Table:
+def read_file(stream: BinaryIO, *, name: str, encoding: str | None = None) -> Table:
     """
     Stream the rows of a CSV or XLSX file behind their header; lines without any value are no rows.
 
@@ -31,21 +32,40 @@ def read_file(stream: BinaryIO, *, name: str) -> Table:
 
     :param stream: read from its beginning if it can seek, else from where it stands; left open.
     :param name: shown in errors, without its folders.
+    :param encoding: what ``find_encoding`` said, if it was asked; then it is not checked again.
     :raises InvalidMessageError: it is neither, or damaged. Encoding is checked to the end of the file before
         the first row comes; broken quotes of a CSV show where they stand.
     """
     origin = PurePosixPath(name).name
-    return Sheet(origin, _read_chunks(stream, origin))
+    return Sheet(origin, _read_chunks(stream, origin, encoding))
 
 
-def _read_chunks(stream: BinaryIO, origin: str) -> Iterator[Sequence[Record]]:
+def find_encoding(stream: BinaryIO, *, name: str) -> str | None:
+    """
+    Name the encoding of a CSV, checked to its end; ``None`` for a workbook.
+
+    :param stream: one that can seek; left at its beginning.
+    :raises InvalidMessageError: it is neither, or its encoding is damaged.
+    """
+    origin = PurePosixPath(name).name
+    return None if _is_workbook(stream, origin) else detect_encoding(stream, origin=origin)
+
+
+def _read_chunks(stream: BinaryIO, origin: str, encoding: str | None) -> Iterator[Sequence[Record]]:
     with _rewindable(stream) as source:
-        head = source.read(4)
-        source.seek(0)
-        for magic, reason in _OTHERS.items():
-            if head.startswith(magic):
-                raise InvalidMessageError(f"{origin} is {reason}")
-        yield from read_xlsx(source, origin) if head.startswith(_ZIP) else read_csv(source, origin)
+        if _is_workbook(source, origin):
+            yield from read_xlsx(source, origin)
+        else:
+            yield from read_csv(source, origin, encoding or detect_encoding(source, origin=origin))
+
+
+def _is_workbook(stream: BinaryIO, origin: str) -> bool:
+    head = stream.read(4)
+    stream.seek(0)
+    for magic, reason in _OTHERS.items():
+        if head.startswith(magic):
+            raise InvalidMessageError(f"{origin} is {reason}")
+    return head.startswith(_ZIP)
 
 
 @contextmanager

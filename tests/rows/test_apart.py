@@ -136,7 +136,7 @@ def test_a_process_that_is_killed_is_no_end_of_the_rows(file):
 def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
     """Wherever it was ended: nothing less than all of it is a list of rows."""
     stream = file(HEAD + "".join(map(GOOD.format, range(3))))
-    task = pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), "rows.csv", RowRules()))
+    task = pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), "rows.csv", "utf-8", RowRules()))
     command = [sys.executable, "-c", apart._START.format(apart.__name__)]
     said = subprocess.run(
         command, input=task, capture_output=True, pass_fds=[stream.fileno()], check=True
@@ -166,6 +166,7 @@ def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, ca
 def test_an_error_of_any_kind_comes_through(file, monkeypatch):
     """What nobody has thought of is raised as it would be here."""
     stream = file(MANY)
+    monkeypatch.setattr(apart, "find_encoding", lambda *_, **__: "utf-8")  # it would fail here already
     folder = os.open(Path(stream.name).parent, os.O_RDONLY)
     os.dup2(folder, stream.fileno())  # reading it fails
     os.close(folder)

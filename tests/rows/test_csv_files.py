@@ -352,7 +352,7 @@ def test_whatever_stands_in_a_file_is_read_as_pythons_reader_reads_it(text, at_o
         expected = None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_file, "_BYTES", at_once)
-        chunks = csv_file.read_csv(io.BytesIO((head + text).encode()), "rows.csv")
+        chunks = csv_file.read_csv(io.BytesIO((head + text).encode()), "rows.csv", "utf-8")
         try:
             found = [list(record) or [""] for chunk in chunks for record in chunk][1:]
         except InvalidMessageError:

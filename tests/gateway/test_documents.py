@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
@@ -170,6 +170,9 @@ def test_any_text_survives_the_json(text):
 
 
 @given(st.lists(st.tuples(st.just("+989120000000"), st.text(st.characters(exclude_categories=["Cs"])))))
+@example([])
+@example([("+989120000000", "two\nlines"), ("+989120000000", "پایان")])
+@example([("+989120000000", 'two\nlines, and "quotes"'), ("+989120000000", "a\\\\b\x01")])
 def test_single_groups_are_written_as_groups(messages):
     """The quick way to write texts in UTF-8 gives the very bytes of the library's, whatever they hold."""
     encoded = ([recipient.encode() for recipient, _ in messages], [text.encode() for _, text in messages])

@@ -106,10 +106,11 @@ def _build(places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], T
             if "" in recipients:
                 return None
             texts = _texts(places, take, len(rows))
-            parts = check_texts(texts)
+            encoded = encode_all(texts)
+            parts = check_texts(texts, encoded)
             keys = [""] * len(rows) if places.key is None else list(map(key_text, take(places.key)))
             numbers = range(first, first + len(rows))
-            return Block(numbers, encode_all(recipients), encode_all(texts), parts, keys)
+            return Block(numbers, encode_all(recipients), encoded, parts, keys)
         except (LookupError, TypeError, ValueError):  # an `UnfitError` is one, too
             return None
 

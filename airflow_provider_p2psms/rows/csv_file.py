@@ -13,6 +13,7 @@ from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.table import Columnar, Record
 
 _DELIMITERS = ",;\t|"
+_END = "\x1e"  # of a record, as ASCII has it: stands in the place of a line end, in a cell of its own
 _BYTES = 3 << 15  # about a thousand lines; more of them would not stay in the processor's cache
 # Excel writes and reads this line above the header, to say which delimiter follows.
 _says_delimiter = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE).fullmatch
@@ -55,7 +56,8 @@ def _whole_lines(texts: Iterable[str]) -> Iterator[str]:
         searched = max(0, len(rest) - 1)
         rest += text
         end = _end_of_line(rest, searched, len(rest) - 1)
-        if rest.count('"', 0, end) % 2 and len(rest) <= csv.field_size_limit():
+        # To find that there is no quote is fast, to count them is not; so it is with line ends below.
+        if '"' in rest and rest.count('"', 0, end) % 2 and len(rest) <= csv.field_size_limit():
             end = _end_of_line(rest, 0, rest.rfind('"', 0, end))
         if end:
             yield rest[:end]
@@ -99,17 +101,22 @@ def _split(text: str, delimiter: str) -> Sequence[Record] | None:
         return None
     # Odd pieces stand in quotes. What is left has one quote in the place of each: a cell of its own, if these
     # were around a whole one, and if none was doubled within.
-    pieces = text.split('"')
+    pieces = text.split('"') if '"' in text else [text]
     quoted, plain = pieces[1::2], '"'.join(pieces[::2])
     end = "\r\n" if "\r" in plain else "\n"
-    plain = plain if plain.endswith(end) else plain + end
-    size, width = plain.count(end), plain.count(delimiter, 0, plain.index(end)) + 1
-    if end == "\r\n" and plain.count("\r") + plain.count("\n") != 2 * size:
+    if not plain.endswith(end):
+        plain += end
+    mark = f"{delimiter}{_END}{delimiter}"
+    marked = plain.replace(end, mark)
+    if _END in plain or delimiter == _END or "\r" in marked or "\n" in marked:
         return None
-    cells = plain.replace(end, f"{delimiter}\n{delimiter}").split(delimiter)[:-1]
-    if len(cells) != size * (width + 1) or cells[width :: width + 1].count("\n") != size:
+    cells = marked.split(delimiter)[:-1]
+    size, width = (len(marked) - len(plain)) // (len(mark) - len(end)), cells.index(_END)
+    if len(cells) != size * (width + 1) or cells[width :: width + 1].count(_END) != size:
         return None
     columns = [cells[place :: width + 1] for place in range(width)]
+    if not quoted:
+        return Columnar(columns)
     marks = [column.count('"') for column in columns]
     return Columnar(_unquote(columns, marks, quoted)) if sum(marks) == len(quoted) else None
 

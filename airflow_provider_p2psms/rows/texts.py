@@ -21,7 +21,9 @@ _GSM_BASIC = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_GSM = frozenset(_GSM_BASIC + _GSM_ESCAPED)
+# Bytes with which characters begin in UTF-8.
+_FIRST_OF_GSM = frozenset(char.encode()[0] for char in _GSM_BASIC + _GSM_ESCAPED)
+_FIRST_BEYOND_THE_BMP = bytes(range(0xF0, 0xF5))
 _GSM_SINGLES_OF_ASCII = _GSM_BASIC.encode("ascii", "ignore")
 _escaped = re.compile(f"[{re.escape(_GSM_ESCAPED)}]")
 _beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
@@ -47,29 +49,30 @@ def check_text(text: str) -> int:
     return parts
 
 
-def check_texts(texts: Sequence[str]) -> bytes:
+def check_texts(texts: Sequence[str], encoded: Sequence[bytes]) -> bytes:
     """
     Count the parts of many texts, a byte each, as ``check_text`` does, looking at all of them as one.
 
+    :param encoded: the texts in UTF-8, in which what is sought has bytes of its own.
     :raises UnfitError: one of them cannot be sent, or is of a class of its own.
     """
     if set(map(type, texts)) != {str} or not all(texts) or any(map(str.isspace, texts)):
         raise UnfitError("not all texts can be sent as they are")
     lengths = list(map(len, texts))
     longest = max(lengths)
-    joined = "".join(texts)
-    if longest > MAX_CHARACTERS or "\0" in joined:
+    joined = b"".join(encoded)
+    if longest > MAX_CHARACTERS or 0 in joined:
         raise UnfitError("not all texts can be sent as they are")
-    if joined.isascii() and not _without_plain(joined):
+    if joined.isascii() and not joined.translate(None, _GSM_SINGLES_OF_ASCII):
         return bytes(map(_by_length(160, 153).__getitem__, lengths))
-    if len(joined.encode("utf-16-le")) > 2 * len(joined):
+    if any(map(joined.__contains__, _FIRST_BEYOND_THE_BMP)):
         return bytes(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
     if longest <= 70:
         return bytes([1]) * len(texts)
     parts = bytes(map(_by_length(70, 67).__getitem__, lengths))
-    # A text that begins beyond GSM-7, as nearly all Persian ones do, is UCS-2.
-    if not _GSM.isdisjoint(map(itemgetter(0), texts)):
+    # A text that begins as nothing of GSM-7 does, like nearly all Persian ones, is UCS-2.
+    if not _FIRST_OF_GSM.isdisjoint(map(itemgetter(0), encoded)):
         beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
         parts = bytes(
             count if beyond else count_parts(text)
@@ -91,7 +94,7 @@ def count_parts(text: str) -> int:
     in_bmp = text.isascii() or len(text.encode("utf-16-le", "surrogatepass")) == 2 * length
     if in_bmp and length <= 70:
         return 1
-    if text.isascii() and not _without_plain(text):
+    if text.isascii() and not text.encode().translate(None, _GSM_SINGLES_OF_ASCII):
         return _count_singles(length, single=160, several=153)
     if _gsm().fullmatch(text):
         return _count(text, single=160, several=153, double=_escaped)
@@ -111,11 +114,6 @@ def _beyond_gsm() -> re.Pattern[str]:
     """Give the pattern that finds the first character beyond GSM-7 of each text, or none, before its NUL."""
     gsm = re.escape(_GSM_BASIC + _GSM_ESCAPED)
     return re.compile(f"[{gsm}]*+([^{gsm}\0]?)[^\0]*+\0")
-
-
-def _without_plain(ascii_text: str) -> bytes:
-    """Take away all that counts once in GSM-7; what is left counts twice, or is none of it."""
-    return ascii_text.encode().translate(None, _GSM_SINGLES_OF_ASCII)
 
 
 def _is_whole(text: str) -> bool:

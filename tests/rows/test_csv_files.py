@@ -339,7 +339,7 @@ def test_a_stream_that_its_owner_closes_first():
     assert stream.closed
 
 
-lines_of = st.text(st.sampled_from("ab,;\r\n\n\r\n\"' "), max_size=40)
+lines_of = st.text(st.sampled_from("ab,;\r\n\n\r\n\"' \x1e"), max_size=40)
 
 
 @given(lines_of, st.integers(1, 9))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import count_parts
+from airflow_provider_p2psms.rows.message import encode_all
 from airflow_provider_p2psms.rows.texts import check_text, check_texts
 from airflow_provider_p2psms.rows.unfit import UnfitError
 
@@ -103,7 +104,7 @@ def test_many_texts_count_as_each_alone(texts):
     except UnfitError:
         alone = None
     try:
-        together = list(check_texts(texts))
+        together = list(check_texts(texts, encode_all(texts)))
     except (UnfitError, UnicodeEncodeError):
         together = None
 

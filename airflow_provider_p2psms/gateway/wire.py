@@ -23,9 +23,8 @@ from airflow_provider_p2psms.errors import (
 
 SEND_PATH = "/api/send"
 
-# What JSON cannot hold as it is: control characters, quotes, backslashes.
-_ESCAPED = bytes(range(32)) + b'"\\'
-_QUOTES_OF_A_GROUP = '{"recipients":["…"],"message":"…"}'.count('"')
+# Puts a byte that UTF-8 has not in the place of what JSON escapes: control characters, quotes, backslashes.
+_MARK_ESCAPED = bytes.maketrans(bytes({*range(32), *b'"\\'} - {*b"\n"}), b"\xff" * 33)
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -137,19 +136,16 @@ def write_single_groups(recipients: Sequence[bytes], texts: Sequence[bytes]) -> 
     What comes in UTF-8 can leave as it is, unless JSON has to escape something of it. Line ends are escaped
     here, as many texts have them, and whatever else there is by the library.
     """
-    content = b'"},{"recipients":["'.join(map(b'"],"message":"'.join, zip(recipients, texts, strict=True)))
-    content = b'[{"recipients":["%b"}]' % content
-    to_escape = len(content) - len(content.translate(None, _ESCAPED)) - _QUOTES_OF_A_GROUP * len(texts)
-    if to_escape == 0:
-        return content
-    if to_escape == content.count(b"\n"):
-        return content.replace(b"\n", b"\\n")
-    return write_groups(
-        [
-            Group((recipient.decode(),), text.decode())
-            for recipient, text in zip(recipients, texts, strict=True)
-        ]
-    )
+    joined = b"".join(texts)
+    if not joined or joined.translate(_MARK_ESCAPED) != joined:
+        return write_groups(
+            [
+                Group((recipient.decode(),), text.decode())
+                for recipient, text in zip(recipients, texts, strict=True)
+            ]
+        )
+    groups = b'"},{"recipients":["'.join(map(b'"],"message":"'.join, zip(recipients, texts, strict=True)))
+    return b'[{"recipients":["%b"}]' % groups.replace(b"\n", b"\\n")
 
 
 def read_groups(content: bytes) -> list[Group]:

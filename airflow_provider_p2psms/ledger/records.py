@@ -20,6 +20,8 @@ from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 # 2,000 digests take 32 kB in Base64: one intent always fits into a record.
 MOST_DIGESTS = 2_000
 MOST_BYTES = 60_000
+# Of an entry in JSON: its names and numbers.
+_MOST_BUT_TEXT = 200
 
 # Of steps below 128: the sign is in the lowest bit.
 _SHORT, _TOO_LONG = bytes(range(64)), b"\xff"
@@ -136,8 +138,8 @@ def _unreadable() -> LedgerError:
 
 
 def size(entry: Entry) -> int:
-    """Return about how many bytes an entry takes in JSON."""
-    return len(msgspec.json.encode(entry)) + 2
+    """Return how many bytes an entry takes in JSON at most."""
+    return _MOST_BUT_TEXT + sum(len(value) for value in msgspec.structs.astuple(entry) if type(value) is str)
 
 
 def _unpack_ids(packed: bytes) -> Iterator[int]:

@@ -8,10 +8,11 @@ writes the ledger. Whatever ends the run, a signal included, those under way are
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
@@ -119,6 +120,15 @@ class Run:
         self._send_time: str | None = None
         self._stop, self._clock = stop, clock
         self._under_way: dict[Future[Receipt], int] = {}
+        self._ended = SimpleQueue[Future[Receipt]]()
+        # What certainly never left this machine is tried again, while its intent lasts.
+        self._attempts = Retrying(
+            retry=retry_if_exception_type(UnreachableError),
+            stop=self._is_last,
+            wait=wait_random_exponential(multiplier=0.5, max=5),
+            sleep=self._pause,
+            reraise=True,
+        )
         self._written_at = 0.0
         self._progress = Progress(fates)
 
@@ -192,32 +202,24 @@ class Run:
             return
         self._send_time = self._send_time or when
         start_by = self._clock.elapsed(action.start_by)
-        self._under_way[pool.submit(self._post_patiently, item.parcel, when, start_by)] = action.item
+        future = pool.submit(self._attempts, self._send, item.parcel, when, start_by)
+        self._under_way[future] = action.item
+        future.add_done_callback(self._ended.put)
 
-    def _post_patiently(self, parcel: Parcel, when: str | None, start_by: float) -> Receipt:
-        """Post; try again what certainly never left this machine, while its intent lasts."""
-
-        def give_up(state: RetryCallState) -> bool:
-            late = elapsed() + 1.0 > start_by
-            return self._stop.is_set() or late or state.attempt_number >= CONNECT_ATTEMPTS
-
-        attempts = Retrying(
-            retry=retry_if_exception_type(UnreachableError),
-            stop=give_up,
-            wait=wait_random_exponential(multiplier=0.5, max=5),
-            sleep=self._pause,
-            reraise=True,
-        )
-        return attempts(self._send, parcel, when, start_by)
+    def _is_last(self, attempt: RetryCallState) -> bool:
+        *_, start_by = attempt.args
+        late = elapsed() + 1.0 > start_by
+        return self._stop.is_set() or late or attempt.attempt_number >= CONNECT_ATTEMPTS
 
     def _pause(self, seconds: float) -> None:
         self._stop.wait(seconds)
 
     def _await(self, until: float) -> None:
         timeout = max(0.0, min(WRITE_EVERY_S, until - self._clock()))
-        done, _ = wait(self._under_way, timeout=timeout, return_when=FIRST_COMPLETED)
-        for future in done:
-            self._answered(future)
+        with suppress(Empty):
+            self._answered(self._ended.get(timeout=timeout))
+            while True:
+                self._answered(self._ended.get_nowait())
         # The protocol writes when it makes intents; those of a slow gateway last for long.
         if self._clock() - self._written_at > WRITE_EVERY_S:
             self._write()

@@ -8,7 +8,7 @@ DAG is parsed, and what Airflow shows of a task is kept free of numbers and text
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from airflow_provider_p2psms.errors import RowProblem
     from airflow_provider_p2psms.hooks.sms import SMSHook
     from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
-    from airflow_provider_p2psms.rows import Message, Row
+    from airflow_provider_p2psms.rows import Message, Row, RowRules
     from airflow_provider_p2psms.sending.plan import PlanRules
     from airflow_provider_p2psms.sending.send import Sender, SendResult
     from airflow_provider_p2psms.sending.timing import Timing
@@ -147,10 +147,11 @@ class _SendOperator(BaseOperator):
         self._heed_backfill(context)
         self._stop = threading.Event()
         with errors_for_airflow(), ExitStack() as stack:
+            check = self._ready_to_check(context, stack)
             hook = SMSHook(self.p2psms_conn_id)
             stack.callback(hook.get_conn().close)
             sender = self._sender(hook, context, self._stop)
-            result = sender.send(self._checked_rows(hook, context, stack))
+            result = sender.send(check(self._row_rules(hook)))
             record_outbox_link(context, hook, result.message_outbox_ids)
         self._heed_empty(result)
         outputs = result.as_dict()
@@ -221,22 +222,26 @@ class _SendOperator(BaseOperator):
 
     # --- what it takes
 
-    def _checked_rows(
-        self, hook: SMSHook, context: Context, stack: ExitStack
-    ) -> Iterable[Message | RowProblem]:
-        from airflow_provider_p2psms.rows import RowRules, check_file, check_rows
+    def _ready_to_check(
+        self, context: Context, stack: ExitStack
+    ) -> Callable[[RowRules], Iterable[Message | RowProblem]]:
+        from airflow_provider_p2psms.rows import check_file, check_rows
 
-        rules = RowRules(
+        if self.file is None:
+            return lambda rules: check_rows(self._open_source(context, stack), rules)
+        stream, name = stack.enter_context(open_rows(self.file))
+        return stack.enter_context(check_file(stream, name=name))
+
+    def _row_rules(self, hook: SMSHook) -> RowRules:
+        from airflow_provider_p2psms.rows import RowRules
+
+        return RowRules(
             region=hook.settings.region,
             text=reveal(self.text) or None,
             recipient_column=self.recipient_column,
             message_column=self.message_column,
             key_column=self.key_column,
         )
-        if self.file is not None:
-            stream, name = stack.enter_context(open_rows(self.file))
-            return stack.enter_context(check_file(stream, name=name, rules=rules))
-        return check_rows(self._open_source(context, stack), rules)
 
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - for subclasses
         """Open rows that are in no file; what is to be closed after the send goes onto the stack."""

@@ -12,7 +12,7 @@ import pickle
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
@@ -43,15 +43,18 @@ class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 @contextmanager
-def check_file(stream: BinaryIO, *, name: str, rules: RowRules) -> Iterator[Checked]:
+def check_file(stream: BinaryIO, *, name: str) -> Iterator[Callable[[RowRules], Checked]]:
     """
-    Check the rows of a CSV or XLSX file: gives what ``check_rows`` gives of ``read_file``, and its errors.
+    Get ready to check a CSV or XLSX file: gives what does it, once, by the rules that it is told.
+
+    A process starts meanwhile if the file is large. What comes is what ``check_rows`` gives of ``read_file``,
+    and its errors.
 
     :param stream: left open; nobody else reads it meanwhile.
     :raises P2PSMSError: among the results, if the process ended too early, e.g. for want of memory.
     """
     if not _is_worth_it(stream):
-        yield check_rows(read_file(stream, name=name), rules)
+        yield lambda rules: check_rows(read_file(stream, name=name), rules)
         return
     with subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
         [sys.executable, "-c", _START.format(__name__)],
@@ -61,7 +64,7 @@ def check_file(stream: BinaryIO, *, name: str, rules: RowRules) -> Iterator[Chec
         pipesize=_PIPE_BYTES,
     ) as process:
         try:
-            yield Checked(_listen(process, stream, name, rules))
+            yield lambda rules: Checked(_listen(process, stream, name, rules))
         finally:
             process.kill()
 

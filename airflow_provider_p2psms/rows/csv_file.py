@@ -1,6 +1,5 @@
 """CSV as it comes: any usual encoding, delimiter and line end, with quotes as RFC 4180 has them."""
 
-import codecs
 import csv
 import io
 import re
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.chunks import in_chunks
+from airflow_provider_p2psms.rows.encoding import decode
 from airflow_provider_p2psms.rows.table import Columnar, Record
 
 _DELIMITERS = ",;\t|"
@@ -23,10 +23,10 @@ def read_csv(stream: BinaryIO, origin: str, encoding: str) -> Iterator[Sequence[
     """
     Stream the records of a CSV file, in chunks; its texts are not altered. Leaves the stream open.
 
-    :param encoding: found to be right to the end of the file.
-    :raises InvalidMessageError: a quote is open or stands in the wrong place, where it does.
+    :raises InvalidMessageError: a byte is none of its encoding, or a quote is open or stands in the wrong
+        place, where it does.
     """
-    texts = _whole_lines(_decode(stream, encoding))
+    texts = _whole_lines(decode(stream, encoding, origin=origin, size=_BYTES))
     first = next(texts, "")
     start, delimiter = _look_at_head(first)
     place = start
@@ -41,12 +41,6 @@ def read_csv(stream: BinaryIO, origin: str, encoding: str) -> Iterator[Sequence[
             return
         yield records
         place += len(text)
-
-
-def _decode(stream: BinaryIO, encoding: str) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    while content := stream.read(_BYTES):
-        yield decoder.decode(content)
 
 
 def _whole_lines(texts: Iterable[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Tells how a text file is encoded: by its mark, by its zeros, or by whether all of it is UTF-8."""
+"""Tells how a text file is encoded, by its mark, its zeros or what is UTF-8 in it, and decodes it."""
 
 import codecs
 from collections.abc import Iterator
@@ -15,11 +15,13 @@ _MARKS = {
 }
 _CHUNK = 1 << 15  # what is decoded of it stays in the processor's cache
 _FEWEST_ZEROS = 2
+# So many letters beyond ASCII are never UTF-8 by chance: in cp1256 a handful would not be.
+_ENOUGH_LETTERS = 1_000
 
 
 def detect_encoding(stream: BinaryIO, *, origin: str) -> str:
     """
-    Name the encoding of a text file, having decoded it to its end; leaves the stream at its beginning.
+    Name the encoding of a text file, having decoded as much of it as that takes, and rewind it.
 
     What is not UTF-8 is cp1256, as Excel on a Persian or Arabic Windows saves its CSV. But UTF-8 with a
     broken byte is not taken for it: every text in it would become another.
@@ -27,15 +29,42 @@ def detect_encoding(stream: BinaryIO, *, origin: str) -> str:
     :raises InvalidMessageError: it is damaged, with the place of the first byte at fault.
     """
     encoding = _by_sight(stream.read(4096))
-    fault = _first_fault(stream, encoding)
-    if fault is None:
-        return encoding
-    if encoding == "utf-8" and not _is_mostly_utf8(stream):
-        return "cp1256"
-    name = encoding.removesuffix("-sig").upper()
-    raise InvalidMessageError(
-        f"{origin} is {name} with a broken character at byte {fault:,}; export it again"
-    )
+    letters = 0
+    try:
+        for text in decode(stream, encoding, origin=origin) if encoding == "utf-8" else ():
+            letters += _count_letters(text)
+            if letters >= _ENOUGH_LETTERS:
+                break
+    except InvalidMessageError:
+        if _is_mostly_utf8(stream):
+            raise
+        encoding = "cp1256"
+    stream.seek(0)
+    return encoding
+
+
+def decode(stream: BinaryIO, encoding: str, *, origin: str, size: int = _CHUNK) -> Iterator[str]:
+    """
+    Decode a stream from its beginning to its end, so many bytes at a time.
+
+    :raises InvalidMessageError: it is damaged, with the place of the first byte at fault.
+    """
+    decoder = codecs.getincrementaldecoder(encoding)()
+    place, fault = 0, None
+    for chunk in _chunks(stream, size):
+        held = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(chunk, final=not chunk)
+        except UnicodeDecodeError as err:
+            fault = place - held + err.start
+            break
+        yield text
+        place += len(chunk)
+    if fault is not None:  # not above: the library's error holds what it could not decode
+        name = encoding.removesuffix("-sig").upper()
+        raise InvalidMessageError(
+            f"{origin} is {name} with a broken character at byte {fault:,}; export it again"
+        )
 
 
 def _by_sight(head: bytes) -> str:
@@ -49,36 +78,26 @@ def _by_sight(head: bytes) -> str:
     return "utf-16-le" if odd > even else "utf-16-be"
 
 
-def _first_fault(stream: BinaryIO, encoding: str) -> int | None:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    place = 0
-    for chunk in _chunks(stream):
-        held = len(decoder.getstate()[0])
-        try:
-            decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as err:
-            stream.seek(0)
-            return place - held + err.start
-        place += len(chunk)
-    return None
-
-
 def _is_mostly_utf8(stream: BinaryIO) -> bool:
     """Tell broken UTF-8 from cp1256, where two neighbours seldom look like one character of UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     good = bad = 0
-    for chunk in _chunks(stream):
+    for chunk in _chunks(stream, _CHUNK):
         text = decoder.decode(chunk, final=not chunk)
         broken = text.count("\N{REPLACEMENT CHARACTER}")
         bad += broken
-        good += len(text) - len(text.encode("ascii", "ignore")) - broken
+        good += _count_letters(text) - broken
     return good > bad
 
 
-def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """Read a stream from its beginning, with an empty chunk behind its end, and rewind it."""
+def _count_letters(text: str) -> int:
+    """Count what is beyond ASCII."""
+    return 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
+
+
+def _chunks(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """Read a stream from its beginning, with an empty chunk behind its end."""
     stream.seek(0)
-    while chunk := stream.read(_CHUNK):
+    while chunk := stream.read(size):
         yield chunk
     yield b""
-    stream.seek(0)

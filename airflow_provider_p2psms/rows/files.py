@@ -32,9 +32,9 @@ def read_file(stream: BinaryIO, *, name: str, encoding: str | None = None) -> Ta
 
     :param stream: read from its beginning if it can seek, else from where it stands; left open.
     :param name: shown in errors, without its folders.
-    :param encoding: what ``find_encoding`` said, if it was asked; then it is not checked again.
-    :raises InvalidMessageError: it is neither, or damaged. Encoding is checked to the end of the file before
-        the first row comes; broken quotes of a CSV show where they stand.
+    :param encoding: what ``find_encoding`` said, if it was asked.
+    :raises InvalidMessageError: it is neither, or damaged: where the first rows are asked for if that shows
+        at its beginning, else where it does.
     """
     origin = PurePosixPath(name).name
     return Sheet(origin, _read_chunks(stream, origin, encoding))
@@ -42,7 +42,7 @@ def read_file(stream: BinaryIO, *, name: str, encoding: str | None = None) -> Ta
 
 def find_encoding(stream: BinaryIO, *, name: str) -> str | None:
     """
-    Name the encoding of a CSV, checked to its end; ``None`` for a workbook.
+    Name the encoding of a CSV; ``None`` for a workbook.
 
     :param stream: one that can seek; left at its beginning.
     :raises InvalidMessageError: it is neither, or its encoding is damaged.

@@ -7,6 +7,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,13 @@ HEAD = "recipient,message\n"
 def large(monkeypatch):
     """Every file is a large one here."""
     monkeypatch.setattr(apart, "LARGE_BYTES", 1)
+
+
+@contextmanager
+def checking(stream, rules):
+    """Check a file by rules."""
+    with check_file(stream, name="rows.csv") as check:
+        yield check(rules)
 
 
 @pytest.fixture
@@ -59,7 +67,7 @@ def drain(checked):
 
 def results(stream, rules):
     """Check a file apart."""
-    with check_file(stream, name="rows.csv", rules=rules) as checked:
+    with checking(stream, rules) as checked:
         assert 1 == len(processes())
         found = drain(checked)
     assert [] == processes()
@@ -119,14 +127,14 @@ def test_a_workbook(file, tmp_path):
 
 def test_results_come_while_rows_are_read(file):
     """Nothing waits for the end of the file."""
-    with check_file(file(MANY * 40), name="rows.csv", rules=RowRules()) as checked:
+    with checking(file(MANY * 40), RowRules()) as checked:
         next(checked)
         assert psutil.STATUS_ZOMBIE != processes()[0].status()
 
 
 def test_a_process_that_is_killed_is_no_end_of_the_rows(file):
     """For want of memory it may be ended at any time: then nothing is sent, and a later try begins anew."""
-    with check_file(file(MANY * 40), name="rows.csv", rules=RowRules()) as checked:
+    with checking(file(MANY * 40), RowRules()) as checked:
         next(checked)
         processes()[0].kill()
         with pytest.raises(P2PSMSError, match=r"has ended before its work \(code -9\)"):
@@ -147,7 +155,7 @@ def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
         monkeypatch.setattr(apart, "_START", cut.replace("{", "{{").replace("}", "}}"))
         with (
             pytest.raises(P2PSMSError, match=r"has ended before its work \(code 0\)"),
-            check_file(stream, name="rows.csv", rules=RowRules()) as checked,
+            checking(stream, RowRules()) as checked,
         ):
             list(checked)
 
@@ -158,7 +166,7 @@ def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, ca
 
     with (
         pytest.raises(P2PSMSError, match=r"has ended before its work \(code 3\)"),
-        check_file(file(MANY), name="rows.csv", rules=RowRules()) as checked,
+        checking(file(MANY), RowRules()) as checked,
     ):
         list(checked)
 
@@ -173,7 +181,7 @@ def test_an_error_of_any_kind_comes_through(file, monkeypatch):
 
     with (
         pytest.raises(IsADirectoryError),
-        check_file(stream, name="rows.csv", rules=RowRules()) as checked,
+        checking(stream, RowRules()) as checked,
     ):
         list(checked)
 
@@ -184,8 +192,8 @@ def test_it_ends_with_whoever_started_it(file):
     code = (
         "import sys, os, signal; from airflow_provider_p2psms.rows import RowRules, apart\n"
         "apart.LARGE_BYTES = 1\n"
-        "with apart.check_file(open(sys.argv[1], 'rb'), name='rows.csv', rules=RowRules()) as checked:\n"
-        "    next(checked); print('begun', flush=True); signal.pause()"
+        "with apart.check_file(open(sys.argv[1], 'rb'), name='rows.csv') as check:\n"
+        "    next(check(RowRules())); print('begun', flush=True); signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as parent:
         assert parent.stdout
@@ -197,7 +205,7 @@ def test_it_ends_with_whoever_started_it(file):
 
 def test_nobody_sees_what_it_checks(file, capfd):
     """Neither the list of processes nor its output shows a number or a text, however it ends."""
-    with check_file(file(MIXED), name="rows.csv", rules=RowRules(text="secret {message}")) as checked:
+    with checking(file(MIXED), RowRules(text="secret {message}")) as checked:
         next(checked)
         shown = " ".join(processes()[0].cmdline())
         processes()[0].send_signal(signal.SIGINT)
@@ -220,6 +228,6 @@ def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch)
     else:
         monkeypatch.setattr(os, "cpu_count", lambda: 1)
 
-    with check_file(stream, name="rows.csv", rules=RowRules()) as checked:
+    with checking(stream, RowRules()) as checked:
         assert 5_000 == len(list(checked))
         assert [] == processes()

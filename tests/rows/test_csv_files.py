@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+from itertools import islice
 from typing import BinaryIO, cast
 
 import pytest
@@ -111,6 +112,26 @@ def test_utf_8_with_a_broken_byte_is_not_taken_for_cp1256(place):
     ) as caught:
         read(b"recipient,message\n" + b"".join(rows))
 
+    assert caught.value.__context__ is None
+
+
+def test_a_file_that_is_no_utf_8_further_on_is_damaged():
+    """What has begun as UTF-8 stays it: an error where it does not, and no text in another encoding."""
+    rows = f"09121234567,{PERSIAN}\n" * 20_000
+    results = check_rows(
+        read_file(
+            io.BytesIO(b"recipient,message\n" + rows.encode() + rows.encode("cp1256")), name="rows.csv"
+        ),
+        RowRules(),
+    )
+
+    good = list(islice(results, 10_000))
+    with pytest.raises(
+        InvalidMessageError, match=r"rows.csv is UTF-8 with a broken character at byte"
+    ) as caught:
+        list(results)
+
+    assert {PERSIAN} == {message.text for message in good}
     assert caught.value.__context__ is None
 
 

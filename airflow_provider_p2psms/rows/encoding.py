@@ -32,7 +32,7 @@ def detect_encoding(stream: BinaryIO, *, origin: str) -> str:
     letters = 0
     try:
         for text in decode(stream, encoding, origin=origin) if encoding == "utf-8" else ():
-            letters += _count_letters(text)
+            letters += _count_beyond_ascii(text)
             if letters >= _ENOUGH_LETTERS:
                 break
     except InvalidMessageError:
@@ -86,12 +86,11 @@ def _is_mostly_utf8(stream: BinaryIO) -> bool:
         text = decoder.decode(chunk, final=not chunk)
         broken = text.count("\N{REPLACEMENT CHARACTER}")
         bad += broken
-        good += _count_letters(text) - broken
+        good += _count_beyond_ascii(text) - broken
     return good > bad
 
 
-def _count_letters(text: str) -> int:
-    """Count what is beyond ASCII."""
+def _count_beyond_ascii(text: str) -> int:
     return 0 if text.isascii() else len(text) - len(text.encode("ascii", "ignore"))
 
 

@@ -1,5 +1,6 @@
 """One ledger over its tries: what each finds of those before it, and who may still send."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +12,12 @@ from airflow_provider_p2psms.ledger.records import (
     MOST_BYTES,
     NOT_TAKEN,
     UNSETTLED,
+    Closing,
+    Intent,
     Settlement,
     from_json,
     pack_ids,
+    size,
 )
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 
@@ -201,6 +205,20 @@ class TestForeignRecords:
         """Somebody else's value under our key."""
         with pytest.raises(LedgerError, match="none of its own"):
             from_json({"a": 1})
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Intent(10**9, 1_999_999_999.123457, 1_999_999_999.123457, "+983000505", "A" * 32_000),
+        Settlement("99-0123abcd", 10**9, "A" * 20_000),
+        Closing(10**9, "2027-01-01 00:00:00", 10**18),
+    ],
+    ids=["intent", "settlement", "closing"],
+)
+def test_no_entry_is_larger_than_it_is_taken_for(entry):
+    """Else a record could outgrow what Airflow's store takes."""
+    assert len(msgspec.json.encode(entry)) + len(",") <= size(entry)
 
 
 @given(st.lists(st.integers(UNSETTLED, 2**62), max_size=50))

@@ -14,7 +14,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import BinaryIO, cast
+from dataclasses import replace
+from typing import BinaryIO, Self, cast
 
 import msgspec
 
@@ -34,12 +35,34 @@ _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); impor
 
 
 class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """What the process says at a time."""
+    """
+    What the process says at a time.
+
+    A block's rows mostly follow each other and have no keys: the number of the first, not 0, says both then.
+    """
 
     block: Block | None = None
+    first: int = 0
     problem: RowProblem | None = None
     failure: bytes = b""  # pickled
     is_all: bool = False
+
+    @classmethod
+    def of(cls, result: Block | RowProblem) -> Self:
+        if isinstance(result, RowProblem):
+            return cls(problem=result)
+        if isinstance(result.rows, range) and not any(result.keys):
+            return cls(replace(result, rows=(), keys=()), result.rows.start)
+        return cls(result)
+
+    def result(self) -> Block | RowProblem:
+        if self.problem:
+            return self.problem
+        block = cast("Block", self.block)
+        if not self.first:
+            return block
+        size = len(block.parts)
+        return replace(block, rows=range(self.first, self.first + size), keys=[""] * size)
 
 
 @contextmanager
@@ -97,7 +120,7 @@ def _listen(
             raise pickle.loads(said.failure)  # noqa: S301 - from a process of our own
         if said.is_all:
             return
-        yield said.problem or cast("Block", said.block)
+        yield said.result()
     raise P2PSMSError(
         f"The process that checks the rows has ended before its work (code {process.wait()}). Nothing was "
         "sent. A later try begins anew."
@@ -117,14 +140,14 @@ def main() -> None:
     try:
         with os.fdopen(file, "rb") as stream:
             for result in check_rows(read_file(stream, name=name, encoding=encoding), rules).blocks():
-                _say(_Said(result) if isinstance(result, Block) else _Said(problem=result))
+                _say(_Said.of(result))
         _say(_Said(is_all=True))
     except Exception as err:  # noqa: BLE001 - raised again where the results are read
         _say(_Said(failure=pickle.dumps(err)))
     sys.stdout.buffer.flush()
 
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=list)  # a range, too, is written as what it holds
+_encoder = msgspec.msgpack.Encoder(enc_hook=list)  # a range with keys is written as what it holds
 _frame = bytearray()
 
 

@@ -24,7 +24,6 @@ from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows import Block, Checked, RowRules, check_rows, read_file
 from airflow_provider_p2psms.rows.numbers import to_e164
 from airflow_provider_p2psms.sending.cost import Cost, ask_prices, cost_of, read_credit
-from airflow_provider_p2psms.sending.forms import PeerToPeer
 from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import NoNotes
 from airflow_provider_p2psms.sending.plan import SHOWN_PROBLEMS, Known, Plan, PlanRules, build_plan
@@ -121,7 +120,7 @@ def _staging(settings: GatewaySettings | None) -> PlanRules:
 
 
 def _check(stream: BinaryIO, question: _Question, *, show_all: bool) -> Found:
-    with Spool(batch_size=_PROGRESS_EVERY, pack=PeerToPeer().pack) as spool:
+    with Spool(batch_size=_PROGRESS_EVERY) as spool:
         found = Found(Plan(spool, kinds=Kinds()))
         results = check_rows(read_file(stream, name=stream.name), question.rows)
         build_plan(

@@ -83,9 +83,9 @@ class GatewayClient:
         start_by: float = math.inf,
     ) -> wire.Receipt:
         """
-        Do as ``send_peer_to_peer``, with what ``wire.write_groups`` has written of ``expected`` groups.
+        Do as ``send_peer_to_peer``, with ``expected`` groups that are written already.
 
-        Whoever has many batches writes each as soon as its messages are checked, and keeps that alone.
+        :param content: what ``wire.write_groups`` or ``wire.write_single_groups`` gives.
         """
         answer = self._transport.exchange(
             "POST",

@@ -23,8 +23,10 @@ from airflow_provider_p2psms.errors import (
 
 SEND_PATH = "/api/send"
 
-# Puts a byte that UTF-8 has not in the place of what JSON escapes: control characters, quotes, backslashes.
-_MARK_ESCAPED = bytes.maketrans(bytes({*range(32), *b'"\\'} - {*b"\n"}), b"\xff" * 33)
+# Stands between messages that are written one behind the other: UTF-8 has no such byte.
+BETWEEN = b"\xff"
+# What JSON escapes, but for line ends. Thirty searches for a byte each take half as long as one for a class.
+_ESCAPED = bytes({*range(1, 32), *b'"\\'} - {*b"\n"})
 
 
 class Group(msgspec.Struct, frozen=True, gc=False):
@@ -129,23 +131,30 @@ def write_groups(groups: list[Group]) -> bytes:
     return msgspec.json.encode(groups)
 
 
-def write_single_groups(recipients: Sequence[bytes], texts: Sequence[bytes]) -> bytes:
+def write_single_groups(written: bytes) -> bytes:
     """
     Write groups of one recipient each, as ``write_groups`` does, in a third of the time.
 
-    What comes in UTF-8 can leave as it is, unless JSON has to escape something of it. Line ends are escaped
-    here, as many texts have them, and whatever else there is by the library.
+    :param written: recipient, NUL and text of each message, in UTF-8, with ``BETWEEN`` them.
+
+    They can leave as they are, unless JSON has to escape something of them. Line ends are escaped here, as
+    many texts have them, and whatever else there is by the library.
     """
-    joined = b"".join(texts)
-    if not joined or joined.translate(_MARK_ESCAPED) != joined:
-        return write_groups(
-            [
-                Group((recipient.decode(),), text.decode())
-                for recipient, text in zip(recipients, texts, strict=True)
-            ]
-        )
-    groups = b'"},{"recipients":["'.join(map(b'"],"message":"'.join, zip(recipients, texts, strict=True)))
-    return b'[{"recipients":["%b"}]' % groups.replace(b"\n", b"\\n")
+    if not written or any(map(written.__contains__, _ESCAPED)):
+        messages = zip(*split_messages(written), strict=True)
+        return write_groups([Group((recipient.decode(),), text.decode()) for recipient, text in messages])
+    groups = (
+        written.replace(b"\n", b"\\n")
+        .replace(b"\0", b'"],"message":"')
+        .replace(BETWEEN, b'"},{"recipients":["')
+    )
+    return b'[{"recipients":["%b"}]' % groups
+
+
+def split_messages(written: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return the recipients and the texts of messages that are written as for ``write_single_groups``."""
+    cells = written.replace(BETWEEN, b"\0").split(b"\0") if written else []
+    return cells[::2], cells[1::2]
 
 
 def read_groups(content: bytes) -> list[Group]:

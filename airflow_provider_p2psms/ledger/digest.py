@@ -57,13 +57,11 @@ class Digester:
         self._blank = blake2b(salt=own[:16], person=own[16:], digest_size=DIGEST_BYTES)
         self._copies: Counter[bytes] | None = None if distinct else Counter()
 
-    def __call__(self, recipients: Sequence[bytes], texts: Sequence[bytes]) -> list[bytes]:
-        """Return the digests of messages, 12 bytes each; what they are made of is in UTF-8."""
-        messages = map(b"\0".join, zip(recipients, texts, strict=True))
-        if self._copies is None:
-            return self._digest(messages)
-        written = list(messages)
+    def __call__(self, written: Sequence[bytes]) -> list[bytes]:
+        """Return the digests of messages, 12 bytes each; a message is recipient, NUL and text, in UTF-8."""
         digests = self._digest(written)
+        if self._copies is None:
+            return digests
         for place, digest in enumerate(digests):
             if copy := self._copies[digest]:
                 digests[place] = self._digest([b"%b\0%d" % (written[place], copy)])[0]

@@ -19,7 +19,7 @@ from airflow_provider_p2psms.rows.message import Block, Message
 from airflow_provider_p2psms.sending.fates import Fate, Fates
 from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import Notes
-from airflow_provider_p2psms.sending.spool import Entries, Spool
+from airflow_provider_p2psms.sending.spool import Entries, Spool, write_messages
 
 SHOWN_PROBLEMS = 100
 IN_DOUBT = Fate("in_doubt", reason="an earlier try may have sent it")
@@ -149,14 +149,16 @@ class _Placer:
     def place(self, block: Block) -> None:
         if self._redirect_to:
             block = replace(block, recipients=[self._redirect_to] * len(block))
-        digests = self._known.digester(block.recipients, block.texts)
+        written = write_messages(block.recipients, block.texts)
+        digests = self._known.digester(written)
         if self._all_go(block, digests):
             self._notes.to_send(block.rows, block.keys)
         else:
             each = zip(block.rows, block.keys, block.recipients, digests, strict=True)
             goes = list(starmap(self._goes, each))
-            block, digests = block.select(goes), list(compress(digests, goes))
-        self._add(block, digests)
+            block = block.select(goes)
+            written, digests = (list(compress(column, goes)) for column in (written, digests))
+        self._add(block, written, digests)
 
     def _all_go(self, block: Block, digests: Sequence[bytes]) -> bool:
         """Tell whether all messages may go and are new, as is nearly always so, and note that then."""
@@ -184,7 +186,7 @@ class _Placer:
         self._notes.to_send((row,), (key,))
         return True
 
-    def _add(self, block: Block, digests: Sequence[bytes]) -> None:
+    def _add(self, block: Block, written: Sequence[bytes], digests: Sequence[bytes]) -> None:
         """Add messages that go to the plan; those of earlier tries only where they are counted."""
         plan, accepted, doubtful = self._plan, self._known.accepted, self._known.doubtful
         plan.parts += sum(block.parts)
@@ -192,7 +194,7 @@ class _Placer:
         if plan.kinds is not None:
             plan.kinds.add(block.recipients, block.texts, block.parts)
         ids = [accepted.get(digest, 0) for digest in digests] if accepted else [0] * len(digests)
-        entries = Entries(block.recipients, block.texts, digests, plan.fates.add(ids))
+        entries = Entries(written, block.texts, digests, plan.fates.add(ids))
         if any(ids):
             plan.already_accepted += len(ids) - ids.count(0)
             plan.already_parts += sum(compress(block.parts, ids))

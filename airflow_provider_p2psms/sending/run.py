@@ -26,7 +26,6 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway.clock import elapsed
-from airflow_provider_p2psms.gateway.wire import Receipt
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import (
     Ask,
@@ -43,7 +42,6 @@ from airflow_provider_p2psms.ledger.protocol import (
 from airflow_provider_p2psms.ledger.records import NOT_TAKEN, Closing
 from airflow_provider_p2psms.ledger.reports import Outbox, Request, Search
 from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
-from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.pace import Clock, Progress
 from airflow_provider_p2psms.sending.spool import Batch, Parcel, Spool
 
@@ -59,8 +57,8 @@ WRITE_EVERY_S = 1.0
 # Beyond it a later try goes on; a worker has better things to do.
 LONGEST_WAIT_S = 300.0
 
-# What is posted of an item: its messages, for when, and until when it may leave (``elapsed()``).
-Send = Callable[[Parcel, str | None, float], Receipt]
+# Posts an item's messages, for when, and until when it may leave (``elapsed()``); gives the id of each.
+Send = Callable[[Parcel, str | None, float], Sequence[int]]
 
 
 @dataclass(slots=True)
@@ -98,7 +96,6 @@ class Run:
         fates: Fates,
         spool: Spool,
         *,
-        form: Form,
         send: Send,
         outbox: Outbox,
         sender: str,
@@ -114,13 +111,13 @@ class Run:
         self.requests = 0
         self.found = 0
         self._ledger, self._protocol, self._items = ledger, protocol, items
-        self._fates, self._spool, self._form = fates, spool, form
+        self._fates, self._spool = fates, spool
         self._send, self._outbox, self._sender = send, outbox, sender
         self._history, self._when, self._cost = history, send_time, cost
         self._send_time: str | None = None
         self._stop, self._clock = stop, clock
-        self._under_way: dict[Future[Receipt], int] = {}
-        self._ended = SimpleQueue[Future[Receipt]]()
+        self._under_way: dict[Future[Sequence[int]], int] = {}
+        self._ended = SimpleQueue[Future[Sequence[int]]]()
         # What certainly never left this machine is tried again, while its intent lasts.
         self._attempts = Retrying(
             retry=retry_if_exception_type(UnreachableError),
@@ -227,7 +224,7 @@ class Run:
 
     # --- what came of a request
 
-    def _answered(self, future: Future[Receipt]) -> None:
+    def _answered(self, future: Future[Sequence[int]]) -> None:
         number = self._under_way[future]
         try:
             self._accepted(number, future.result())
@@ -240,10 +237,9 @@ class Run:
         # Not before: what an interrupt leaves here is looked at again at the end.
         del self._under_way[future]
 
-    def _accepted(self, number: int, receipt: Receipt) -> None:
-        parcel = self._items[number].parcel
+    def _accepted(self, number: int, ids: Sequence[int]) -> None:
         self.requests += 1
-        self._take(number, parcel.ids(receipt.outbox_ids))
+        self._take(number, ids)
         self._protocol.settled(number)
 
     def _failed(self, number: int, err: P2PSMSError) -> None:
@@ -294,8 +290,7 @@ class Run:
         if all(ids):
             item.parcel = Parcel()
         elif any(ids):
-            rest = self._form.unpack(parcel).select([not outbox_id for outbox_id in ids])
-            item.parcel = self._form.pack(rest)
+            item.parcel = parcel.select([not outbox_id for outbox_id in ids])
 
     def _settle(self, number: int, outbox_id: int) -> None:
         self._take(number, [outbox_id] * len(self._items[number].parcel))
@@ -327,15 +322,12 @@ class Run:
             self._reported(number, search, asked_at)
 
     def _request(self, item: Item) -> Request:
-        entries = self._form.unpack(item.parcel)
+        columns = item.parcel.columns()
         return Request(
             sender=item.doubts[0].sender,
             at=min(doubt.at for doubt in item.doubts),
             until=max(doubt.until for doubt in item.doubts),
-            messages=tuple(
-                (recipient.decode(), text.decode())
-                for recipient, text in zip(entries.recipients, entries.texts, strict=True)
-            ),
+            messages=tuple(zip(*(map(bytes.decode, column) for column in columns), strict=True)),
         )
 
     def _reported(self, number: int, search: Search, asked_at: float) -> None:

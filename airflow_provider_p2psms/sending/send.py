@@ -7,7 +7,7 @@ ledger, and pass on what comes back.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -22,7 +22,6 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.gateway.wire import Receipt
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
 from airflow_provider_p2psms.ledger.protocol import MOST_AHEAD, OnInDoubt, Protocol
@@ -147,7 +146,7 @@ class Sender:
         ledger = Ledger(self.ledger.store, name=self.ledger.name, try_number=self.ledger.try_number)
         history = ledger.open(must_exist=self.ledger.must_exist)
         with ExitStack() as stack, rare_collections():
-            spool = stack.enter_context(Spool(batch_size=self.batch_size, pack=self.form.pack))
+            spool = stack.enter_context(Spool(batch_size=self.batch_size))
             plan = Plan(spool, kinds=None if self.max_cost is None else Kinds())
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
             self._write_outcomes(notes, plan)  # a path that cannot be written is found out before the send
@@ -230,7 +229,7 @@ class Sender:
     # --- the send
 
     def _prepare(self, plan: Plan, ledger: Ledger, history: History, cost: int | None) -> Run:
-        inherited = [_inherited(plan, doubt, self.form) for doubt in history.doubts]
+        inherited = [_inherited(plan, doubt) for doubt in history.doubts]
         inherited = [item for item in inherited if item.parcel]
         return Run(
             ledger,
@@ -248,7 +247,6 @@ class Sender:
             [*inherited, *(Item(batch) for batch in plan.spool.batches)],
             plan.fates,
             plan.spool,
-            form=self.form,
             send=self._post,
             outbox=Outbox(self.client, stop=self.stop),
             sender=self.from_number,
@@ -264,7 +262,7 @@ class Sender:
         if isinstance(run.failure, ReplacedError):
             raise run.failure
 
-    def _post(self, parcel: Parcel, send_time: str | None, start_by: float) -> Receipt:
+    def _post(self, parcel: Parcel, send_time: str | None, start_by: float) -> Sequence[int]:
         return self.form.send(
             self.client, parcel, from_number=self.from_number, send_time=send_time, start_by=start_by
         )
@@ -305,10 +303,10 @@ class Sender:
             raise LedgerError(f"The outcomes file cannot be written ({type(err).__name__}).") from err
 
 
-def _inherited(plan: Plan, doubt: Doubt, form: Form) -> Item:
+def _inherited(plan: Plan, doubt: Doubt) -> Item:
     """Return what an earlier try left in doubt, as far as the rows still hold it."""
     entries = Entries.join(plan.doubtful[digest] for digest in doubt.digests if digest in plan.doubtful)
-    return Item(parcel=form.pack(entries), doubts=[doubt])
+    return Item(parcel=Parcel.of(entries), doubts=[doubt])
 
 
 def _failure(run: Run, counts: dict[Any, int]) -> P2PSMSError:

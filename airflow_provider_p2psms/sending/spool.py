@@ -9,26 +9,32 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain, compress, repeat
+from itertools import compress
 from operator import iadd, itemgetter
 from typing import Any, Self
 
 import msgspec
 
+from airflow_provider_p2psms.gateway import wire
 from airflow_provider_p2psms.ledger.digest import Digests
 
 _IN_MEMORY_BYTES = 8 * 2**20
 
 
-class Entries(msgspec.Struct, frozen=True, array_like=True):
-    """
-    Messages on their way, by columns: who gets what, how the ledger knows it, and its place among the fates.
+def write_messages(recipients: Iterable[bytes], texts: Iterable[bytes]) -> list[bytes]:
+    """Write messages as the ledger knows them: recipient, NUL, text. No text that was checked has a NUL."""
+    return list(map(b"\0".join, zip(recipients, texts, strict=True)))
 
-    Columns, because a batch of a thousand is written, read and grouped in a few steps then, and not in
-    thousands. Recipients and texts are in UTF-8. Nothing of them shows in their ``repr``.
+
+class Entries(msgspec.Struct, frozen=True):
+    """
+    Messages on their way, by columns: what is sent, how the ledger knows it, and its place among the fates.
+
+    Columns, because a thousand are joined and cut in a few steps then, and not in thousands. ``written`` is
+    from ``write_messages``, ``texts`` are those in it. Nothing of them shows in their ``repr``.
     """
 
-    recipients: Sequence[bytes] = ()
+    written: Sequence[bytes] = ()
     texts: Sequence[bytes] = ()
     digests: Sequence[bytes] = ()
     places: Sequence[int] = ()
@@ -54,34 +60,32 @@ class Entries(msgspec.Struct, frozen=True, array_like=True):
         return cls(*(reduce(iadd, column, list[Any]()) for column in columns))
 
     def _each(self, change: Callable[[Any], Any]) -> "Entries":
-        return Entries(change(self.recipients), change(self.texts), change(self.digests), change(self.places))
+        return Entries(change(self.written), change(self.texts), change(self.digests), change(self.places))
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """
-    The messages of one request, written: most of them leave as they are and are never read again.
+    The messages of one request, each column in one piece: so they are kept, and read again in no time.
 
-    ``content`` is what goes over the wire, and its answer has ``ids_due`` ids: one a message, or one for each
-    of the groups whose ``sizes`` stand there. ``digests`` and ``places`` are the messages' in that order; of
-    places that follow each other only the ``first`` is kept.
+    ``written`` is as of ``wire.write_single_groups``; ``is_personal`` says that no two have the same text.
+    ``packed`` are the digests. Of places that follow each other only the ``first`` is kept.
     """
 
-    content: bytes = b""
-    ids_due: int = 0
-    sizes: list[int] | None = None
+    written: bytes = b""
+    is_personal: bool = True
     packed: bytes = b""
     first: int = 0
     scattered: list[int] | None = None
 
     @classmethod
-    def of(
-        cls, content: bytes, sizes: list[int] | None, digests: Iterable[bytes], places: Sequence[int]
-    ) -> Self:
-        """Put together what was written of messages, and how they are known."""
+    def of(cls, entries: Entries) -> Self:
+        """Put messages into one piece."""
+        places = entries.places
         run = range(places[0], places[0] + len(places)) if places else range(0)
         scattered = None if places == run or list(places) == list(run) else list(places)
-        ids_due = len(places if sizes is None else sizes)
-        return cls(content, ids_due, sizes, b"".join(digests), run.start, scattered)
+        is_personal = len(set(entries.texts)) == len(places)
+        written = wire.BETWEEN.join(entries.written)
+        return cls(written, is_personal, b"".join(entries.digests), run.start, scattered)
 
     @property
     def digests(self) -> Digests:
@@ -99,11 +103,15 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     def __repr__(self) -> str:
         return f"<Parcel of {len(self)} messages>"
 
-    def ids(self, outbox_ids: Sequence[int]) -> Sequence[int]:
-        """Return each message's id, given those of the answer."""
-        if self.sizes is None:
-            return outbox_ids
-        return list(chain.from_iterable(map(repeat, outbox_ids, self.sizes)))
+    def columns(self) -> tuple[list[bytes], list[bytes]]:
+        """Return the recipients and the texts, in UTF-8."""
+        return wire.split_messages(self.written)
+
+    def select(self, wanted: Sequence[object]) -> "Parcel":
+        """Return those at whose place something true stands."""
+        recipients, texts = self.columns()
+        entries = Entries(write_messages(recipients, texts), texts, list(self.digests), self.places)
+        return Parcel.of(entries.select(wanted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +125,11 @@ class Batch:
 
 
 class Spool:
-    """
-    Batches of up to ``batch_size`` messages, written once, in order, and read as often as needed.
+    """Batches of up to ``batch_size`` messages, written once, in order, and read as often as needed."""
 
-    :param pack: writes the messages of a batch (see ``Form``).
-    """
-
-    def __init__(self, *, batch_size: int, pack: Callable[[Entries], Parcel]) -> None:
+    def __init__(self, *, batch_size: int) -> None:
         self.batches: list[Batch] = []
-        self._batch_size, self._pack = batch_size, pack
+        self._batch_size = batch_size
         self._open: list[Entries] = []
         self._waiting = 0
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by close()
@@ -160,7 +164,7 @@ class Spool:
         while len(waiting) - done >= least:
             entries = waiting.cut(done, done + self._batch_size)
             start = self._file.tell()
-            length = self._file.write(self._encoder.encode(self._pack(entries)))
+            length = self._file.write(self._encoder.encode(Parcel.of(entries)))
             self.batches.append(Batch(len(self.batches), len(entries), start, length))
             done += len(entries)
         rest = waiting.cut(done, len(waiting))

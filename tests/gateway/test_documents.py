@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
 from airflow_provider_p2psms.gateway.wire import (
+    BETWEEN,
     Group,
     build_csv,
     build_peer_to_peer,
@@ -169,16 +170,23 @@ def test_any_text_survives_the_json(text):
     assert text == json.loads(body)["params"][0]["message"]
 
 
-@given(st.lists(st.tuples(st.just("+989120000000"), st.text(st.characters(exclude_categories=["Cs"])))))
+@given(
+    st.lists(
+        st.tuples(
+            st.just("+989120000000"),
+            st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
+        )
+    )
+)
 @example([])
 @example([("+989120000000", "two\nlines"), ("+989120000000", "پایان")])
 @example([("+989120000000", 'two\nlines, and "quotes"'), ("+989120000000", "a\\\\b\x01")])
 def test_single_groups_are_written_as_groups(messages):
     """The quick way to write texts in UTF-8 gives the very bytes of the library's, whatever they hold."""
-    encoded = ([recipient.encode() for recipient, _ in messages], [text.encode() for _, text in messages])
+    written = BETWEEN.join(f"{recipient}\0{text}".encode() for recipient, text in messages)
 
     assert write_groups([Group([recipient], text) for recipient, text in messages]) == write_single_groups(
-        *encoded
+        written
     )
 
 

@@ -1,5 +1,7 @@
 """Batches between the check and the wire: written once, read as often as needed, showing nothing."""
 
+from itertools import compress
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,17 +45,17 @@ def test_what_goes_in_comes_out(runs, batch_size):
     assert flat(Parcel.of(entries_of(all_in))) == [each for batch in batches for each in batch]
 
 
-@given(st.lists(st.tuples(texts, st.booleans()), max_size=9), st.booleans())
-def test_a_part_of_a_parcel(chosen, in_order):
-    """What is selected of a parcel keeps what is its own, wherever it stood."""
-    messages = [("+989120000001", text) for text, _ in chosen]
-    entries = entries_of(messages, first=3)
-    parcel = Parcel.of(entries if in_order else entries.select([1] * len(messages)))
-    wanted = [is_wanted for _, is_wanted in chosen]
+@given(st.lists(st.tuples(texts, st.booleans(), st.booleans()), max_size=9))
+def test_a_part_of_a_parcel(chosen):
+    """What is selected of a parcel, and again of that, keeps what is its own, wherever it stood."""
+    parcel = Parcel.of(entries_of([("+989120000001", text) for text, _, _ in chosen], first=3))
 
-    assert [each for each, (_, is_wanted) in zip(flat(parcel), chosen, strict=True) if is_wanted] == flat(
-        parcel.select(wanted)
-    )
+    part = parcel.select([one for _, one, _ in chosen])
+    part = part.select([other for _, one, other in chosen if one])
+
+    kept = list(compress(flat(parcel), [one and other for _, one, other in chosen]))
+    assert kept == flat(part)
+    assert (len({text for _, text, _, _ in kept}) == len(kept)) == part.is_personal
 
 
 def test_nothing_shows():

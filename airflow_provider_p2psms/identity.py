@@ -1,0 +1,156 @@
+"""
+When two texts, or two spellings of a line or a number, are the same.
+
+Gateways show texts, lines and numbers in other spellings than they were sent in. This module says which
+differences do not count. It knows neither messages nor records.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+_BREAK = re.compile(r"</?br/?>", re.IGNORECASE)
+
+# After NFKC a letter is replaced by another, or left out. The code points are listed, not taken from Python's
+# Unicode tables: those change with Python.
+_REPLACED = {
+    **dict.fromkeys("\u064a\u0649", "\u06cc"),  # ya
+    "\u0643": "\u06a9",  # kaf
+    **{chr(zero + digit): str(digit) for zero in (0x0660, 0x06F0) for digit in range(10)},
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u0060\u00b4\u02bc", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033", '"'),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212", "-"),
+}
+_LEFT_OUT = (
+    (0x01, 0x20),  # controls, white space; NUL stands between texts
+    (0x7F, 0xA0),
+    (0xAD, 0xAD),  # soft hyphen
+    (0x034F, 0x034F),
+    (0x061C, 0x061C),
+    (0x0640, 0x0640),  # tatweel
+    (0x115F, 0x1160),
+    (0x1680, 0x1680),
+    (0x17B4, 0x17B5),
+    (0x180B, 0x180F),
+    (0x2000, 0x200F),  # white space, ZWNJ, ZWJ, marks of direction
+    (0x2028, 0x202F),
+    (0x205F, 0x206F),
+    (0x3000, 0x3000),
+    (0x3164, 0x3164),
+    (0xFE00, 0xFE0F),  # variation selectors
+    (0xFEFF, 0xFEFF),
+    (0xFFA0, 0xFFA0),
+    (0xFFF9, 0xFFFC),
+    (0xE0000, 0xE0FFF),
+)
+_NOT_KEPT = re.compile(
+    f"[{re.escape(''.join(_REPLACED))}{''.join(f'{chr(first)}-{chr(last)}' for first, last in _LEFT_OUT)}]"
+)
+_ASCII = bytes.maketrans(b"`", b"'")
+_ASCII_LEFT_OUT = bytes(byte for first, last in _LEFT_OUT[:2] for byte in range(first, min(last, 0x7F) + 1))
+
+# Stand for digits that are not shown; the second only where too few digits are left for a whole number.
+_MASK = re.compile(r"[*xX\u2022\u25cf\u2588#?_]+")
+_LOOSE_MASK = re.compile(r"[-.]+")
+_LEAST_DIGITS, _LEAST_WHOLE, _LEAST_SEPARATED = 4, 8, 10
+_LONGEST_COUNTRY = 3
+_PUNCTUATION = str.maketrans("", "", "+()/")
+# What stands before a national number, but for a country code: zeros, or the country code and a zero.
+_TRUNK = re.compile(r"^(?:0+|980+)")
+
+_COUNTRY = re.compile(r"^(?:98)+(?=\d{3}|\D)")
+
+
+def fold(text: str) -> str:
+    """
+    Return the form in which texts are compared: two texts are the same if this form is.
+
+    It has no white space and none of these differences: compatibility forms (NFKC); which ya, kaf and digits
+    are used; ZWNJ, ZWJ and other invisible characters, tatweel; white space and ``<br>``; HTML escapes;
+    typographic quotes and dashes. Case counts. ``fold(fold(text)) == fold(text)``.
+
+    The ledger holds digests of this form, so it must never change: a version that folds in another way would
+    not recognise what an earlier one has sent. Another form needs another format number of the ledger.
+    """
+    while (folded := _BREAK.sub("", html.unescape(_fold_letters(text.replace("\0", ""))))) != text:
+        text = folded
+    return folded
+
+
+def fold_each(texts: Sequence[bytes]) -> list[bytes]:
+    """Fold many texts in UTF-8. The same as ``fold`` of each, in a fraction of the time."""
+    if not texts:
+        return []
+    joined = b"\0".join(texts)
+    if joined.count(b"\0") >= len(texts):  # one of them holds what separates them
+        return [_fold_bytes(text) for text in texts]
+    if joined.isascii():
+        folded = joined.translate(_ASCII, _ASCII_LEFT_OUT).split(b"\0")
+    else:
+        folded = _fold_letters(joined.decode()).encode().split(b"\0")
+    if b"&" in joined or b"<" in joined or not joined.isascii():
+        return [_fold_bytes(text) if b"&" in text or b"<" in text else text for text in folded]
+    return folded
+
+
+def canonical_line(line: str) -> str:
+    """
+    Return the form in which lines (senders) are compared.
+
+    ``3000505``, ``+983000505``, ``00983000505`` and ``983000505`` are the same.
+    So are ``+98BANK`` and ``bank``.
+    """
+    shown = "".join(filter(str.isalnum, fold(line))).casefold().lstrip("0")
+    return _COUNTRY.sub("", shown)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownNumber:
+    """The first and the last digits of a phone number in a report. ``is_whole``: none is masked."""
+
+    head: str = field(repr=False)
+    tail: str = field(repr=False)
+    is_whole: bool
+
+    def fits(self, number: str) -> bool:
+        """Return whether this may be ``number`` (E.164): with or without ``+``, country code and mask."""
+        digits = number.lstrip("+")
+        if len(self.head) + len(self.tail) > len(digits) or not digits.endswith(self.tail):
+            return False
+        return any(digits.startswith(self.head, start) for start in range(_LONGEST_COUNTRY + 1))
+
+
+def read_number(shown: str) -> ShownNumber | None:
+    """Read a phone number as a report shows it; ``None`` if fewer than 4 digits can be told."""
+    folded = fold(shown).translate(_PUNCTUATION)
+    digits = re.sub(r"\D", "", folded)
+    mask = _MASK if _MASK.search(folded) else _LOOSE_MASK
+    parts = mask.split(folded)
+    if mask is _LOOSE_MASK and len(digits) >= _LEAST_SEPARATED:
+        parts = ["".join(parts)]
+    if len(digits) < _LEAST_DIGITS or not all(part.isdecimal() for part in parts if part):
+        return None
+    if len(parts) > 1:
+        return ShownNumber(_TRUNK.sub("", parts[0]), parts[-1], is_whole=False)
+    national = _TRUNK.sub("", digits)
+    return ShownNumber("", national, is_whole=len(national) >= _LEAST_WHOLE)
+
+
+def _fold_bytes(text: bytes) -> bytes:
+    return fold(text.decode()).encode()
+
+
+def _fold_letters(text: str) -> str:
+    """Fold all but HTML. A NUL is kept: it separates texts."""
+    # Both are frequent, and NFKC takes far longer than to look for them.
+    text = text.replace("\u2026", "...").replace("\u00a0", " ")
+    while True:
+        if not unicodedata.is_normalized("NFKC", text):
+            text = unicodedata.normalize("NFKC", text)
+        text = text.replace(" ", "")
+        for letter in set(_NOT_KEPT.findall(text)):
+            text = text.replace(letter, _REPLACED.get(letter, ""))
+        if unicodedata.is_normalized("NFKC", text):  # else letters that were apart now stand together
+            return text

@@ -1,0 +1,109 @@
+"""Which texts and which spellings of a line are the same."""
+
+import html
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_p2psms.identity import canonical_line, fold, fold_each
+
+TEXTS = st.one_of(
+    st.text(st.characters(codec="utf-8")),
+    st.text(st.sampled_from("aBr19 \n\0&;<>/#x'\"`«»…—۱١يىیكکـ\u200c\u200d\u0654\u0301\ufe0f\u00a0ﷺ")),
+    st.lists(
+        st.sampled_from(["&amp;", "&#39;", "&#x200c;", "<br>", "& amp;", "<b", "r>", "lt;", "سلام"])
+    ).map("".join),
+)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        'كد شما: ١٢٣ «مي‌شود» - R&D\'s "کد"',
+        'کد شما: 123 «می شود» - R&D\'s "کد"',
+        "کد شما: ۱۲۳ «میشود» - R&amp;D&#39;s &quot;کد&quot;",
+        "کد شما: ۱۲۳ «می&zwnj;شود» - R&amp;amp;D’s “کد”",
+        '  کد شما:<br>۱۲۳<br/>«می\u200fشود» - R&D\'s "کد"\r\n',
+        'کد\nشما:\u00a0۱۲۳\t\t“میـــشود” — R&D`s "کد"',
+        "کد شما:<BR />１２３ ﴾".replace(" ﴾", "") + ' «می\u200dشود» – R＆D\'s "کد"',
+    ],
+)
+def test_a_text_is_the_same_in_every_spelling(shown):
+    """Letters, digits, half-spaces, white space, HTML and typography do not make another text."""
+    assert fold('کد شما: ۱۲۳ «می‌شود» - R&D\'s "کد"') == fold(shown)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("code 1", "code 2"), ("Ali", "ali"), ("علی", "علا"), ("3.5", "35"), ("a-b", "ab")]
+)
+def test_another_text_is_another(one, other):
+    """Case, letters, digits and punctuation count."""
+    assert fold(one) != fold(other)
+
+
+def test_the_form_is_the_one_that_ledgers_hold():
+    """Written out once: if this test fails, ledgers of earlier versions are not recognised any more."""
+    text = "Dear «علي»، كد ١٢\u200c۳…\r\n&amp; it’s ½ – <br> 😀\ufe0f ﷺ ـ e\u0301"
+
+    assert 'Dear"علی"،کد123...&it\'s1⁄2-😀صلیاللهعلیهوسلمé' == fold(text)
+
+
+def test_letters_that_stand_together_at_last_are_one():
+    """What stood between a letter and its accent is left out first."""
+    assert "\u00e9" == fold("e\u200c\u0301")
+    assert ["\u00e9".encode()] == fold_each(["e\u200c\u0301".encode()])
+
+
+@given(TEXTS)
+def test_folding_twice_is_folding_once(text):
+    """What is folded stays as it is, and has no white space."""
+    folded = fold(text)
+
+    assert folded == fold(folded)
+    assert not any(map(str.isspace, folded))
+
+
+@given(st.lists(TEXTS))
+def test_many_texts_are_folded_as_each_is(texts):
+    """The fast path gives what the plain one does."""
+    assert [fold(text).encode() for text in texts] == fold_each([text.encode() for text in texts])
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["", ""], ["a\0b"], ["a\0", "b"], ["&amp;\0"]])
+def test_no_text_and_a_text_with_a_nul_are_folded(texts):
+    """What separates texts may stand in one."""
+    assert [fold(text).encode() for text in texts] == fold_each([text.encode() for text in texts])
+
+
+@given(st.text(st.sampled_from("ab ۱يك\n&;<>'\"«…")))
+def test_what_a_gateway_does_to_a_text_is_undone(text):
+    """Escaped, decomposed, on one line or in presentation forms, it is the same text."""
+    assert fold(text) == fold(html.escape(text)) == fold(html.escape(html.escape(text)))
+    assert fold(text) == fold(unicodedata.normalize("NFD", text))
+    assert fold(text) == fold(" ".join(text.split()))
+    assert fold(text) == fold(text.replace("\n", "<br>").replace("ي", "ﻱ"))
+
+
+@pytest.mark.parametrize(
+    ("line", "canonical"),
+    [
+        ("3000505", "3000505"),
+        ("+983000505", "3000505"),
+        ("00983000505", "3000505"),
+        ("983000505", "3000505"),
+        ("03000505", "3000505"),
+        ("+98 (3000) 505", "3000505"),
+        ("۳۰۰۰۵۰۵", "3000505"),
+        ("+98BANK", "bank"),
+        ("Bank", "bank"),
+        ("9812", "9812"),
+        ("+441234567", "441234567"),
+        ("", ""),
+    ],
+)
+def test_a_line_is_the_same_in_every_spelling(line, canonical):
+    """Country code, zeros, digits of another script and case do not make another line."""
+    assert canonical == canonical_line(line)
+    assert canonical == canonical_line(canonical)

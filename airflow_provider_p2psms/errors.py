@@ -8,7 +8,8 @@ Every way a send can end badly, sorted by one question: *may the message have be
     ├── UnreachableError                        no: no connection; safe to try again
     ├── GatewayRefusedError                     no: the gateway answered, and took nothing
     │   └── AuthenticationError                 no: it does not know the token
-    ├── OutcomeUnknownError                     perhaps: do not send again; ask the gateway's reports
+    ├── OutcomeUnknownError                     perhaps: do not send again; only a person can settle it
+    ├── UnsettledError                          perhaps: do not send again; a later try asks the reports
     └── LedgerError                             no: the record itself failed; nothing may be sent on top of it
         └── ReplacedError                       no: a newer try of the same send has begun
 
@@ -115,17 +116,34 @@ class OutcomeUnknownError(P2PSMSError):
     A request left this machine and no answer to trust came back: the messages may have been taken.
 
     Do not send again; reconcile. ``http_status`` is ``None`` where no status line came. ``outbox_ids`` holds
-    the ids of an answer that gave another number of them than there were groups.
+    the positive ids of an answer that cannot be read as a receipt. ``said_taken`` is true if the answer says
+    that the gateway took the request.
     """
 
     may_have_been_sent = True
 
     def __init__(
-        self, message: str, *, http_status: int | None = None, outbox_ids: tuple[int, ...] = ()
+        self,
+        message: str,
+        *,
+        http_status: int | None = None,
+        outbox_ids: tuple[int, ...] = (),
+        said_taken: bool = False,
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
         self.outbox_ids = outbox_ids
+        self.said_taken = said_taken
+
+
+class UnsettledError(P2PSMSError):
+    """
+    The gateway's reports have not shown yet whether some messages were taken.
+
+    A later try asks again and sends nothing before it knows.
+    """
+
+    may_have_been_sent = True
 
 
 class LedgerError(P2PSMSError):

@@ -66,7 +66,7 @@ class Questions:
         """Ask for a page; give its records and the number of the last page."""
         self._count()
         answer = self._reports.report_list(filters, page=page, limit=PAGE)
-        return [record for record in map(parse_record, answer.records) if record], answer.last_page
+        return [record for record in map(parse_record, answer.records) if record], answer.last_page or 1
 
     def deliveries(self, outbox_id: int) -> Deliveries:
         """Ask what became of the recipients of one id."""

@@ -26,6 +26,7 @@ class GatewayClient:
 
     Every method raises ``GatewayRefusedError`` (``AuthenticationError``) when the gateway says no. Questions
     raise ``UnreachableError`` when no answer to trust came after three attempts: asking again is always safe.
+    ``attempts=1`` asks a report exactly once, for callers that keep a pace.
     """
 
     def __init__(self, settings: GatewaySettings) -> None:
@@ -37,6 +38,11 @@ class GatewayClient:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """How many seconds the gateway's clock is ahead of ours; ``None`` before its first answer."""
+        return self._transport.gateway_clock.offset_s
 
     def close(self) -> None:
         """Close all connections."""
@@ -177,22 +183,34 @@ class GatewayClient:
             *self._ask(lambda: self._get("/api/number/numbers", page=page, per_page=per_page))
         )
 
-    def report_by_bulk(self, outbox_id: int) -> Mapping[str, Any]:
+    def report_by_bulk(self, outbox_id: int, *, attempts: int = _QUESTION_ATTEMPTS) -> Mapping[str, Any]:
         """Ask for the record of one outbox id."""
-        data, _ = self._ask(lambda: self._get("/api/report/by_bulk", messages_outbox_id=outbox_id))
+        data, _ = self._ask(
+            lambda: self._get("/api/report/by_bulk", messages_outbox_id=outbox_id), attempts=attempts
+        )
         return data if isinstance(data, dict) else {}
 
-    def report_list(self, filters: Mapping[str, Any], *, page: int = 1, limit: int = 100) -> wire.Page:
+    def report_list(
+        self,
+        filters: Mapping[str, Any],
+        *,
+        page: int = 1,
+        limit: int = 100,
+        attempts: int = _QUESTION_ATTEMPTS,
+    ) -> wire.Page:
         """Ask for a page of outbox records; dates in ``filters`` are Unix seconds as strings."""
         question = {"page": page, "limit": limit, "filters": dict(filters)}
-        return wire.parse_page(*self._ask(lambda: self._post("/api/report/new_list", question)))
-
-    def report_recipients(self, outbox_id: int, *, page: int = 1, per_page: int = 100) -> wire.Page:
-        """Ask for a page of the recipients of one outbox id; statuses are final once the message is."""
         return wire.parse_page(
-            *self._ask(
-                lambda: self._get("/api/report/recipients", bulk_id=outbox_id, page=page, per_page=per_page)
-            )
+            *self._ask(lambda: self._post("/api/report/new_list", question), attempts=attempts)
+        )
+
+    def report_recipients(
+        self, outbox_id: int, *, page: int = 1, per_page: int = 100, attempts: int = _QUESTION_ATTEMPTS
+    ) -> wire.Page:
+        """Ask for a page of the recipients of one outbox id; statuses are final once the message is."""
+        question = {"bulk_id": outbox_id, "page": page, "per_page": per_page}
+        return wire.parse_page(
+            *self._ask(lambda: self._get("/api/report/recipients", **question), attempts=attempts)
         )
 
     def report_bulk_stats(self, outbox_id: int) -> Mapping[str, Any]:
@@ -208,16 +226,18 @@ class GatewayClient:
     def _post(self, path: str, document: Mapping[str, Any]) -> Any:
         return self._transport.exchange("POST", path, data=msgspec.json.encode(document), headers=_JSON)
 
-    def _ask(self, request: Callable[[], Any]) -> tuple[Any, Mapping[str, Any]]:
+    def _ask(
+        self, request: Callable[[], Any], *, attempts: int = _QUESTION_ATTEMPTS
+    ) -> tuple[Any, Mapping[str, Any]]:
         """Repeat a question that stayed without an answer to trust: it changes nothing at the gateway."""
-        attempts = Retrying(
+        retrying = Retrying(
             retry=retry_if_exception_type((UnreachableError, OutcomeUnknownError)),
-            stop=stop_after_attempt(_QUESTION_ATTEMPTS),
+            stop=stop_after_attempt(attempts),
             wait=wait_random_exponential(multiplier=0.2, max=5),
             reraise=True,
         )
         try:
-            return attempts(lambda: wire.parse_answer(request()))
+            return retrying(lambda: wire.parse_answer(request()))
         except OutcomeUnknownError as err:
             raise UnreachableError(
                 "The gateway gave no answer to trust to a question. Asking again is safe."

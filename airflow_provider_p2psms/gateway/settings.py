@@ -23,8 +23,11 @@ EXTRAS = (
     "read_timeout",
     "redirect_to",
     "region",
+    "report_lag",
     "requests_per_second",
+    "witness_recipient",
 )
+_LONGEST_TIMEOUT_S, _LONGEST_REPORT_LAG_S = 3600, 7 * 86_400
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
 
@@ -35,7 +38,9 @@ class GatewaySettings:
 
     ``base_url`` ends before ``/api`` and has no trailing slash. Timeouts are in seconds.
     ``allowed_recipients`` and ``redirect_to`` are as typed: numbers that staging may reach. ``outbox_url`` is
-    the page that shows an ``{outbox_id}`` to people.
+    the page that shows an ``{outbox_id}`` to people. ``report_lag_s`` is the user's word that the reports
+    show everything after that many seconds; ``None``: no such word. ``witness_recipient`` is the user's own
+    number, as typed; a scheduled message to it proves that a report is current.
     """
 
     base_url: str
@@ -50,6 +55,8 @@ class GatewaySettings:
     allowed_recipients: tuple[str, ...] = field(default=(), repr=False)
     redirect_to: str | None = field(default=None, repr=False)
     outbox_url: str | None = None
+    report_lag_s: float | None = None
+    witness_recipient: str | None = field(default=None, repr=False)
 
     @property
     def exchange_s(self) -> float:
@@ -94,6 +101,8 @@ def parse_settings(
         allowed_recipients=_texts(known, "allowed_recipients"),
         redirect_to=_text(known, "redirect_to"),
         outbox_url=_outbox_url(known),
+        report_lag_s=_optional_seconds(known, "report_lag", at_most=_LONGEST_REPORT_LAG_S),
+        witness_recipient=_text(known, "witness_recipient"),
     )
 
 
@@ -214,13 +223,23 @@ def _boolean(extra: Mapping[str, object], name: str) -> bool:
 
 
 def _seconds(extra: Mapping[str, object], name: str, *, default: float) -> float:
-    value = extra.get(name, default)
+    seconds = _optional_seconds(extra, name, at_most=_LONGEST_TIMEOUT_S)
+    return default if seconds is None else seconds
+
+
+def _optional_seconds(extra: Mapping[str, object], name: str, *, at_most: int) -> float | None:
+    value = extra.get(name)
+    if value is None:
+        return None
     try:
         seconds = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         seconds = 0.0
-    if not 0 < seconds <= 3600 or isinstance(value, bool):
-        raise InvalidMessageError(f"The connection's extra {name} is no number of seconds up to 3600.")
+    if not 0 < seconds <= at_most or isinstance(value, bool):
+        raise InvalidMessageError(
+            f"The connection's extra {name} is no number of seconds up to {at_most}. Write a number above 0, "
+            "or leave the extra out."
+        )
     return seconds
 
 

@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from http.client import HTTPResponse
@@ -26,7 +27,7 @@ from urllib3.util.ssltransport import SSLTransport
 from urllib3.util.wait import wait_for_write
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError
-from airflow_provider_p2psms.gateway.clock import elapsed
+from airflow_provider_p2psms.gateway.clock import GatewayClock, elapsed
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.wire import Answer
 
@@ -213,6 +214,7 @@ class Transport:
     """Exchanges with one gateway; each thread has a session, and so a kept-alive connection, of its own."""
 
     def __init__(self, settings: GatewaySettings) -> None:
+        self.gateway_clock = GatewayClock()
         self._settings = settings
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -245,6 +247,7 @@ class Transport:
 
     def _exchange(self, method: str, path: str, content: dict[str, Any]) -> Answer:
         settings, ready = self._settings, self._prepare(method, path, content)
+        asked_at = time.time()
         response = ready.pool.urlopen(
             method,
             ready.url,
@@ -256,6 +259,8 @@ class Transport:
             assert_same_host=False,
             preload_content=False,
         )
+        date = response.headers.get("Date")
+        self.gateway_clock.note(date, asked_at=asked_at, answered_at=time.time())
         try:
             body = _read_bounded(response.stream(_CHUNK_BYTES, decode_content=True), response.status)
         except BaseException:

@@ -22,6 +22,8 @@ from airflow_provider_p2psms.errors import (
 )
 
 SEND_PATH = "/api/send"
+# No database counts so far; the ledger does not, either.
+_TOO_LARGE_ID = 2**63
 
 # Stands between messages that are written one behind the other: UTF-8 has no such byte.
 BETWEEN = b"\xff"
@@ -82,12 +84,18 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a list: its records as they came, its number, and the number of the last one."""
+    """
+    One page of a list: its records as they came, its number, and the number of the last one.
+
+    ``None`` stands where the answer has no such number. ``is_known_shape`` is false if ``data`` is anything
+    but a list of records.
+    """
 
     records: tuple[Mapping[str, Any], ...] = field(repr=False)
-    current_page: int
-    last_page: int
-    total: int
+    current_page: int | None
+    last_page: int | None
+    total: int | None
+    is_known_shape: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,29 +212,40 @@ def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ())
 
     :param expected: how many ids are due: one a group, or one a row of a file.
     :param private: texts that must not be quoted back in an error, should the gateway do so.
-    :raises GatewayRefusedError: it took nothing (``AuthenticationError`` for 401).
-    :raises OutcomeUnknownError: a server error, an answer that cannot be read, or ids that do not add up.
+    :raises GatewayRefusedError: it took nothing (``AuthenticationError`` for 401): its own envelope says so,
+        with a status of 400 to 499 (or 200, or a 503 that says when to ask again) and without ids.
+    :raises OutcomeUnknownError: anything else. ``said_taken`` is true if the answer says *yes* or has ids.
 
-    Source: gateway docs, both sends, "Success Response" and "Error Responses"; any status but 200 means that
-    nothing was sent, except that a 5xx may come from a proxy on the way and proves nothing; see ``_is_busy``.
+    Source: gateway docs, both sends, "Success Response" and "Error Responses".
     """
     envelope = _parse_envelope(answer.body)
-    ids = _outbox_ids(envelope.data) if envelope else None
-    if envelope and _is_busy(answer, envelope) and not ids:
-        _raise_refused(answer, envelope, private)
-    if not _is_success(answer.http_status):
-        _raise_failure(answer, envelope, private)
-    if envelope and envelope.ok is False and not ids:
+    found = tuple(_find_ids(envelope.data)) if envelope else ()
+    if envelope and envelope.ok is False and not found and _speaks_for_gateway(answer, envelope):
         _raise_refused(answer, envelope, private)
     if not envelope:
         _raise_unknown(answer, "is no JSON envelope")
+    if found and (envelope.ok is False or not _is_success(answer.http_status)):
+        _raise_unknown(answer, "holds ids but says that it failed", found, said_taken=True)
+    if not _is_success(answer.http_status):
+        _raise_unknown(answer, "does not say for certain that nothing was taken")
+    said_taken = bool(found) or envelope.ok is True
+    ids = _outbox_ids(envelope.data)
     if ids is None:
-        _raise_unknown(answer, "has no message_outbox_ids")
+        _raise_unknown(answer, "has no message_outbox_ids", found, said_taken=said_taken)
     if len(ids) != expected:
-        _raise_unknown(answer, f"has {len(ids):,} ids where {expected:,} are due", ids)
-    if envelope.ok is False:
-        _raise_unknown(answer, "holds ids but says that it failed", ids)
+        what = f"has {len(ids):,} ids where {expected:,} are due"
+        _raise_unknown(answer, what, found, said_taken=said_taken)
     return Receipt(ids)
+
+
+def _speaks_for_gateway(answer: Answer, envelope: _Envelope) -> bool:
+    """
+    Tell whether an envelope that says *failed* can be believed: a proxy may have passed the request on.
+
+    A proxy times out with 408, 499 or 5xx, and redirects with 3xx, whatever the body is.
+    """
+    status = answer.http_status
+    return _is_success(status) or (400 <= status < 499 and status != 408) or _is_busy(answer, envelope)
 
 
 def parse_answer(answer: Answer) -> tuple[Any, Mapping[str, Any]]:
@@ -268,12 +287,14 @@ def parse_price(data: Any) -> Price:
 
 def parse_page(data: Any, meta: Mapping[str, Any]) -> Page:
     """Read one page of a report."""
-    records = data if isinstance(data, list) else []
+    shown = data if isinstance(data, list) else []
+    records = tuple(each for each in shown if isinstance(each, dict))
     return Page(
-        tuple(each for each in records if isinstance(each, dict)),
-        current_page=_number(meta.get("current_page")) or 1,
-        last_page=_number(meta.get("last_page")) or 1,
-        total=_number(meta.get("total")) or 0,
+        records,
+        current_page=_number(meta.get("current_page")),
+        last_page=_number(meta.get("last_page")),
+        total=_number(meta.get("total")),
+        is_known_shape=isinstance(data, list) and len(records) == len(shown),
     )
 
 
@@ -314,10 +335,28 @@ def _outbox_ids(data: Any) -> tuple[int, ...] | None:
     ids = _record(data).get("message_outbox_ids")
     if not isinstance(ids, list) or not ids:
         return None
-    if set(map(type, ids)) == {int}:
+    if set(map(type, ids)) == {int} and min(ids) > 0 and max(ids) < _TOO_LARGE_ID:
         return tuple(ids)
-    numbers = tuple(_number(each) for each in ids)
-    return None if None in numbers else numbers  # type: ignore[return-value]
+    numbers = [number for number in map(_id, ids) if number]
+    return tuple(numbers) if len(numbers) == len(ids) else None
+
+
+def _find_ids(data: Any) -> Iterator[int]:
+    """Yield the outbox ids that an answer holds, whatever its shape: each of them says that it was taken."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if "outbox_id" in name.lower():
+                yield from filter(None, map(_id, value if isinstance(value, list) else [value]))
+            elif isinstance(value, dict | list):
+                yield from _find_ids(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _find_ids(value)
+
+
+def _id(value: Any) -> int | None:
+    number = _number(value)
+    return number if number and 0 < number < _TOO_LARGE_ID else None
 
 
 def _record(value: Any) -> dict[str, Any]:
@@ -332,7 +371,8 @@ def _number(value: Any) -> int | None:
     # Ids are integers in send answers and strings in reports.
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
+    return int(value) if is_number else None
 
 
 # --- what went wrong --------------------------------------------------------------------------------------
@@ -388,12 +428,17 @@ def _raise_refused(answer: Answer, envelope: _Envelope | None, private: Iterable
     )
 
 
-def _raise_unknown(answer: Answer, what: str, outbox_ids: tuple[int, ...] = ()) -> NoReturn:
+def _raise_unknown(
+    answer: Answer, what: str, outbox_ids: tuple[int, ...] = (), *, said_taken: bool = False
+) -> NoReturn:
     kind = "HTML" if "html" in answer.content_type.lower() else f"{len(answer.body):,} bytes"
+    status = answer.http_status
+    hint = " Check the connection's Base URL." if 300 <= status < 400 or status in {404, 405} else ""
     raise OutcomeUnknownError(
-        f"The gateway's answer (HTTP {answer.http_status}, {kind}) {what}. The request may have been taken.",
+        f"The gateway's answer (HTTP {status}, {kind}) {what}. The request may have been taken.{hint}",
         http_status=answer.http_status,
         outbox_ids=outbox_ids,
+        said_taken=said_taken,
     )
 
 

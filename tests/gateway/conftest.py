@@ -34,6 +34,7 @@ class ScriptedGateway:
     ) -> None:
         self.requests: list[bytes] = []
         self.over = threading.Event()
+        self.closed = threading.Semaphore(0)  # released once for each connection that this side has closed
         self._script, self._tls, self._read_request = script, tls, read_request
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -56,6 +57,7 @@ class ScriptedGateway:
                     request = read_request(wrapped) if self._read_request else b""
                     self.requests.append(request)
                     self._script(wrapped, request)
+                self.closed.release()
 
     def _wrap(self, conn: socket.socket) -> socket.socket:
         return self._tls.wrap_socket(conn, server_side=True) if self._tls else conn
@@ -103,11 +105,11 @@ def scripted() -> Iterator[Callable[..., ScriptedGateway]]:
 
 @pytest.fixture
 def client() -> Iterator[Callable[..., GatewayClient]]:
-    """Make clients of an address; short timeouts unless the test gives its own."""
+    """Make clients of an address; a test that waits for a timeout gives a short one."""
     clients: list[GatewayClient] = []
 
     def make(base_url: str, **options: object) -> GatewayClient:
-        options = {"token": "secret-token", "connect_timeout_s": 0.5, "read_timeout_s": 0.5, **options}
+        options = {"token": "secret-token", "connect_timeout_s": 20.0, "read_timeout_s": 20.0, **options}
         clients.append(GatewayClient(GatewaySettings(base_url=base_url, **options)))  # type: ignore[arg-type]
         return clients[-1]
 

@@ -62,6 +62,14 @@ def test_addresses(fields, base_url):
         ({"extra": {"read_timeout": "soon"}}, "read_timeout"),
         ({"extra": {"connect_timeout": True}}, "connect_timeout"),
         ({"extra": {"connect_timeout": [1]}}, "connect_timeout"),
+        ({"extra": {"report_lag": 0}}, "extra report_lag is no number of seconds up to 604800"),
+        ({"extra": {"report_lag": -1}}, "leave the extra out"),
+        ({"extra": {"report_lag": 604_801}}, "report_lag"),
+        ({"extra": {"report_lag": "nan"}}, "report_lag"),
+        ({"extra": {"report_lag": "soon"}}, "report_lag"),
+        ({"extra": {"report_lag": True}}, "report_lag"),
+        ({"extra": {"witness_recipient": 989120000001}}, "extra witness_recipient is no text; put it in"),
+        ({"extra": {"witness_recipient": ["+989120000001"]}}, "witness_recipient"),
         ({"extra": {"allow_http": "perhaps"}}, "allow_http"),
         ({"extra": {"from_number": 983000505}}, "from_number"),
         ({"extra": {"allowed_recipients": 912}}, "allowed_recipients"),
@@ -75,6 +83,25 @@ def test_what_cannot_be_used_is_named(fields, told):
 
     assert told in str(caught.value)
     assert "secret-token" not in str(caught.value)
+    assert "0000001" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"), [(0.5, 0.5), ("90", 90.0), (604_800, 604_800.0), (None, None)]
+)
+def test_a_report_lag_is_a_number_of_seconds_or_none(written, seconds):
+    """`report_lag` reaches up to a week; without it nothing is assumed about the reports."""
+    assert seconds == parse(extra={"report_lag": written}).report_lag_s
+    assert parse().report_lag_s is None
+
+
+def test_a_witness_recipient_is_kept_as_typed_and_never_shown():
+    """`witness_recipient` is a phone number: it stands in no representation of the settings."""
+    settings = parse(extra={"witness_recipient": " 0912 000 0001 "})
+
+    assert "0912 000 0001" == settings.witness_recipient
+    assert "0912" not in repr(settings)
+    assert parse().witness_recipient is None
 
 
 def test_unknown_extras_are_told_the_known_ones():

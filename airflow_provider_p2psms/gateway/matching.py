@@ -1,0 +1,230 @@
+"""
+Which messages in doubt are proved to be taken by the outbox, and which are still in doubt.
+
+Asks nothing but ``recipients``, which is handed in. A record that may hold a message in doubt, but is not
+certain to, leaves it *unexplained*. The caller decides whether a reading proves that a message was not taken.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from airflow_provider_p2psms.gateway.doubted import MAY_TAKE, NO_DIGEST, Doubted, Match, Relation, Request
+from airflow_provider_p2psms.gateway.fitting import Closeness, Fit, Texts
+from airflow_provider_p2psms.gateway.outbox import OutboxRecord, Recipient
+from airflow_provider_p2psms.identity import canonical_line, fold
+
+__all__ = ["NO_DIGEST", "Doubted", "Match", "match"]
+
+# Of many records whose text tells whose they are, so many are checked by their recipients.
+_SAMPLE = 20
+
+Recipients = Callable[[OutboxRecord], tuple[Recipient, ...] | None]
+
+
+def match(
+    doubted: Sequence[Doubted],
+    records: Sequence[OutboxRecord],
+    *,
+    known_ids: Collection[int],
+    recipients: Recipients,
+    lines: Collection[str] = (),
+) -> list[Match]:
+    """
+    Assign outbox records to messages in doubt.
+
+    :param records: of a window that holds the times of all requests.
+    :param known_ids: records that are known to be of other requests.
+    :param recipients: gives a record's recipients, ``None`` if they are not shown whole. It is asked only
+        about records that text and time do not decide.
+    :param lines: further spellings under which our line is shown.
+    :return: for each request what was found of it.
+    """
+    requests = [Request(each) for each in doubted]
+    matching = _Matching(requests, recipients, {canonical_line(line) for line in lines})
+    matching.add(records, set(known_ids))
+    matching.assign()
+    matching.doubt_the_rest_of_groups()
+    matching.explain()
+    return [request.result() for request in requests]
+
+
+@dataclass(slots=True)
+class _Candidate:
+    """A record that may be of some of the requests."""
+
+    record: OutboxRecord
+    relations: list[tuple[Request, Relation]]
+    fits: list[Fit]
+    is_asked: bool = False
+    is_taken: bool = False
+    shown: tuple[Recipient, ...] | None = field(default=None, repr=False)
+
+    def turn(self) -> tuple[bool, int, float]:
+        """Return what the candidates are sorted by: the named, then the largest, then the earliest."""
+        is_named = self.relations[0][1] is Relation.NAMED
+        return (not is_named, -len(self.shown or ()), self.record.at or 0.0)
+
+    def is_by_text(self) -> bool:
+        """Return whether its recipients may prove it to be ours: its text fits, or its id is named."""
+        return any(
+            relation is Relation.NAMED or (relation in MAY_TAKE and self.fits)
+            for _, relation in self.relations
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Single:
+    """A record whose text is that of one message alone."""
+
+    candidate: _Candidate
+    request: Request
+    relation: Relation
+    place: int
+
+
+class _Matching:
+    """Takes records, the surest first, and notes what they leave in doubt."""
+
+    def __init__(self, requests: Sequence[Request], recipients: Recipients, lines: Collection[str]) -> None:
+        self._requests, self._recipients, self._lines = requests, recipients, lines
+        self._texts = Texts(text for request in requests for text in request.texts)
+        self._fits: dict[str, list[Fit]] = {}
+        self._candidates: list[_Candidate] = []
+        self._groups: list[tuple[Request, list[int], int]] = []
+
+    def add(self, records: Iterable[OutboxRecord], known_ids: Collection[int]) -> None:
+        """Keep the records that may be of some of the requests."""
+        for record in records:
+            if relations := self._relations(record, known_ids):
+                self._candidates.append(_Candidate(record, relations, self._find(record.text or "")))
+
+    def assign(self) -> None:
+        """Assign the records whose text may be ours."""
+        candidates = [each for each in self._candidates if each.is_by_text()]
+        for candidate in self._sampled(candidates):
+            self._ask(candidate)
+        # Of two requests in doubt the larger may hold all that the smaller does (copies that are sent on
+        # purpose). Its record fits that one alone, so it has the first choice.
+        for candidate in sorted(candidates, key=_Candidate.turn):
+            self._take(candidate)
+
+    def doubt_the_rest_of_groups(self) -> None:
+        """Note the recipients that a record of their group does not show."""
+        for request in self._requests:
+            request.doubt_the_rest_of_groups(
+                [(places, shown) for other, places, shown in self._groups if other is request]
+            )
+
+    def explain(self) -> None:
+        """
+        Look at the records that are left, as long as that can tell something of an open place.
+
+        A record whose text is none of ours may have that of a row that has gone, or other texts for its
+        recipients.
+        """
+        left = (each for each in self._candidates if not each.is_taken)
+        for candidate in sorted(left, key=lambda each: (-(each.record.count or 0), each.record.at or 0.0)):
+            relations = [
+                (request, relation)
+                for request, relation in candidate.relations
+                if request.gone or not request.open <= request.unexplained
+            ]
+            if any(candidate.fits or relation is not Relation.OTHER_TIME for _, relation in relations):
+                self._ask(candidate)
+                self._take(candidate)
+            if not candidate.is_taken:
+                for request, relation in relations:
+                    request.doubt(candidate.shown, relation, candidate.fits)
+
+    def _relations(self, record: OutboxRecord, known_ids: Collection[int]) -> list[tuple[Request, Relation]]:
+        named = [each for each in self._requests if record.outbox_id in each.doubted.answer_ids]
+        if named:
+            return [(named[0], Relation.NAMED)]
+        if record.is_failed or record.outbox_id in known_ids:
+            return []
+        related = ((request, request.relation(record, self._lines)) for request in self._requests)
+        return [(request, relation) for request, relation in related if relation]
+
+    def _find(self, text: str) -> list[Fit]:
+        if text not in self._fits:
+            self._fits[text] = self._texts.find(fold(text))
+        return self._fits[text]
+
+    def _ask(self, candidate: _Candidate) -> None:
+        if not candidate.is_asked:
+            candidate.is_asked, candidate.shown = True, self._recipients(candidate.record)
+
+    def _take(self, candidate: _Candidate) -> None:
+        if candidate.shown is None or candidate.is_taken:
+            return
+        record, shown = candidate.record, candidate.shown
+        request, relation = candidate.relations[0]
+        if relation is Relation.NAMED:
+            places = request.find_named_places(record, shown, self._find)
+            request.take(places, record.outbox_id)
+            candidate.is_taken = len(places) >= len(shown)
+            return
+        proofs = [
+            (proof, request)
+            for request, relation in candidate.relations
+            if relation in MAY_TAKE and (proof := request.find_proof(record, shown, relation, self._find))
+        ]
+        if proofs:
+            # Records come by time: so each leaves to later ones the requests that they fit.
+            proof, request = min(proofs, key=lambda each: (each[0].distance, each[1].doubted.until))
+            request.take(proof.places, record.outbox_id)
+            candidate.is_taken = True
+            self._groups.append((request, proof.places, len(shown)))
+
+    # --- records whose text alone tells whose they are
+
+    def _sampled(self, candidates: Sequence[_Candidate]) -> Iterable[_Candidate]:
+        """Take what a sample proves; return the records that have to be asked about."""
+        groups: dict[tuple[str, Closeness], list[_Single]] = defaultdict(list)
+        for single in self._singles(candidates):
+            record, fits = single.candidate.record, single.candidate.fits
+            groups[canonical_line(record.line or ""), fits[0].closeness].append(single)
+        for group in groups.values():
+            if len(group) > _SAMPLE:
+                self._try_sample(group)
+        return (each for each in candidates if not each.is_taken)
+
+    def _singles(self, candidates: Sequence[_Candidate]) -> Iterable[_Single]:
+        times = Counter(text for each in candidates if each.fits for text in each.fits[0].texts)
+        for each in candidates:
+            if not each.fits or each.record.count not in {None, 1} or len(each.fits[0].texts) > 1:
+                continue
+            fit, text = each.fits[0], each.fits[0].texts[0]
+            places = [(request, place) for request in self._requests for place in request.places_of(text)]
+            if times[text] > 1 or len(places) > 1:
+                continue
+            request, place = places[0]
+            relation = dict(each.relations).get(request)
+            is_sure = relation is Relation.SURE or (
+                relation is Relation.OTHER_LINE and fit.closeness is Closeness.SAME
+            )
+            if relation and is_sure and place in request.open:
+                yield _Single(each, request, relation, place)
+
+    def _try_sample(self, group: Sequence[_Single]) -> None:
+        sample = [group[round(each * (len(group) - 1) / (_SAMPLE - 1))] for each in range(_SAMPLE)]
+        proved = denied = 0
+        for single in sample:
+            candidate = single.candidate
+            self._ask(candidate)
+            if candidate.shown is not None:
+                proof = single.request.find_proof(
+                    candidate.record, candidate.shown, single.relation, self._find
+                )
+                is_proved = proof is not None and proof.places == [single.place]
+                proved, denied = proved + is_proved, denied + (not is_proved)
+        if denied:
+            return
+        for single in group:
+            if single.candidate.is_asked:
+                continue
+            if 2 * proved >= _SAMPLE:
+                single.request.take([single.place], single.candidate.record.outbox_id)
+                single.candidate.is_taken = True
+            single.candidate.is_asked = True  # nearly nothing is shown yet: it will not be of the others

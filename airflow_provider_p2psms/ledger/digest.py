@@ -47,6 +47,9 @@ class Digester:
     ledger. A digest does not hide a number from someone who knows scope, sender and text and tries all
     numbers; it keeps them out of sight.
 
+    A message is recipient, NUL and what it is known by, in UTF-8: its text as ``identity.fold`` gives it, or
+    its key. Ledgers of format 1 know it by the text as it was typed.
+
     :param distinct: whether a message that stands twice counts as one. If not, each next copy has a digest of
         its own.
     """
@@ -58,7 +61,7 @@ class Digester:
         self._copies: Counter[bytes] | None = None if distinct else Counter()
 
     def __call__(self, written: Sequence[bytes]) -> list[bytes]:
-        """Return the digests of messages, 12 bytes each; a message is recipient, NUL and text, in UTF-8."""
+        """Return the digests of messages, 12 bytes each."""
         digests = self._digest(written)
         if self._copies is None:
             return digests
@@ -67,6 +70,10 @@ class Digester:
                 digests[place] = self._digest([b"%b\0%d" % (written[place], copy)])[0]
             self._copies[digest] += 1
         return digests
+
+    def copy(self, message: bytes, number: int = 0) -> bytes:
+        """Return the digest of one message, or that of a later copy of it (the first has number 0)."""
+        return self._digest([b"%b\0%d" % (message, number) if number else message])[0]
 
     def _digest(self, messages: Iterable[bytes]) -> list[bytes]:
         digests, copy = [], self._blank.copy

@@ -1,9 +1,9 @@
 """
 One task's ledger: its tries' journals, read as one history, written by the present try alone.
 
-Each opening of a ledger has a slot of its own (``TRY-TOKEN``) and writes records that nobody else writes
-(``NAME.SLOT.0``, ``.1``, …): an old try that still runs cannot write over what its successor wrote, nor can a
-try that is started twice. Only the thread that opened a ledger uses it.
+Each opening of a ledger has a slot of its own (``TRY-TOKEN``, or ``OWNER.TRY-TOKEN`` where several map
+indexes share the ledger) and a journal that nobody else writes: an old try that still runs cannot write over
+what its successor wrote, nor can a try that is started twice. Only the thread that opened a ledger uses it.
 
 **Crash windows.** Before a write returns, the entry may or may not be there: an intent that is not there was
 not acted on, one that is there but was not acted on is in doubt and found *not taken*. Between an answer and
@@ -11,62 +11,36 @@ its settlement the messages are in doubt and found *taken*. Between the check of
 of a request another try may begin: it sees the intent and waits until the request must be over.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from secrets import token_hex
 
-from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, ReplacedError
-from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
+from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError
+from airflow_provider_p2psms.ledger.digest import Digests
+from airflow_provider_p2psms.ledger.exclusive import Turns, elapsed
+from airflow_provider_p2psms.ledger.history import Doubt, History, Receipt, build_history
+from airflow_provider_p2psms.ledger.journal import Journal, Reader, head_key, is_old
 from airflow_provider_p2psms.ledger.records import (
-    MOST_BYTES,
     MOST_DIGESTS,
-    NOT_TAKEN,
+    MOST_IDS,
+    MOST_JOURNALS,
     UNSETTLED,
+    Claim,
     Closing,
     Entry,
     Intent,
+    Length,
+    Opening,
     Settlement,
-    from_json,
+    Witness,
+    head_to_json,
     pack_digests,
     pack_ids,
-    size,
-    to_json,
 )
-from airflow_provider_p2psms.ledger.stores import Store
+from airflow_provider_p2psms.ledger.stores import Store, slots_in, turns_in
 
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """
-    Messages of an intent that nothing has settled: they may have been taken between ``at`` and ``until``.
-
-    ``slot`` and ``number`` name the intent; ``digests`` are its messages, in its order, and ``NO_DIGEST`` for
-    those that are settled.
-    """
-
-    slot: str
-    number: int
-    at: float
-    until: float
-    sender: str
-    digests: Digests = field(repr=False)
-
-
-@dataclass(slots=True)
-class History:
-    """
-    What earlier tries left.
-
-    ``accepted`` holds the ids of messages by their digests, ``not_taken`` the messages that were about to
-    leave and were certainly not taken, ``doubts`` what is open, and ``closing`` the end of a send that was
-    accepted whole.
-    """
-
-    accepted: dict[bytes, int] = field(default_factory=dict)
-    not_taken: set[bytes] = field(default_factory=set)
-    doubts: list[Doubt] = field(default_factory=list)
-    closing: Closing | None = None
+__all__ = ["Doubt", "History", "Ledger", "Receipt", "owner_of", "read_history"]
 
 
 class Ledger:
@@ -75,50 +49,81 @@ class Ledger:
 
     :param name: the ledger's name among the store's keys; a resend word has one of its own.
     :param try_number: Airflow's, from 1.
+    :param owner: the map index where several share the ledger; a try replaces only those of its owner.
+    :param clock: seconds that pass evenly.
     """
 
-    def __init__(self, store: Store, *, name: str, try_number: int = 1) -> None:
-        self._store, self._name, self._try_number = store, name, try_number
-        self._slot = f"{try_number}-{token_hex(4)}"
-        # All segments before the first of these are durable and full; the last of these is being filled.
-        self._segments: list[list[Entry]] = [[]]
-        self._first_segment = 0
-        self._size = 0
-        self._unwritten = False
-        self._intents = 0
+    def __init__(
+        self,
+        store: Store,
+        *,
+        name: str,
+        try_number: int = 1,
+        owner: str = "",
+        clock: Callable[[], float] = elapsed,
+    ) -> None:
+        self._store, self._name, self._try_number, self._owner = store, name, try_number, owner
+        self._slot = f"{owner}." * bool(owner) + f"{try_number}-{token_hex(6)}"
+        self._journal = Journal(store, name, self._slot)
+        self._turns = Turns(
+            store, name=name, owner=owner, slot=self._slot, refuse=self._refuse_newer, clock=clock
+        )
+        self._others = list[str]()
+        self._intents = self._witnesses = 0
 
     def open(self, *, must_exist: bool) -> History:
         """
         Begin this try: take the ledger over from earlier tries, and read what they left.
 
         :param must_exist: whether a later try that finds nothing is to be refused.
-        :raises LedgerError: the store cannot be read or written.
+        :raises LedgerError: the store cannot be read or written, or what earlier tries wrote is damaged.
         :raises OutcomeUnknownError: an earlier try must have left a ledger, and there is none.
         :raises ReplacedError: a newer try has begun already.
         """
-        if (
-            must_exist
-            and self._try_number > 1
-            and not (self._store.remembers or self._store.slots(self._name))
-        ):
-            raise OutcomeUnknownError(
-                f"This is try {self._try_number}, and no earlier try has left a ledger where it must be: it "
-                "is on another machine, or deleted, or that try died before it began one. Nobody knows what "
-                "was sent, and nothing was sent now. Let [p2psms] ledger_path name storage that all workers "
-                "share. To send without the ledger, look at the gateway's outbox first; then clear the task "
-                'with on_in_doubt="resend".'
-            )
-        others = self._store.announce(self._name, self._slot)
-        # Replaced first, then read: an old try writes its intent first and then reads whether it was
-        # replaced, so that one of the two sees the other.
-        self._replace(others)
-        return self._read(others)
+        keys = self._store.keys(self._name)
+        own = self._own(slots_in(self._name, keys))
+        # A turn without a journal is of a try that died before it could send anything.
+        begun = own or turns_in(self._name, self._owner, keys)
+        if must_exist and self._try_number > 1 and not begun:
+            raise self._nothing_there()
+        reader = Reader(self._store, self._name)
+        # Taken over first, then read: an old try writes its intent first and then finds out whether it is
+        # the owner, so that one of the two sees the other.
+        known = {} if self._store.fences else self._take_turn(own, reader)
+        slots = slots_in(self._name, self._store.keys(self._name)) - {self._slot}
+        if not self._store.fences:
+            self._mark_replaced({*self._own(slots), *known})
+        journals = read_journals(slots, known, self._store, reader)
+        self._begin(journals)
+        history = build_history(journals, is_own=self._own(journals))
+        history.is_new = not (keys or journals)
+        return history
 
     def is_owner(self) -> bool:
-        """Whether this try may still send. The store's own fence makes the question needless."""
-        return self._store.fences or self._store.read(self._mark(self._slot)) is None
+        """
+        Whether this try may still send; asked when its intents are durable and before a request leaves.
 
-    def intend(self, digests: Digests, *, sender: str, at: float, until: float) -> list[Doubt]:
+        The store's own fence makes the question needless.
+        """
+        if self._store.fences:
+            return True
+        if self._turns.is_exclusive:
+            return self._turns.take_next(self._journal.length)
+        return self._store.read(self._mark(self._slot)) is None
+
+    def intend(
+        self,
+        digests: Digests,
+        *,
+        sender: str,
+        at: float,
+        until: float,
+        gateway: str = "",
+        account: str = "",
+        offset: float = 0.0,
+        is_scheduled: bool = False,
+        is_witness: bool = False,
+    ) -> list[Doubt]:
         """
         Note that these messages are about to leave in one request; durable after ``flush``.
 
@@ -126,18 +131,29 @@ class Ledger:
         """
         noted = []
         for some in digests.pieces(MOST_DIGESTS):
-            doubt = Doubt(self._slot, self._intents, at, until, sender, some)
-            self._append(Intent(doubt.number, at, until, sender, pack_digests(some)))
-            self._intents += 1
-            noted.append(doubt)
+            number, self._intents = self._intents, self._intents + 1
+            rest = sender, gateway, account, offset or 0, is_scheduled, is_witness
+            self._journal.append(Intent(number, at, until, rest[0], pack_digests(some), *rest[1:]))
+            noted.append(Doubt(self._slot, number, at, until, rest[0], some, *rest[1:]))
         return noted
 
-    def settle(self, doubts: Sequence[Doubt], digests: Digests, ids: Sequence[int]) -> None:
+    def settle(
+        self,
+        doubts: Sequence[Doubt],
+        digests: Digests,
+        ids: Sequence[int],
+        *,
+        at: float = 0.0,
+        offset: float = 0.0,
+    ) -> None:
         """
-        Note what came of the messages of intents; durable after ``flush``.
+        Note the results of the messages of intents; durable after ``flush``.
 
-        :param digests: the messages of which it is known what came; all else stays in doubt.
-        :param ids: their outbox ids, and 0 for *certainly not taken*.
+        :param digests: the messages whose results are known; all others stay in doubt.
+        :param ids: their outbox ids; ``NOT_TAKEN`` for *certainly not taken*, ``ABSENT`` for *believed not
+            taken, because a report did not show it*, ``UNSETTLED`` for no result.
+        :param at: when the answer came that gave the ids, in Unix seconds; 0 where a report did.
+        :param offset: the gateway's clock minus ours then, in seconds.
         """
         intended = Digests.of(doubt.digests.packed for doubt in doubts)
         if intended != digests:  # seldom: else they are the same messages in the same order
@@ -146,11 +162,45 @@ class Ledger:
         each = iter(ids)
         for doubt in doubts:
             settled = islice(each, len(doubt.digests))
-            self._append(Settlement(doubt.slot, doubt.number, pack_ids(settled)))
+            self._journal.append(
+                Settlement(doubt.slot, doubt.number, pack_ids(settled), at or 0, offset or 0)
+            )
+
+    def claim(
+        self,
+        doubts: Sequence[Doubt],
+        *,
+        over: float,
+        said_taken: bool = False,
+        answer_ids: Sequence[int] = (),
+    ) -> None:
+        """
+        Note that the request of these intents is over, and what its answer said; durable after ``flush``.
+
+        :param over: since when, in Unix seconds.
+        :param said_taken: whether the gateway said that it took the request.
+        :param answer_ids: the ids of an answer that did not add up.
+        """
+        for doubt in doubts:
+            for start in range(0, max(len(answer_ids), 1), MOST_IDS):
+                ids = answer_ids[start : start + MOST_IDS]
+                packed = pack_ids(ids) if ids else ""
+                self._journal.append(Claim(doubt.slot, doubt.number, over, said_taken, packed))
+
+    def note_witness(self, outbox_id: int, *, at: float, cancelled: bool = False) -> None:
+        """
+        Note a scheduled message to the user's own number; durable after ``flush``.
+
+        :param outbox_id: 0 when it is about to leave, or its id is not known.
+        :param at: when it was about to leave, the same in all notes about it, also by later tries.
+        :param cancelled: whether it is certain that it will not be sent.
+        """
+        self._journal.append(Witness(self._witnesses, at, outbox_id, cancelled))
+        self._witnesses += 1
 
     def close(self, closing: Closing) -> None:
         """Note that all was accepted; durable after ``flush``."""
-        self._append(closing)
+        self._journal.append(closing)
 
     def flush(self) -> None:
         """
@@ -158,107 +208,116 @@ class Ledger:
 
         :raises LedgerError: it may or may not be written: do not act on it.
         """
-        if not self._unwritten:
-            return
-        self._store.write_all(
-            {
-                self._key(self._slot, self._first_segment + place): to_json(entries)
-                for place, entries in enumerate(self._segments)
-            }
-        )
-        self._first_segment += len(self._segments) - 1
-        self._segments = self._segments[-1:]
-        self._unwritten = False
+        self._journal.flush()
 
-    # --- the journal
+    # --- the opening
 
-    def _append(self, entry: Entry) -> None:
-        length = size(entry)
-        if self._segments[-1] and self._size + length > MOST_BYTES:
-            self._segments.append([])
-            self._size = 0
-        self._segments[-1].append(entry)
-        self._size += length
-        self._unwritten = True
+    def _take_turn(self, own: Iterable[str], reader: Reader) -> dict[str, Length]:
+        """Take over from earlier tries of this owner; return what they are known to have written."""
+        self._others = list(own)
+        # A number is given anew when a run was deleted and made again: then its own is among the others.
+        self._refuse_newer("")
+        known = self._turns.take(reader)
+        if not self._turns.is_exclusive:
+            # Two tries that begin at once may both have this turn: by their heads they see each other.
+            head = head_key(self._name, self._slot)
+            self._store.write(head, head_to_json(head, Length()))
+        return known
 
-    def _key(self, slot: str, segment: int) -> str:
-        return f"{self._name}.{slot}.{segment}"
+    def _mark_replaced(self, slots: Iterable[str]) -> None:
+        """Stop tries that take no turns: of earlier versions, and where nothing is created exclusively."""
+        for slot in slots:
+            self._store.write(self._mark(slot), self._slot)
+
+    def _refuse_newer(self, slot: str) -> None:
+        """Stop here if a newer try has begun."""
+        self._others += [slot] * bool(slot)
+        numbers = {_try_number(other) for other in self._others}
+        if self._try_number < max(numbers, default=0) and self._try_number not in numbers:
+            raise ReplacedError("A newer try of this task has begun; this one sends nothing.")
+
+    def _begin(self, journals: Mapping[str, Sequence[Entry]]) -> None:
+        """Write the journal's opening, which names those that no other one names."""
+        named = _named(journals)
+        saw = {slot: len(entries) for slot, entries in journals.items() if len(entries) > named.get(slot, 0)}
+        at, names = time.time(), list(saw)
+        for start in range(0, max(len(names), 1), MOST_JOURNALS):
+            some = {slot: saw[slot] for slot in names[start : start + MOST_JOURNALS]}
+            self._journal.append(Opening(at, some))
+            self._journal.flush()
+        self._store.announce(self._name, self._slot)
+
+    def _own(self, slots: Iterable[str]) -> set[str]:
+        return {slot for slot in slots if owner_of(slot) == self._owner}
 
     def _mark(self, slot: str) -> str:
         return f"{self._name}.{slot}.replaced"
 
-    def _replace(self, others: list[str]) -> None:
-        """Stop other tries, where the store does not do it; stop here if they are newer."""
-        if self._store.fences:
-            return
-        numbers = {int(slot.partition("-")[0]) for slot in others}
-        # A number is given anew when a run was deleted and made again: then its own is among the others.
-        if self._try_number < max(numbers, default=0) and self._try_number not in numbers:
-            raise ReplacedError("A newer try of this task has begun; this one sends nothing.")
-        for slot in others:
-            self._store.write(self._mark(slot), self._slot)
-
-    def _journal(self, slot: str) -> Iterator[Entry]:
-        segment = 0
-        while (record := self._store.read(self._key(slot, segment))) is not None:
-            yield from from_json(record)
-            segment += 1
-
-    def _read(self, slots: Iterable[str]) -> History:
-        history, doubts, settlements = History(), dict[tuple[str, int], Doubt](), list[Settlement]()
-        for slot in slots:
-            for entry in self._journal(slot):
-                match entry:
-                    case Intent():
-                        doubts[slot, entry.number] = Doubt(
-                            slot, entry.number, entry.at, entry.until, entry.sender, entry.unpack()
-                        )
-                    case Settlement():
-                        settlements.append(entry)
-                    case Closing():
-                        history.closing = entry
-        for settlement in settlements:
-            doubts[settlement.slot, settlement.number] = _settled(history, doubts, settlement)
-        history.doubts = _open_doubts(history, list(doubts.values()))
-        return history
+    def _nothing_there(self) -> OutcomeUnknownError:
+        return OutcomeUnknownError(
+            f"This is try {self._try_number}, and no earlier try has left a ledger where it must be: it was "
+            "deleted or is kept elsewhere, or that try died before it began one. So it is not known what was "
+            "sent, and nothing was sent now. If the ledger lies elsewhere, let [p2psms] ledger_path name "
+            "storage that all workers share. Else look at the gateway's outbox. If nothing was sent, clear "
+            'the task with on_in_doubt="resend", or with resend="WORD", a word of your own. If all was sent, '
+            "mark the task as successful."
+        )
 
 
-def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
+def read_history(store: Store, name: str) -> tuple[History, dict[str, list[Entry]]]:
     """
-    Return what is in question, each message once: with the last request that may carry it.
+    Read a ledger without taking part in it: its history, and the entries of its journals by their slots.
 
-    A later try makes an intent for a message that an earlier one's open intent names in two cases: it was
-    told to send it again, or the earlier one was written after that try had been replaced, so that no request
-    followed. Were it in question twice, it would be looked for twice, found once, and sent again.
+    :raises LedgerError: it cannot be read, or it is damaged.
     """
-    still_open, seen = list[Doubt](), set[bytes]()
-    for doubt in sorted(doubts, key=lambda doubt: doubt.until, reverse=True):
-        still = [
-            NO_DIGEST if digest in seen or digest in history.accepted else digest for digest in doubt.digests
-        ]
-        seen.update(still)
-        if set(still) != {NO_DIGEST}:
-            still_open.append(replace(doubt, digests=Digests.of(still)))
-    return still_open[::-1]
+    slots = slots_in(name, store.keys(name))
+    journals = read_journals(slots, {}, store, Reader(store, name))
+    return build_history(journals, is_own=set(journals)), journals
 
 
-def _settled(history: History, doubts: dict[tuple[str, int], Doubt], settlement: Settlement) -> Doubt:
-    """Note in the history what a settlement says; return what stays open of its intent."""
-    doubt = doubts.get((settlement.slot, settlement.number))
-    if doubt is None:
-        raise LedgerError("The ledger settles an intent that it does not hold: a record is missing.")
-    still, ids = list(doubt.digests), settlement.unpack()
-    if len(ids) != len(still):
-        raise LedgerError("The ledger settles more or fewer messages than it intended: a record was changed.")
-    if min(ids) > NOT_TAKEN and NO_DIGEST not in still:  # as nearly always
-        history.accepted.update(zip(still, ids, strict=True))
-        return replace(doubt, digests=Digests(NO_DIGEST * len(still)))
-    for place, outbox_id in enumerate(ids):
-        if outbox_id == UNSETTLED or still[place] == NO_DIGEST:
-            continue
-        if outbox_id == NOT_TAKEN:
-            history.not_taken.add(still[place])
-        else:
-            history.accepted[still[place]] = outbox_id
-        still[place] = NO_DIGEST
-    return replace(doubt, digests=Digests.of(still))
+def read_journals(
+    slots: set[str], known: Mapping[str, Length], store: Store, reader: Reader
+) -> dict[str, list[Entry]]:
+    """
+    Read journals, in the order of their owners and tries.
+
+    :param slots: those of which there are records.
+    :param known: what journals held, as turns say; those that openings name are read, too.
+    """
+    journals, left = dict[str, list[Entry]](), {slot: Length() for slot in slots} | dict(known)
+
+    def read(slot: str) -> list[Entry]:
+        # A try of format 1 in Airflow's store is on the list before it has written anything.
+        return reader.read(slot, least=left[slot], is_there=slot in slots and not is_old(slot))
+
+    while left:
+        journals |= zip(left, store.each(read, left), strict=True)
+        left = {
+            slot: Length(0, entries)
+            for slot, entries in _named(journals).items()
+            if len(journals.get(slot, ())) < entries
+        }
+    return {slot: journals[slot] for slot in sorted(journals, key=_order) if journals[slot]}
+
+
+def _named(journals: Mapping[str, Sequence[Entry]]) -> dict[str, int]:
+    """Return which journals the openings of others name, and how many entries those had at least."""
+    named = dict[str, int]()
+    for entries in journals.values():
+        for entry in entries:
+            if isinstance(entry, Opening):
+                named |= {slot: max(count, named.get(slot, 0)) for slot, count in entry.saw.items()}
+    return named
+
+
+def owner_of(slot: str) -> str:
+    """Return the owner of a journal: a map index, or "" in a ledger that is not shared."""
+    return slot.rpartition(".")[0]
+
+
+def _try_number(slot: str) -> int:
+    return int(slot.rpartition(".")[2].partition("-")[0])
+
+
+def _order(slot: str) -> tuple[str, int, str]:
+    return owner_of(slot), _try_number(slot), slot

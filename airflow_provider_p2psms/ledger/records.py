@@ -1,41 +1,70 @@
 """
 The ledger's entries, and how they are written: JSON under 64 KiB a record, nothing personal, legible in a UI.
 
-An *intent* names by their digests the messages that a request is about to carry; a *settlement* says of an
-intent which outbox id each of its messages got, 0 for those that were certainly not taken, -1 for those of
-which it says nothing. What no settlement speaks of is in doubt. A *closing* ends a send that was accepted
-whole.
+An *intent* names by their digests the messages that a request is about to carry. A *settlement* says of an
+intent which outbox id each of its messages got: 0 for *certainly not taken*, -1 for *not settled*, -2 for
+*believed not taken, because a report did not show it*. A message without a settlement is in doubt. A *claim*
+says that an intent's request is over, and what its answer said. A *witness* is a scheduled message to the
+user's own number. A *closing* ends a send that was accepted whole. An *opening* begins a journal.
+
+Records of format 2 carry a format number, counts and checksums: a *segment* record begins with a ``Segment``,
+a journal has a ``Head``, and a ``Turn`` belongs to fencing. Records of format 1 are lists of entries alone.
 """
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from operator import sub
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 
+FORMAT = 2
+OLD_FORMAT = 1
 # 2,000 digests take 32 kB in Base64: one intent always fits into a record.
 MOST_DIGESTS = 2_000
 MOST_BYTES = 60_000
+# So many ids of an answer fit into one claim, and so many journals into one opening.
+MOST_IDS = 2_000
+MOST_JOURNALS = 1_000
 # Of an entry in JSON: its names and numbers.
-_MOST_BUT_TEXT = 200
+_MOST_BUT_TEXT = 350
+_MOST_OF_A_COUNT = 30
+_CHECKSUM_BYTES = 8
 
 # Of steps below 128: the sign is in the lowest bit.
 _SHORT, _TOO_LONG = bytes(range(64)), b"\xff"
 _DOUBLED = bytes(2 * step & 255 for step in range(256))
 
+T = TypeVar("T")
+
 NOT_TAKEN = 0
 UNSETTLED = -1
+# Believed not taken, because a report did not show it.
+ABSENT = -2
 
 
-class Intent(msgspec.Struct, frozen=True, tag="intent", tag_field="kind"):
+# Not 0.0: a default is left out where it is this very object.
+_NONE = 0
+
+
+class Length(NamedTuple):
+    """How many segments a journal has, and how many entries in all of them."""
+
+    segments: int = 0
+    entries: int = 0
+
+
+class Intent(msgspec.Struct, frozen=True, omit_defaults=True, tag="intent", tag_field="kind"):
     """
     Messages that are about to leave in one request.
 
     ``at`` is when this was written and ``until`` when the request is over, whatever happens; Unix seconds.
+    ``gateway`` and ``account`` name who is to take it, ``offset`` is the gateway's clock minus ours in
+    seconds.
     """
 
     number: int
@@ -43,6 +72,11 @@ class Intent(msgspec.Struct, frozen=True, tag="intent", tag_field="kind"):
     until: float
     sender: str
     digests: str
+    gateway: str = ""
+    account: str = ""
+    offset: float = _NONE
+    is_scheduled: bool = False
+    is_witness: bool = False
 
     def unpack(self) -> Digests:
         """
@@ -56,16 +90,53 @@ class Intent(msgspec.Struct, frozen=True, tag="intent", tag_field="kind"):
         return digests
 
 
-class Settlement(msgspec.Struct, frozen=True, tag="settlement", tag_field="kind"):
-    """What came of intent ``number`` of try ``slot``: its messages' ids, in the order of its digests."""
+class Settlement(msgspec.Struct, frozen=True, omit_defaults=True, tag="settlement", tag_field="kind"):
+    """
+    The result of intent ``number`` of try ``slot``: its messages' ids, in the order of its digests.
+
+    ``at`` is when an answer settled it, in Unix seconds; 0 where a report did.
+    """
 
     slot: str
     number: int
     ids: str
+    at: float = _NONE
+    offset: float = _NONE
 
     def unpack(self) -> list[int]:
         """Return the ids one by one."""
         return list(_unpack_ids(_unpack(self.ids)))
+
+
+class Claim(msgspec.Struct, frozen=True, omit_defaults=True, tag="claim", tag_field="kind"):
+    """
+    The request of intent ``number`` of try ``slot`` is over since ``over``, and its messages are in doubt.
+
+    ``said_taken`` says that the gateway said it took them; ``ids`` are the ids of its answer.
+    """
+
+    slot: str
+    number: int
+    over: float
+    said_taken: bool = False
+    ids: str = ""
+
+    def unpack(self) -> list[int]:
+        """Return the ids one by one."""
+        return list(_unpack_ids(_unpack(self.ids)))
+
+
+class Witness(msgspec.Struct, frozen=True, omit_defaults=True, tag="witness", tag_field="kind"):
+    """
+    A scheduled message to the user's own number, to be cancelled once the report shows it.
+
+    ``at`` is when it was about to leave, and names it; ``id`` is 0 while its outbox id is not known.
+    """
+
+    number: int
+    at: float
+    id: int = 0
+    cancelled: bool = False
 
 
 class Closing(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
@@ -76,7 +147,52 @@ class Closing(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
     cost: int | None = None
 
 
-Entry = Intent | Settlement | Closing
+class Opening(msgspec.Struct, frozen=True, omit_defaults=True, tag="opening", tag_field="kind"):
+    """
+    A try begins its journal, at ``begun`` in Unix seconds.
+
+    ``saw`` names journals that were there, with the number of their entries. Journals that one of those names
+    already are left out.
+    """
+
+    begun: float
+    saw: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="segment", tag_field="kind"):
+    """
+    The first value of a record of a journal.
+
+    ``number`` is its place there, ``before`` counts the entries of those before it, and ``entries`` its own.
+    """
+
+    format: int
+    number: int
+    before: int
+    entries: int
+    checksum: str
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="head", tag_field="kind"):
+    """What a journal holds at least."""
+
+    format: int
+    segments: int
+    entries: int
+    checksum: str
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="turn", tag_field="kind"):
+    """The try ``slot`` was the owner when this was created, and its journal held so much."""
+
+    format: int
+    slot: str
+    segments: int
+    entries: int
+    checksum: str
+
+
+Entry = Intent | Settlement | Claim | Witness | Closing | Opening
 
 
 def pack_digests(digests: Digests) -> str:
@@ -109,21 +225,105 @@ def _pack_steps(steps: Iterable[int]) -> bytearray:
     return packed
 
 
-def to_json(entries: list[Entry]) -> Any:
-    """Return entries as the plain values that any store keeps."""
-    return msgspec.to_builtins(entries)
+def seal(key: str, number: int, before: int, entries: list[Entry]) -> Any:
+    """
+    Return a segment's record: a header, and its entries, as the plain values that any store keeps.
+
+    :param before: how many entries the segments before it hold.
+    """
+    header = Segment(FORMAT, number, before, len(entries), _checksum(key, number, before, entries))
+    return msgspec.to_builtins([header, *entries])
+
+
+def unseal(key: str, number: int, value: Any) -> tuple[int, list[Entry]]:
+    """
+    Read a segment back: how many entries the segments before it hold, and its own.
+
+    :raises LedgerError: it was changed, or is none.
+    """
+    header = _convert(value[:1], tuple[Segment])[0] if isinstance(value, list) else None
+    if header is None:
+        raise _foreign()
+    _check_format(header.format)
+    entries = from_json(value[1:])
+    is_whole = header.number == number and header.entries == len(entries)
+    if not is_whole or header.checksum != _checksum(key, number, header.before, entries):
+        raise _unreadable()
+    return header.before, entries
+
+
+def head_to_json(key: str, length: Length) -> Any:
+    """Return a journal's head as plain values."""
+    return msgspec.to_builtins([Head(FORMAT, *length, _checksum(key, *length))])
+
+
+def head_from_json(key: str, value: Any) -> Length:
+    """
+    Read a journal's head back.
+
+    :raises LedgerError: it was changed, or is none.
+    """
+    head = _only(_convert(value, list[Head]))
+    _check_format(head.format)
+    length = Length(head.segments, head.entries)
+    if head.checksum != _checksum(key, *length):
+        raise _unreadable()
+    return length
+
+
+def turn_to_json(key: str, slot: str, length: Length) -> Any:
+    """Return a turn as plain values."""
+    return msgspec.to_builtins([Turn(FORMAT, slot, *length, _checksum(key, slot, *length))])
+
+
+def turn_from_json(key: str, value: Any) -> tuple[str, Length]:
+    """
+    Read a turn back: whose it is, and what that one's journal held.
+
+    :raises LedgerError: it was changed, or is none.
+    """
+    turn = _only(_convert(value, list[Turn]))
+    _check_format(turn.format)
+    length = Length(turn.segments, turn.entries)
+    if turn.checksum != _checksum(key, turn.slot, *length):
+        raise _unreadable()
+    return turn.slot, length
 
 
 def from_json(value: Any) -> list[Entry]:
     """
-    Read entries back.
+    Read the entries of a record of format 1.
 
     :raises LedgerError: they are none; someone else has written there.
     """
+    return _convert(value, list[Entry])
+
+
+def _convert(value: Any, kind: type[T]) -> T:
     try:
-        return msgspec.convert(value, list[Entry])
+        return msgspec.convert(value, kind)
     except msgspec.ValidationError as err:
-        raise LedgerError("The ledger holds a record that is none of its own.") from err
+        raise _foreign() from err
+
+
+def _only(values: list[T]) -> T:
+    if len(values) != 1:
+        raise _foreign()
+    return values[0]
+
+
+def _check_format(number: int) -> None:
+    if number != FORMAT:
+        raise LedgerError(f"a record has format {number}; this version reads formats up to {FORMAT}")
+
+
+def _checksum(key: str, *values: Any) -> str:
+    # Of the entries as they are written here: a store may order names, or write 1.0 as 1.
+    return blake2b(msgspec.json.encode([key, *values]), digest_size=_CHECKSUM_BYTES).hexdigest()
+
+
+def _foreign() -> LedgerError:
+    return LedgerError("a record there is none of the ledger's own")
 
 
 def _unpack(text: str) -> bytes:
@@ -134,12 +334,23 @@ def _unpack(text: str) -> bytes:
 
 
 def _unreadable() -> LedgerError:
-    return LedgerError("The ledger holds an entry that cannot be read: its record was changed.")
+    return LedgerError("a record there was changed or cut: it cannot be read")
 
 
 def size(entry: Entry) -> int:
     """Return how many bytes an entry takes in JSON at most."""
+    if isinstance(entry, Opening):
+        return _MOST_BUT_TEXT + sum(len(slot) + _MOST_OF_A_COUNT for slot in entry.saw)
     return _MOST_BUT_TEXT + sum(len(value) for value in msgspec.structs.astuple(entry) if type(value) is str)
+
+
+def damage(where: str, reason: object) -> LedgerError:
+    """Return the error of a ledger that holds less than was written, or something else."""
+    return LedgerError(
+        f"The ledger is damaged: {where}: {reason}. Nothing was sent on top of it. Restore this record from "
+        "a backup, and clear the task. Or look at the gateway's outbox, and send what is missing there with "
+        'resend="WORD", a new word, and only these rows.'
+    )
 
 
 def _unpack_ids(packed: bytes) -> Iterator[int]:

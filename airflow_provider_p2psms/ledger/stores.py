@@ -2,57 +2,86 @@
 Where a ledger's records lie. A store keeps JSON values by key, and a write is durable when it returns.
 
 ``fences`` says whether the store itself stops an old try once a new one has begun: Airflow's state store does
-(the old try's writes fail), files do not, and need an owner record.
+(the old try's writes fail), files do not, and need fencing by exclusive creation (``exclusive.py``).
 """
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from secrets import token_hex
+from typing import Any, BinaryIO, Protocol, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
 
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
+from airflow_provider_p2psms.ledger.records import damage
 
+# What is read where a file has no content: no record looks so.
+EMPTY = ""
 _WRITERS = 8
+T = TypeVar("T")
+# Of a key behind the ledger's name: a record of a journal, or a turn. The map index may stand before both.
+_OF_A_JOURNAL = re.compile(r"((?:[^.]+\.)?\d+-[^.]+)\.(?:\d+|head)")
+_TURN = re.compile(r"(?:([^.]+)\.)?turn\.(\d+)")
 
 
 class Store(Protocol):
     """Records by key."""
 
     fences: bool
-    remembers: bool
-    """Whether an empty store proves that nothing was ever written: a folder may be another machine's."""
+    patience_s: float
+    """How long a record that must be there may seem to be absent: a mount may remember that for a while."""
 
     def read(self, key: str) -> Any:
-        """Return the value, or ``None``; raises ``LedgerError`` when the store cannot say."""
+        """
+        Return the value, or ``None``, or ``EMPTY`` for one that is created and not written yet.
+
+        :raises LedgerError: the store cannot say, or the value was changed.
+        """
 
     def write(self, key: str, value: Any) -> None:
         """Write durably; raises ``LedgerError``, and then nobody knows whether it was written."""
 
     def write_all(self, records: Mapping[str, Any]) -> None:
-        """Do as ``write`` with several, in any order."""
-
-    def announce(self, name: str, slot: str) -> list[str]:
         """
-        Let the ledger ``name`` have a journal ``slot``, as yet empty; durably, or ``LedgerError``.
+        Do as ``write`` with several: the last one when all others are durable, those in any order.
 
-        :return: the other journals; of two tries that announce theirs at once, one at least sees the other,
-            unless the store fences one off.
+        Of several, the last one may be lost if the machine loses power.
         """
 
-    def slots(self, name: str) -> list[str]:
-        """Return all journals that this ledger has."""
+    def create(self, key: str, value: Any) -> bool | None:
+        """
+        Write a record that is not there yet, in one step of the storage.
+
+        :return: whether it was created; if not, it was there already. ``None`` where the storage cannot tell.
+        :raises LedgerError: nobody knows whether it was created.
+        """
+
+    def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
+        """Do it with each, side by side where that is faster; raise what failed when all have ended."""
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove records that nobody needs, if possible."""
+
+    def announce(self, name: str, slot: str) -> None:
+        """Let ``keys`` name the journal ``slot``, whose first records are written."""
+
+    def keys(self, name: str) -> list[str]:
+        """Return the keys of the ledger's records: at least one of each journal, and all of its turns."""
+
+    def where(self, key: str) -> str:
+        """Say for a person where the record lies."""
 
 
 class MemoryStore:
     """For sends outside of Airflow: lasts as long as its process."""
 
     fences = True
-    remembers = True
+    patience_s = 0.0
 
     def __init__(self) -> None:
         self.records: dict[str, Any] = {}
@@ -69,15 +98,32 @@ class MemoryStore:
         """Keep the values."""
         _write_each(self, records)
 
-    def announce(self, name: str, slot: str) -> list[str]:
-        """Begin a journal."""
-        others = self.slots(name)
-        self.write(_first(name, slot), [])
-        return others
+    def create(self, key: str, value: Any) -> bool | None:
+        """Keep the value, unless there is one."""
+        if self.read(key) is not None:
+            return False
+        self.write(key, value)
+        return True
 
-    def slots(self, name: str) -> list[str]:
-        """Return the journals by their first records."""
-        return _slots(name, self.records)
+    def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
+        """Do it with one after another."""
+        return [work(item) for item in items]
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Forget the values."""
+        for key in keys:
+            self.records.pop(key, None)
+
+    def announce(self, name: str, slot: str) -> None:
+        """Do nothing: its keys are known."""
+
+    def keys(self, name: str) -> list[str]:
+        """Return all keys."""
+        return _of(name, self.records)
+
+    def where(self, key: str) -> str:
+        """Return the key."""
+        return key
 
 
 class TaskStateStore:
@@ -93,7 +139,7 @@ class TaskStateStore:
     """
 
     fences = True
-    remembers = True
+    patience_s = 0.0
 
     def __init__(self, accessor: Any, *, retention: Any) -> None:
         self._accessor, self._retention = accessor, retention
@@ -120,15 +166,36 @@ class TaskStateStore:
         """Write one after another: Airflow takes one at a time."""
         _write_each(self, records)
 
-    def announce(self, name: str, slot: str) -> list[str]:
-        """Add to the list of journals; who is fenced off by then cannot have added to it since."""
-        others = self.slots(name)
-        self.write(f"{name}.tries", [*others, slot])
-        return others
+    def create(self, key: str, value: Any) -> bool | None:  # noqa: ARG002 - no store that fences is asked
+        """Return ``None``: Airflow's store writes over what is there."""
+        return None
 
-    def slots(self, name: str) -> list[str]:
-        """Return the list of journals."""
-        return self.read(f"{name}.tries") or []
+    def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
+        """Do it with one after another."""
+        return [work(item) for item in items]
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Do nothing: Airflow removes the records with the run."""
+
+    def announce(self, name: str, slot: str) -> None:
+        """Add to the list of journals; a try that is fenced off by then cannot have added to it since."""
+        self.write(f"{name}.tries", [*self._slots(name), slot])
+
+    def keys(self, name: str) -> list[str]:
+        """Return the key of the first record of each journal on the list."""
+        return [f"{name}.{slot}.0" for slot in self._slots(name)]
+
+    def where(self, key: str) -> str:
+        """Name the record."""
+        return f"record {key} in Airflow's task state store"
+
+    def _slots(self, name: str) -> list[str]:
+        key = f"{name}.tries"
+        slots = self.read(key)
+        try:
+            return msgspec.convert([] if slots is None else slots, list[str])
+        except msgspec.ValidationError as err:
+            raise damage(self.where(key), "it is no list of journals") from err
 
 
 class ObjectStore:
@@ -136,25 +203,36 @@ class ObjectStore:
     Files in a folder, local or in any object storage that is strongly consistent.
 
     A local file is written beside its place, synced to the disk and moved there: it is whole or absent.
+    Exclusive creation is ``open(..., "xb")``; in object storage it is asked of the storage, and found out
+    once whether it keeps to it.
 
     :param folder: a ``pathlib.Path`` or ``ObjectStoragePath`` of this ledger's own.
     """
 
     fences = False
-    remembers = False
 
-    def __init__(self, folder: Any) -> None:
+    def __init__(self, folder: Any, *, patience_s: float = 10.0) -> None:
+        self.patience_s = patience_s
         self._folder = folder
         # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
         self._is_local = type(folder) is type(Path())
+        self._is_exclusive: bool | None = True if self._is_local else None
+        self._has_folder = False
+        # In names of files that are being written: two processes, of two machines even, may have one number.
+        self._token = token_hex(4)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="p2psms-ledger")
 
     def read(self, key: str) -> Any:
         """Return the value, or ``None``."""
+        file = self._file(key)
         try:
-            return msgspec.json.decode(self._file(key).read_bytes())
+            self._forget_listings()
+            body = file.read_bytes()
+            return msgspec.json.decode(body) if body else EMPTY
         except FileNotFoundError:
             return None
+        except msgspec.DecodeError as err:
+            raise damage(self.where(key), "it is cut or was changed") from err
         except Exception as err:
             raise LedgerError(f"The ledger's file {key} cannot be read ({type(err).__name__}).") from err
 
@@ -165,62 +243,136 @@ class ObjectStore:
     def write_all(self, records: Mapping[str, Any]) -> None:
         """Write files side by side: storing or syncing eight takes little more time than one."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             files = {self._file(key): msgspec.json.encode(value) for key, value in records.items()}
             if self._is_local:
                 self._put(files)
-                _sync_folder(self._folder)
             else:
-                self._side_by_side(lambda file: file.write_bytes(files[file]), files)
+                *others, last = files
+                self.each(lambda file: file.write_bytes(files[file]), others)
+                last.write_bytes(files[last])
         except Exception as err:
             names = ", ".join(records)
             raise LedgerError(
                 f"The ledger's files {names} cannot be written ({type(err).__name__})."
             ) from err
 
-    def announce(self, name: str, slot: str) -> list[str]:
-        """Write the journal's first file, empty, and look around after that."""
-        self.write(_first(name, slot), [])
-        return [other for other in self.slots(name) if other != slot]
+    def create(self, key: str, value: Any) -> bool | None:
+        """
+        Create a file that is not there yet.
 
-    def slots(self, name: str) -> list[str]:
-        """Return the journals whose first files are there."""
+        It is not synced: it matters only to processes that go on, and none does after the power has failed.
+        """
+        file, body = self._file(key), msgspec.json.encode(value)
+        try:
+            self._make_folder()
+            if self._is_exclusive is None:
+                return self._find_out(file, body)
+            return _create(file, body) if self._is_exclusive else None
+        except Exception as err:
+            raise LedgerError(f"The ledger's file {key} cannot be created ({type(err).__name__}).") from err
+
+    def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
+        """Do it with each in threads."""
+        futures = [self._writers.submit(work, item) for item in items]
+        wait(futures)
+        return [future.result() for future in futures]
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Remove files; one that cannot be removed stays."""
+        for key in keys:
+            self._writers.submit(_remove, self._file(key))
+
+    def announce(self, name: str, slot: str) -> None:
+        """Do nothing: the folder can be listed."""
+
+    def keys(self, name: str) -> list[str]:
+        """List the folder."""
         try:
             # Libraries for object storage remember listings, and would not see what others wrote since.
-            if hasattr(self._folder, "fs"):
-                self._folder.fs.invalidate_cache()
-            keys = [unquote(file.name.removesuffix(".json")) for file in self._folder.iterdir()]
+            self._forget_listings()
+            files = [file.name for file in self._folder.iterdir()]
         except FileNotFoundError:
             return []
         except Exception as err:
+            # So some libraries for object storage say that there is no such folder.
+            if isinstance(err, NotADirectoryError) and not self._is_local:
+                return []
             raise LedgerError(f"The ledger's folder cannot be listed ({type(err).__name__}).") from err
-        return _slots(name, keys)
+        return _of(name, (unquote(file.removesuffix(".json")) for file in files if file.endswith(".json")))
+
+    def where(self, key: str) -> str:
+        """Return the file's path."""
+        return f"{self._file(key)}"
 
     def _file(self, key: str) -> Any:
         return self._folder / f"{quote(key, safe='')}.json"
+
+    def _forget_listings(self) -> None:
+        if not self._is_local and hasattr(self._folder, "fs"):
+            self._folder.fs.invalidate_cache()
+
+    def _find_out(self, file: Any, body: bytes) -> bool | None:
+        """Create the first file, and then once more: a storage that allows that has no exclusive creation."""
+        try:
+            created = _create(file, body)
+        except (NotImplementedError, TypeError, ValueError):  # its library does not know the mode
+            self._is_exclusive = False
+            return None
+        try:
+            self._is_exclusive = not created or not _create(file, body)
+        except Exception:  # noqa: BLE001 - a refusal that is not told from others is of no use
+            self._is_exclusive = False
+        return created if self._is_exclusive else None
+
+    def _make_folder(self) -> None:
+        """Make the folder; where it is local, names of folders that are made become durable."""
+        if self._has_folder:
+            return
+        made = []
+        if self._is_local:
+            made = [folder for folder in (self._folder, *self._folder.parents) if not folder.exists()]
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for folder in made:
+            _sync_folder(folder.parent)
+        self._has_folder = True
 
     def _put(self, files: Mapping[Path, bytes]) -> None:
         # Only the syncing is worth a thread: those that make files in one folder wait for each other.
         with ExitStack() as stack:
             unfinished, streams = list[Path](), list[BinaryIO]()
             for file, body in files.items():
-                part = file.with_name(f"{file.name}.{os.getpid()}.part")
+                part = file.with_name(f"{file.name}.{self._token}.part")
                 stack.callback(part.unlink, missing_ok=True)
                 stream = stack.enter_context(part.open("wb"))
                 stream.write(body)
                 stream.flush()
                 unfinished.append(part)
                 streams.append(stream)
-            self._side_by_side(os.fsync, streams)
-            for part, file in zip(unfinished, files, strict=True):
+            self.each(os.fsync, streams)
+            *others, last = zip(unfinished, files, strict=True)
+            for part, file in others:
                 part.replace(file)
+            if others:
+                _sync_folder(self._folder)
+            part, file = last
+            part.replace(file)
+            if not others:
+                _sync_folder(self._folder)
 
-    def _side_by_side(self, work: Callable[[Any], object], items: Iterable[Any]) -> None:
-        """Do it with each in threads; raise what failed when all have ended."""
-        futures = [self._writers.submit(work, item) for item in items]
-        wait(futures)
-        for future in futures:
-            future.result()
+
+def _create(file: Any, body: bytes) -> bool:
+    try:
+        with file.open("xb") as stream:
+            stream.write(body)
+    except FileExistsError:
+        return False
+    return True
+
+
+def _remove(file: Any) -> None:
+    with suppress(Exception):
+        file.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -244,13 +396,17 @@ def _is_fenced_off(err: Exception) -> bool:
     return isinstance(err, OSError | EOFError) or status in {404, 409}
 
 
-def _first(name: str, slot: str) -> str:
-    return f"{name}.{slot}.0"
+def _of(name: str, keys: Iterable[str]) -> list[str]:
+    return [key for key in keys if key.startswith(f"{name}.")]
 
 
-def _slots(name: str, keys: Iterable[str]) -> list[str]:
-    return [
-        key.removeprefix(f"{name}.").removesuffix(".0")
-        for key in sorted(keys)
-        if key.startswith(f"{name}.") and key.endswith(".0")
-    ]
+def slots_in(name: str, keys: Iterable[str]) -> set[str]:
+    """Return the journals of which there are records."""
+    matches = (_OF_A_JOURNAL.fullmatch(key.removeprefix(f"{name}.")) for key in keys)
+    return {match[1] for match in matches if match}
+
+
+def turns_in(name: str, owner: str, keys: Iterable[str]) -> list[int]:
+    """Return the numbers of an owner's turns, in order."""
+    matches = (_TURN.fullmatch(key.removeprefix(f"{name}.")) for key in keys)
+    return sorted(int(match[2]) for match in matches if match and (match[1] or "") == owner)

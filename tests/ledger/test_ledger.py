@@ -9,13 +9,17 @@ from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, Rep
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, NO_DIGEST, Digester, Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.ledger.records import (
+    ABSENT,
     MOST_BYTES,
     NOT_TAKEN,
     UNSETTLED,
+    Claim,
     Closing,
     Intent,
+    Opening,
     Settlement,
-    from_json,
+    Witness,
+    pack_digests,
     pack_ids,
     size,
 )
@@ -24,15 +28,21 @@ from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 ALL = [bytes([number]) * DIGEST_BYTES for number in range(1, 7)]
 
 
-def begin(store, try_number=1, *, must_exist=False):
-    ledger = Ledger(store, name="p2psms", try_number=try_number)
+def begin(store, try_number=1, *, must_exist=False, owner=""):
+    ledger = Ledger(store, name="p2psms", try_number=try_number, owner=owner)
     return ledger, ledger.open(must_exist=must_exist)
 
 
-def intend(ledger, digests, *, at=100.0, until=200.0):
-    doubts = ledger.intend(Digests.of(digests), sender="+983000505", at=at, until=until)
+def intend(ledger, digests, *, at=100.0, until=200.0, **more):
+    doubts = ledger.intend(Digests.of(digests), sender="+983000505", at=at, until=until, **more)
     ledger.flush()
     return doubts
+
+
+def accept(ledger, digests, ids, **intent):
+    doubts = intend(ledger, digests, **intent)
+    ledger.settle(doubts, Digests.of(digests), ids, at=150.0, offset=2.0)
+    ledger.flush()
 
 
 def test_the_next_try_finds_what_the_last_one_left():
@@ -50,6 +60,16 @@ def test_the_next_try_finds_what_the_last_one_left():
     assert {ALL[0]: 7} == history.accepted
     assert {ALL[1]} == history.not_taken
     assert [[NO_DIGEST, NO_DIGEST, ALL[2]]] == [list(each.digests) for each in history.doubts]
+
+
+@pytest.mark.parametrize("store", [MemoryStore(), "files"])
+def test_no_store_is_believed_to_be_new_on_a_later_try(store, tmp_path):
+    """An empty one may have been emptied: a later try that finds nothing is in doubt everywhere."""
+    store = ObjectStore(tmp_path) if store == "files" else store
+
+    with pytest.raises(OutcomeUnknownError, match=r"try 2.*resend"):
+        begin(store, 2, must_exist=True)
+    assert [] == store.keys("p2psms")
 
 
 def test_what_was_not_flushed_is_not_there():
@@ -94,6 +114,18 @@ def test_a_message_in_doubt_twice_is_with_the_request_that_is_over_last():
     )
 
 
+def test_what_was_sent_again_and_accepted_is_in_doubt_no_more():
+    """Wherever it was accepted: nothing is looked for that has an id."""
+    store = MemoryStore()
+    old, _ = begin(store)
+    intend(old, ALL[:2])
+    new, _ = begin(store, 2)
+    accept(new, ALL[:2], [1, 2])
+    new.flush()
+
+    assert not begin(store, 3)[1].doubts
+
+
 def test_what_is_settled_twice_is_settled():
     """An old try writes late what came of its request, and its successor has found that out already."""
     store = MemoryStore()
@@ -115,7 +147,7 @@ class TestOwner:
 
     @pytest.fixture
     def store(self, tmp_path):
-        return ObjectStore(tmp_path)
+        return ObjectStore(tmp_path, patience_s=0.0)
 
     def test_a_newer_try_replaces_an_older_one(self, store):
         """The old one is no owner from the moment the new one has opened the ledger."""
@@ -168,60 +200,264 @@ class TestOwner:
                 begin(store, number, must_exist=True)
 
 
-class TestForeignRecords:
-    """A record that was changed is an error, never guessed at."""
+def test_what_an_old_try_learns_late_counts():
+    """A report did not show them, and then the answer came after all: the ids stand."""
+    store = MemoryStore()
+    old, _ = begin(store)
+    doubts = intend(old, ALL[:2])
+    new, _ = begin(store, 2)
+    new.settle(doubts, Digests.of(ALL[:2]), [ABSENT, ABSENT])
+    new.flush()
+    old.settle(doubts, Digests.of(ALL[:2]), [1, UNSETTLED])
+    old.flush()
+
+    _, history = begin(store, 3)
+
+    assert ({ALL[0]: 1}, {ALL[1]}, []) == (history.accepted, history.absent, history.doubts)
+
+
+def test_what_is_known_of_a_request_in_doubt_is_kept():
+    """Gateway, account, clock, kind, and all that was claimed of its answer; the later end counts."""
+    store = MemoryStore()
+    ledger, fresh = begin(store)
+    doubts = intend(
+        ledger, ALL[:2], gateway="https://a", account="b", offset=3.5, is_scheduled=True, is_witness=True
+    )
+    ledger.claim(doubts, over=120.0)
+    ledger.claim(doubts, over=110.0, said_taken=True, answer_ids=range(1, 3_001))
+    ledger.claim(doubts, over=130.0, answer_ids=[3_000, 2**70])
+    ledger.flush()
+
+    [doubt] = begin(store, 2)[1].doubts
+
+    assert ("https://a", "b", 3.5, True, True) == (
+        doubt.gateway,
+        doubt.account,
+        doubt.offset,
+        doubt.is_scheduled,
+        doubt.is_witness,
+    )
+    assert (130.0, True, (*range(1, 3_001), 2**70), 2) == (
+        doubt.over,
+        doubt.said_taken,
+        doubt.answer_ids,
+        doubt.format,
+    )
+    assert (True, False) == (fresh.is_new, begin(store, 3)[1].is_new)
+
+
+def test_origins_are_those_of_messages_that_were_or_may_have_been_taken():
+    """What was certainly not taken says nothing about a gateway; nor does an intent that names none."""
+    store = MemoryStore()
+    ledger, _ = begin(store)
+    accept(ledger, ALL[:1], [1], gateway="https://accepted", account="1")
+    accept(ledger, ALL[1:2], [NOT_TAKEN], gateway="https://refused", account="2")
+    accept(ledger, ALL[2:3], [4])
+    intend(ledger, ALL[3:4], gateway="https://open", account="3")
+
+    assert {("https://accepted", "1"), ("https://open", "3")} == begin(store, 2)[1].origins
+
+
+def test_receipts_are_the_latest_ids_that_answers_gave():
+    """First and last id of the latest settlements; none of those that a report settled."""
+    store = MemoryStore()
+    ledger, _ = begin(store)
+    for place in range(5):
+        accept(ledger, ALL[place : place + 1], [place + 1], at=100.0 + place, is_scheduled=place == 4)
+    accept(ledger, ALL[5:], [NOT_TAKEN])
+    doubts = intend(ledger, ALL[:2])
+    ledger.settle(doubts, Digests.of(ALL[:2]), [11, 12])
+    accept(ledger, ALL[:3], [NOT_TAKEN, 21, 22], at=140.0)
+
+    receipts = begin(store, 2)[1].receipts
+
+    assert [1, 2, 3, 4, 5, 21, 22] == [receipt.outbox_id for receipt in receipts]
+    assert [(5, 104.0, 150.0, 2.0, True), (21, 140.0, 150.0, 2.0, False)] == [
+        tuple(receipt) for receipt in receipts[4:6]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("notes", "left"),
+    [
+        ([(0, 1.0, False)], [(0, 1.0)]),
+        ([(0, 1.0, False), (7, 1.0, False)], [(7, 1.0)]),
+        ([(7, 1.0, False), (0, 1.0, True)], []),
+        ([(7, 1.0, False), (7, 9.0, True)], []),
+        ([(0, 1.0, True), (0, 2.0, False)], [(0, 2.0)]),
+    ],
+)
+def test_a_witness_is_open_until_it_is_cancelled(notes, left):
+    """It is known by the time at which it was about to leave, and by its id once there is one."""
+    store = MemoryStore()
+    ledger, _ = begin(store)
+    for outbox_id, at, cancelled in notes:
+        ledger.note_witness(outbox_id, at=at, cancelled=cancelled)
+    ledger.flush()
+
+    assert left == begin(store, 2)[1].witnesses
+
+
+def test_a_store_that_fences_is_not_asked_for_the_owner():
+    """It stops an old try itself: its writes fail."""
+    store = MemoryStore()
+    ledger, _ = begin(store)
+    begin(store, 2)
+
+    assert ledger.is_owner()
+
+
+class TestOwners:
+    """Several map indexes share a ledger: each replaces its own tries alone, and sees what all sent."""
 
     @pytest.fixture
-    def store(self):
-        store = MemoryStore()
-        ledger, _ = begin(store)
-        [doubt] = intend(ledger, ALL[:2])
-        ledger.settle([doubt], Digests.of(ALL[:2]), [1, 2])
-        ledger.flush()
-        return store
+    def store(self, tmp_path):
+        return ObjectStore(tmp_path, patience_s=0.0)
 
-    def record(self, store):
-        return next(value for key, value in store.records.items() if key.endswith(".0"))
+    def test_an_owner_replaces_its_own_tries(self, store):
+        """Others go on."""
+        (first, _), (second, _) = begin(store, owner="0"), begin(store, owner="1")
+
+        begin(store, 2, owner="1", must_exist=True)
+
+        assert (True, False) == (first.is_owner(), second.is_owner())
+
+    def test_all_see_what_was_sent(self, store):
+        """Accepted and open messages of all; the closing is of this owner."""
+        first, _ = begin(store, owner="0")
+        accept(first, ALL[:2], [1, 2])
+        first.close(Closing(1, None))
+        first.flush()
+        second, _ = begin(store, owner="1")
+        intend(second, ALL[2:3])
+        second.close(Closing(2, None))
+        second.flush()
+
+        _, history = begin(store, 2, owner="0")
+
+        assert {ALL[0]: 1, ALL[1]: 2} == history.accepted
+        assert ["1"] == [doubt.slot.partition(".")[0] for doubt in history.doubts]
+        assert Closing(1, None) == history.closing
+
+    def test_another_owner_s_journal_is_no_proof(self, store):
+        """A later try whose own earlier ones left nothing is refused, whatever others wrote."""
+        begin(store, owner="0")
+
+        with pytest.raises(OutcomeUnknownError, match="resend"):
+            begin(store, 2, owner="1", must_exist=True)
+
+
+class TestOldLedgers:
+    """Journals of format 1, without heads and checksums, are read as before."""
+
+    def write(self, store, slot, *records):
+        for number, entries in enumerate(records):
+            store.write(f"p2psms.{slot}.{number}", msgspec.to_builtins(entries))
+
+    @pytest.mark.parametrize("kind", [MemoryStore, ObjectStore])
+    def test_they_are_read(self, kind, tmp_path):
+        """Accepted and open messages; it is said that some are of the old form."""
+        store = MemoryStore() if kind is MemoryStore else ObjectStore(tmp_path)
+        intents = [
+            Intent(number, 1.0, 2.0, "3000505", pack_digests(Digests(ALL[number]))) for number in (0, 1)
+        ]
+        self.write(
+            store, "1-0123abcd", [intents[0]], [intents[1], Settlement("1-0123abcd", 0, pack_ids([7]))]
+        )
+        self.write(store, "2-0123abce", [])
+
+        ledger, history = begin(store, 3, must_exist=True)
+        accept(ledger, ALL[2:3], [9])
+
+        assert ({ALL[0]: 7}, True, False) == (history.accepted, history.has_old, history.is_new)
+        assert [(1, [ALL[1]])] == [(doubt.format, list(doubt.digests)) for doubt in history.doubts]
+        assert {ALL[0]: 7, ALL[2]: 9} == begin(store, 4)[1].accepted
+        # A try of the earlier version that still runs reads who has replaced it.
+        marks = [key for key in ("p2psms.1-0123abcd.replaced",) if store.read(key)]
+        assert len(marks) == (not store.fences)
+
+    def test_one_that_is_gone_is_noticed(self):
+        """A later journal names it."""
+        store = MemoryStore()
+        self.write(store, "1-0123abcd", [Closing(1, None)])
+        begin(store, 2)
+        del store.records["p2psms.1-0123abcd.0"]
+
+        with pytest.raises(LedgerError, match=r"p2psms.1-0123abcd.0: it is missing"):
+            begin(store, 3)
+
+    def test_one_that_settles_what_it_does_not_hold(self):
+        """It has no checksum, but it has an order."""
+        for entry in (Settlement("9-0123abcd", 0, pack_ids([1])), Claim("9-0123abcd", 0, 1.0)):
+            store = MemoryStore()
+            self.write(store, "1-0123abcd", [entry])
+
+            with pytest.raises(LedgerError, match="a record is missing"):
+                begin(store, 2)
+
+    @pytest.mark.parametrize("ids", [[1], [1, 2, 3], [1, -3]])
+    def test_one_that_settles_more_or_fewer(self, ids):
+        """Or with ids that mean nothing."""
+        store = MemoryStore()
+        intent = Intent(0, 1.0, 2.0, "3000505", pack_digests(Digests.of(ALL[:2])))
+        self.write(store, "1-0123abcd", [intent, Settlement("1-0123abcd", 0, pack_ids(ids))])
+
+        with pytest.raises(LedgerError, match="more or fewer"):
+            begin(store, 2)
 
     @pytest.mark.parametrize(
-        ("place", "change", "told"),
+        ("record", "told"),
         [
-            (0, {"kind": "?"}, "none of its own"),
-            (0, {"digests": "?"}, "cannot be read"),
-            (0, {"digests": "AAAA"}, "cannot be read"),
-            (0, {"number": 5}, "a record is missing"),
-            (1, {"ids": pack_ids([1])}, "more or fewer"),
-            (1, {"slot": "9-x"}, "a record is missing"),
+            ([{"kind": "?"}], "none of the ledger's own"),
+            ({"a": 1}, "none of the ledger's own"),
+            (
+                [{"kind": "intent", "number": 0, "at": 1, "until": 2, "sender": "", "digests": "?"}],
+                "cannot be read",
+            ),
+            (
+                [{"kind": "intent", "number": 0, "at": 1, "until": 2, "sender": "", "digests": "AAAA"}],
+                "cannot be",
+            ),
         ],
     )
-    def test_it_is_refused(self, store, place, change, told):
-        """Whatever was changed is named."""
-        self.record(store)[place].update(change)
+    def test_what_is_no_entry_is_refused(self, record, told):
+        """Somebody else's value under our key, or one that was changed."""
+        store = MemoryStore()
+        store.write("p2psms.1-0123abcd.0", record)
 
         with pytest.raises(LedgerError, match=told):
             begin(store, 2)
-
-    def test_what_is_no_list_is_refused(self):
-        """Somebody else's value under our key."""
-        with pytest.raises(LedgerError, match="none of its own"):
-            from_json({"a": 1})
 
 
 @pytest.mark.parametrize(
     "entry",
     [
-        Intent(10**9, 1_999_999_999.123457, 1_999_999_999.123457, "+983000505", "A" * 32_000),
-        Settlement("99-0123abcd", 10**9, "A" * 20_000),
+        Intent(
+            10**9,
+            1_999_999_999.123457,
+            1_999_999_999.123457,
+            "+983000505",
+            "A" * 32_000,
+            "https://api.example.com:8443/v1",
+            "0123456789abcdef",
+            -1_999_999.123457,
+            is_scheduled=True,
+            is_witness=True,
+        ),
+        Settlement("9999.99-0123456789ab", 10**9, "A" * 20_000, 1_999_999_999.123457, -1_999_999.123457),
+        Claim("9999.99-0123456789ab", 10**9, 1_999_999_999.123457, said_taken=True, ids="A" * 20_000),
+        Witness(10**9, 1_999_999_999.123457, 2**63, cancelled=True),
         Closing(10**9, "2027-01-01 00:00:00", 10**18),
+        Opening(1_999_999_999.123457, {f"9999.99-{place:012x}": 10**9 for place in range(1_000)}),
     ],
-    ids=["intent", "settlement", "closing"],
+    ids=lambda entry: type(entry).__name__,
 )
 def test_no_entry_is_larger_than_it_is_taken_for(entry):
     """Else a record could outgrow what Airflow's store takes."""
     assert len(msgspec.json.encode(entry)) + len(",") <= size(entry)
 
 
-@given(st.lists(st.integers(UNSETTLED, 2**62), max_size=50))
+@given(st.lists(st.integers(ABSENT, 2**70), max_size=50))
 def test_ids_are_packed_without_loss(ids):
     """Whatever numbers a gateway gives."""
     assert ids == Settlement("", 0, pack_ids(ids)).unpack()

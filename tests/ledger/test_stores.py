@@ -1,16 +1,26 @@
-"""Where a ledger's records lie: what is written is there, whole, for whoever reads it next."""
+"""Where a ledger's records lie: what is written is there, whole, for the next reader."""
 
 import errno
 import json
 import os
+import time
+from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
-from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore, TaskStateStore
+from airflow_provider_p2psms.ledger.stores import (
+    EMPTY,
+    MemoryStore,
+    ObjectStore,
+    TaskStateStore,
+    slots_in,
+    turns_in,
+)
 
 
 class Accessor:
@@ -40,6 +50,14 @@ def store(request, tmp_path):
     }[request.param]()
 
 
+def eventually(condition):
+    """Wait until it holds, for a minute at most."""
+    until = time.monotonic() + 60
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return condition()
+
+
 def test_what_was_written_is_read(store):
     """A record is there for the next reader, and what was never written is not."""
     store.write("a.1-x.0", [{"kind": "intent"}])
@@ -49,25 +67,75 @@ def test_what_was_written_is_read(store):
     assert store.read("a.1-x.1") is None
 
 
-def test_journals_are_told_apart_by_ledger(store):
-    """Each ledger lists its own journals, also if one's name begins like the other's."""
-    assert [] == store.slots("a")
-    others = [store.announce(*journal) for journal in (("a", "1-x"), ("a-word", "1-y"), ("a", "10-z"))]
-    store.write("a.1-x.replaced", "10-z")
-    store.write("a.1-x.1", [])
+def test_journals_and_turns_are_told_apart_by_ledger(store):
+    """Each ledger lists its own, also if one's name begins like the other's."""
+    assert [] == store.keys("a")
+    for name, slot in (("a", "1-x"), ("a-word", "1-y"), ("a", "3.10-z")):
+        store.write(f"{name}.{slot}.0", [])
+        store.announce(name, slot)
 
-    assert [[], [], ["1-x"]] == others
-    assert {"1-x", "10-z"} == set(store.slots("a"))
-    assert ["1-y"] == store.slots("a-word")
+    assert {"1-x", "3.10-z"} == slots_in("a", store.keys("a"))
+    assert {"1-y"} == slots_in("a-word", store.keys("a-word"))
 
 
+def test_keys_name_journals_and_turns():
+    """Segments and heads name a journal; an owner record alone does not; turns are one owner's."""
+    keys = ["a.1-x.7", "a.2.1-y.head", "a.1-z.replaced", "a.turn.3", "a.turn.12", "a.2.turn.4"]
+
+    assert {"1-x", "2.1-y"} == slots_in("a", keys)
+    assert ([3, 12], [4], []) == tuple(turns_in("a", owner, keys) for owner in ("", "2", "3"))
+
+
+def test_a_record_is_created_once(store):
+    """Who comes second is told so, and what the first one wrote stands; Airflow's store cannot tell."""
+    if isinstance(store, TaskStateStore):
+        assert store.create("a", 1) is None
+        return
+    assert (True, False) == (store.create("a", 1), store.create("a", 2))
+    assert 1 == store.read("a")
+
+
+def test_records_that_nobody_needs_are_removed(store):
+    """One that is gone already is no error; Airflow keeps its own."""
+    store.write("a", 1)
+    store.remove(["a", "b"])
+
+    if isinstance(store, TaskStateStore):
+        assert 1 == store.read("a")
+        return
+    # Files are removed in the background.
+    assert eventually(lambda: store.read("a") is None)
+
+
+def test_many_are_done_side_by_side(store):
+    """Results come in the order of the items, and an error comes when all have ended."""
+    done = []
+
+    def halve(number):
+        done.append(number)
+        if number % 2:
+            raise LedgerError
+        return number // 2
+
+    assert [0, 1, 2] == store.each(halve, [0, 2, 4])
+    with pytest.raises(LedgerError):
+        store.each(halve, [2, 4, 5])
+    assert [0, 2, 2, 4, 4, 5] == sorted(done)
+
+
+def test_where_a_record_lies_is_said(store):
+    """For the person who has to restore it."""
+    assert "a.1-x.0" in store.where("a.1-x.0")
+
+
+@settings(deadline=None)  # files are synced to the disk
 @given(st.text(min_size=1, max_size=20).filter(lambda name: len(name.encode()) < 60))
 def test_any_name_is_a_file(tmp_path_factory, name):
     """Keys are names of files, whatever characters they have."""
     store = ObjectStore(tmp_path_factory.mktemp("ledger"))
-    store.announce(name, "1-x")
+    store.write(f"{name}.1-x.0", [])
 
-    assert ["1-x"] == store.slots(name)
+    assert {"1-x"} == slots_in(name, store.keys(name))
 
 
 def test_a_file_is_whole_or_absent(tmp_path, monkeypatch):
@@ -87,11 +155,68 @@ def test_a_file_is_whole_or_absent(tmp_path, monkeypatch):
 
 
 def test_a_torn_file_is_an_error(tmp_path):
-    """What cannot be read is never taken for *nothing there*."""
+    """What cannot be read is never taken for *nothing there*; the error names the file."""
     (tmp_path / "a.json").write_text("[{", encoding="utf-8")
+
+    with pytest.raises(LedgerError, match=r"damaged: .*a\.json.*Restore"):
+        ObjectStore(tmp_path).read("a")
+
+
+def test_a_file_without_content_is_no_record(tmp_path):
+    """It is created and not written yet, or a disk has lost it."""
+    (tmp_path / "a.json").touch()
+
+    assert EMPTY == ObjectStore(tmp_path).read("a")
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path):
+    """Nor is a folder in its place."""
+    (tmp_path / "a.json").mkdir()
 
     with pytest.raises(LedgerError, match="cannot be read"):
         ObjectStore(tmp_path).read("a")
+
+
+def test_new_folders_are_durable(tmp_path, monkeypatch):
+    """Each folder whose name is new in it is synced: else a power failure could take the ledger away."""
+    synced, sync = [], os.fsync
+
+    def watched(descriptor):
+        if isinstance(descriptor, int):  # a folder's
+            synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    store = ObjectStore(tmp_path / "dag" / "run" / "task")
+    store.write("a", 1)
+
+    assert [tmp_path / "dag" / "run", tmp_path / "dag", tmp_path] == synced[:3]
+    assert tmp_path / "dag" / "run" / "task" == synced[-1]
+
+
+def test_the_last_record_is_written_when_the_others_are_durable(tmp_path, monkeypatch):
+    """A head never says more than there is, even after a power failure."""
+    steps, replace, sync = [], Path.replace, os.fsync
+    monkeypatch.setattr(Path, "replace", lambda old, new: (steps.append(new.name), replace(old, new))[1])
+
+    def watched(descriptor):
+        if isinstance(descriptor, int):
+            steps.append("sync")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    ObjectStore(tmp_path).write_all({"a": 1, "b": 2, "head": 3})
+
+    assert ["a.json", "b.json", "sync", "head.json"] == steps
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
+    """Neither a record nor a turn is taken for written."""
+    (tmp_path / "ledger").write_text("", encoding="utf-8")
+
+    for write in (ObjectStore.write, ObjectStore.create):
+        with pytest.raises(LedgerError, match="cannot be"):
+            write(ObjectStore(tmp_path / "ledger"), "a", 1)
 
 
 def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
@@ -99,23 +224,78 @@ def test_a_folder_that_cannot_be_listed_is_an_error(tmp_path):
     (tmp_path / "ledger").write_text("", encoding="utf-8")
 
     with pytest.raises(LedgerError, match="cannot be listed"):
-        ObjectStore(tmp_path / "ledger").slots("a")
+        ObjectStore(tmp_path / "ledger").keys("a")
 
 
-def test_listings_of_object_storage_are_fresh():
-    """A library that remembers a listing is told to forget it."""
-    pytest.importorskip("upath")
-    from upath import UPath
+class TestObjectStorage:
+    """As fsspec gives it."""
 
-    folder = UPath("memory://p2psms-ledger/a")
-    forgotten = []
-    folder.fs.invalidate_cache = lambda *_: forgotten.append(1)
-    store = ObjectStore(folder)
-    store.announce("a", "1-x")
+    @pytest.fixture
+    def folder(self):
+        upath = pytest.importorskip("upath")
+        folder = upath.UPath("memory://p2psms-ledger/a")
+        yield folder
+        with suppress(FileNotFoundError):
+            folder.fs.rm("/p2psms-ledger", recursive=True)
 
-    assert ["1-x"] == store.slots("a")
-    assert forgotten
-    folder.fs.rm("/p2psms-ledger", recursive=True)
+    def test_what_was_written_is_read_and_listed(self, folder):
+        """Several records, and a library that remembers listings is told to forget them."""
+        forgotten = []
+        folder.fs.invalidate_cache = lambda *_: forgotten.append(1)
+        store = ObjectStore(folder)
+        store.write_all({"a.1-x.0": [1], "a.1-x.1": [2], "a.1-x.head": [3]})
+
+        assert {"1-x"} == slots_in("a", store.keys("a"))
+        assert [1] == store.read("a.1-x.0")
+        assert 2 == len(forgotten)
+
+    def test_a_folder_that_is_not_there_is_empty(self, folder):
+        """Its library says that it is no folder."""
+        assert [] == ObjectStore(folder / "nowhere").keys("a")
+
+    def test_a_record_is_created_once(self, folder):
+        """The storage tells who was first, from the first record on."""
+        store = ObjectStore(folder)
+
+        assert (True, False, True) == (store.create("a", 1), store.create("a", 2), store.create("b", 2))
+        assert 1 == store.read("a")
+
+    def test_a_first_record_that_is_there_already(self, folder):
+        """Whoever wrote it, exclusive creation works."""
+        ObjectStore(folder).create("a", 1)
+
+        assert ObjectStore(folder).create("a", 2) is False
+
+    @pytest.mark.parametrize("error", [None, NotImplementedError, ValueError])
+    def test_storage_without_exclusive_creation_is_found_out(self, folder, monkeypatch, error):
+        """It writes over what is there, or its library does not know the mode: it is asked once."""
+        asked, inner = [], type(folder).open
+
+        def lenient(self, mode):
+            asked.append(mode)
+            if error:
+                raise error
+            return inner(self, "wb")
+
+        monkeypatch.setattr(type(folder), "open", lenient)
+        store = ObjectStore(folder)
+
+        assert [None, None] == [store.create("a", 1), store.create("b", 1)]
+        assert ["xb"] * (1 if error else 2) == asked
+
+    def test_storage_that_refuses_in_words_of_its_own(self, folder, monkeypatch):
+        """What cannot be told from a fault of the network is of no use for fencing."""
+        asked, inner = [], type(folder).open
+
+        def odd(self, mode):
+            asked.append(mode)
+            if len(asked) == 2:
+                raise OSError(412, "precondition failed")
+            return inner(self, mode)
+
+        monkeypatch.setattr(type(folder), "open", odd)
+
+        assert ObjectStore(folder).create("a", 1) is None
 
 
 @pytest.mark.parametrize(
@@ -133,7 +313,7 @@ def test_listings_of_object_storage_are_fresh():
     ids=str,
 )
 def test_why_airflow_does_not_take_a_record(error, kind):
-    """Without its supervisor, or not known any more, a try was replaced; all else may be mended."""
+    """Without its supervisor, or not known any more, a try was replaced; all else may pass."""
     accessor = Accessor()
     accessor.error = error
     if isinstance(error, SimpleNamespace):
@@ -152,7 +332,7 @@ def test_an_airflow_that_cannot_be_asked_is_an_error():
     accessor.error = RuntimeError()
 
     with pytest.raises(LedgerError, match="cannot be read"):
-        TaskStateStore(accessor, retention="never").slots("a")
+        TaskStateStore(accessor, retention="never").keys("a")
 
 
 def test_memory_holds_what_json_holds():
@@ -162,3 +342,12 @@ def test_memory_holds_what_json_holds():
     entries.clear()
 
     assert [{"ids": [1, 2]}] == store.read("a") == json.loads(json.dumps([{"ids": [1, 2]}]))
+
+
+def test_a_list_of_journals_that_was_changed_is_an_error():
+    """It is never taken for an empty one."""
+    accessor = Accessor()
+    accessor.records["a.tries"] = {"a": 1}
+
+    with pytest.raises(LedgerError, match=r"a\.tries.*no list"):
+        TaskStateStore(accessor, retention="never").keys("a")

@@ -1,0 +1,182 @@
+"""
+Fencing for storage that does not stop an old try: turns, taken by exclusive creation.
+
+Turns are records ``NAME.turn.0``, ``.1``, … (``NAME.OWNER.turn.N`` for each map index). A try takes the next
+free turn when it opens the ledger, and the one after its last before a request leaves. If another try has
+taken that one, this try was replaced. Nobody looks for a record that a mount may remember as absent: the
+storage itself decides who creates a record.
+
+So one of two tries always sees the other. The old one makes its intent durable and then takes a turn; the new
+one takes a turn and then reads. If the old one's turn is first, the new one finds the intent, and the turn
+says how much it has to find. If the new one's is first, the old one cannot take it and sends nothing.
+
+A turn may be removed when no try can take it for free any more. A try starts from the last turn in a listing
+of the folder. Such a listing is at most ``FRESH_S`` old: mounts remember one for a minute. All turns that
+were taken since are still there, so the try that starts from an old listing finds them taken.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from airflow_provider_p2psms.errors import LedgerError
+from airflow_provider_p2psms.ledger.journal import Reader
+from airflow_provider_p2psms.ledger.records import Length, damage, turn_from_json, turn_to_json
+from airflow_provider_p2psms.ledger.stores import EMPTY, Store, turns_in
+
+# For so long at least a turn stays; a try that lists turns and takes one in more than half of it starts anew.
+FRESH_S = 600.0
+
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed() -> float:
+    """Return seconds that pass while the machine is suspended, too, where the system can tell."""
+    return time.clock_gettime(_CLOCK)
+
+
+class _Turn(NamedTuple):
+    slot: str
+    length: Length
+
+
+# Its creator has not written it yet, or died before.
+_UNWRITTEN = _Turn("", Length())
+
+
+class Turns:
+    """
+    The turns of one try.
+
+    Where the storage has no exclusive creation, a turn is an ordinary record, and fences nobody; then
+    ``is_exclusive`` is false and the ledger falls back on owner records.
+
+    :param refuse: raises ``ReplacedError`` for a slot of a newer try.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        name: str,
+        owner: str,
+        slot: str,
+        refuse: Callable[[str], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._store, self._name, self._owner, self._slot = store, name, owner, slot
+        self._refuse, self._clock = refuse, clock
+        self._last = -1
+        # The turns that may be removed one day, the oldest first, and when they were known to be there.
+        self._earlier = deque[tuple[int, float]]()
+        self.is_exclusive = True
+
+    def take(self, reader: Reader) -> dict[str, Length]:
+        """
+        Take the next free turn.
+
+        :return: what journals of this owner are known to hold.
+        :raises ReplacedError: a newer try has begun already.
+        :raises LedgerError: the store cannot be read or written.
+        """
+        while True:
+            began = self._clock()
+            numbers = turns_in(self._name, self._owner, self._store.keys(self._name))
+            last = numbers[-1] if numbers else -1
+            below = self._look(last, reader) if numbers else None
+            while not self._create(last + 1, Length()):
+                last += 1
+                below = self._look(last, reader)
+            # A process that stood still in between may have taken a turn that was removed meanwhile.
+            if self._clock() - began < FRESH_S / 2:
+                break
+        self._last = last + 1
+        self._earlier.extend((number, began) for number in numbers)
+        return self._known(last, below)
+
+    def take_next(self, length: Length) -> bool:
+        """
+        Take one more turn before a request leaves.
+
+        :param length: what this try's journal holds durably.
+        :return: whether this try is still the owner.
+        """
+        if not self._create(self._last + 1, length):
+            return False
+        now = self._clock()
+        self._earlier.append((self._last, now))
+        self._last += 1
+        if now - self._earlier[0][1] > FRESH_S:
+            self._remove_old(now)
+        return True
+
+    def _create(self, number: int, length: Length) -> bool:
+        key = self._key(number)
+        value = turn_to_json(key, self._slot, length)
+        created = self._store.create(key, value)
+        if created is None:
+            self.is_exclusive = False
+            self._store.write(key, value)
+            return True
+        # A mount may try again what it has done already, and find its own work.
+        return created or self._is_mine(number)
+
+    def _is_mine(self, number: int) -> bool:
+        turn = self._read(number)
+        return turn is not None and turn.slot == self._slot
+
+    def _look(self, number: int, reader: Reader) -> _Turn:
+        """Read a turn that is there, and wait until its creator has written it."""
+
+        def look() -> _Turn:
+            turn = self._read(number)
+            if turn is None:
+                raise damage(self._store.where(self._key(number)), "it is missing")
+            if turn == _UNWRITTEN:
+                raise LedgerError("A turn is not written yet.")
+            return turn
+
+        try:
+            turn = reader.patiently(look)
+        except LedgerError:
+            # A try that died in between has done nothing since.
+            if self._read(number) != _UNWRITTEN:
+                raise
+            return _UNWRITTEN
+        self._refuse(turn.slot)
+        return turn
+
+    def _known(self, last: int, below: _Turn | None) -> dict[str, Length]:
+        """Read turns downwards until one whose try has seen, or written, what was there."""
+        known, number, turn = dict[str, Length](), last, below
+        while turn is not None:  # else it is the first one, or those below were removed
+            if turn.slot:
+                known[turn.slot] = max(turn.length, known.get(turn.slot, Length()))
+            if turn.length.entries:
+                break
+            number -= 1
+            turn = self._read(number) if number >= 0 else None
+        return known
+
+    def _read(self, number: int) -> _Turn | None:
+        key = self._key(number)
+        value = self._store.read(key)
+        if value is None:
+            return None
+        if value == EMPTY:
+            return _UNWRITTEN
+        try:
+            return _Turn(*turn_from_json(key, value))
+        except LedgerError as err:
+            raise damage(self._store.where(key), err) from err
+
+    def _remove_old(self, now: float) -> None:
+        old = []
+        while self._earlier and now - self._earlier[0][1] > FRESH_S:
+            old.append(self._key(self._earlier.popleft()[0]))
+        self._store.remove(old)
+
+    def _key(self, number: int) -> str:
+        owner = f"{self._owner}." if self._owner else ""
+        return f"{self._name}.{owner}turn.{number}"

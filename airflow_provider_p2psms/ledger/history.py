@@ -1,0 +1,274 @@
+"""What earlier tries left: their journals' entries, made into one history. Knows no store."""
+
+import math
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from airflow_provider_p2psms.errors import LedgerError
+from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
+from airflow_provider_p2psms.ledger.journal import is_old
+from airflow_provider_p2psms.ledger.records import (
+    ABSENT,
+    FORMAT,
+    NOT_TAKEN,
+    OLD_FORMAT,
+    UNSETTLED,
+    Claim,
+    Closing,
+    Entry,
+    Intent,
+    Settlement,
+    Witness,
+)
+
+# Ids for the calibration of the report's clock: of so many settlements, two each.
+_MOST_RECEIPTS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """
+    Messages of an intent that nothing has settled: they may have been taken between ``at`` and ``until``.
+
+    ``slot`` and ``number`` name the intent; ``digests`` are its messages, in its order, and ``NO_DIGEST`` for
+    those that are settled. ``gateway`` and ``account`` name who may have taken them; both are empty in a
+    ledger of format 1, whose digests are of another form, too. ``offset`` is the gateway's clock minus ours
+    when the intent was written, in seconds. ``over`` is when the request was known to be over, ``None``
+    if it is not; ``said_taken`` and ``answer_ids`` are what its answer said.
+    """
+
+    slot: str
+    number: int
+    at: float
+    until: float
+    sender: str
+    digests: Digests = field(repr=False)
+    gateway: str = ""
+    account: str = ""
+    offset: float = 0.0
+    is_scheduled: bool = False
+    is_witness: bool = False
+    over: float | None = None
+    said_taken: bool = False
+    answer_ids: tuple[int, ...] = ()
+    format: int = FORMAT
+
+
+class Receipt(NamedTuple):
+    """
+    An outbox id that an answer gave.
+
+    Its request left at ``at`` at the earliest and its answer was settled at ``until``, in Unix seconds of our
+    clock; ``offset`` is the gateway's clock minus ours.
+    """
+
+    outbox_id: int
+    at: float
+    until: float
+    offset: float
+    is_scheduled: bool
+
+
+@dataclass(slots=True)
+class History:
+    """
+    What earlier tries left, of all owners of the ledger.
+
+    ``accepted`` holds the ids of messages by their digests, ``not_taken`` the messages that were about to
+    leave and were certainly not taken, ``absent`` those that are believed not taken because a report did not
+    show them, ``doubts`` what is open, and ``closing`` the end of a send of this owner that was accepted
+    whole. ``origins`` are gateway and account of all intents that name one and had a message accepted or
+    open. ``receipts`` are a few of the latest ids, the newest last. ``witnesses`` are id and time of those
+    that are not cancelled; the id is 0 where it is not known. ``first_at`` is when the first intent was
+    written, in Unix seconds by the gateway's clock as far as it was known then. ``has_old`` says that some
+    intents are of format 1, ``is_new`` that the ledger held nothing at all.
+    """
+
+    accepted: dict[bytes, int] = field(default_factory=dict)
+    not_taken: set[bytes] = field(default_factory=set)
+    absent: set[bytes] = field(default_factory=set)
+    doubts: list[Doubt] = field(default_factory=list)
+    closing: Closing | None = None
+    origins: set[tuple[str, str]] = field(default_factory=set)
+    receipts: list[Receipt] = field(default_factory=list)
+    witnesses: list[tuple[int, float]] = field(default_factory=list)
+    first_at: float = math.inf
+    has_old: bool = False
+    is_new: bool = False
+
+
+def build_history(journals: Mapping[str, Iterable[Entry]], *, is_own: Container[str]) -> History:
+    """
+    Make one history of several journals.
+
+    :param journals: entries by slot, in the order of their tries.
+    :param is_own: the slots whose closings count.
+    :raises LedgerError: one speaks of an intent that no journal holds.
+    """
+    building = _Building()
+    for slot, entries in journals.items():
+        for entry in entries:
+            building.add(slot, entry, is_own=slot in is_own)
+    return building.finish()
+
+
+class _Building:
+    def __init__(self) -> None:
+        self._history = History()
+        self._intents = dict[tuple[str, int], Doubt]()
+        self._settlements = list[Settlement]()
+        self._claims = list[Claim]()
+        self._witnesses = list[Witness]()
+
+    def add(self, slot: str, entry: Entry, *, is_own: bool) -> None:
+        match entry:
+            case Intent():
+                self._intents[slot, entry.number] = _doubt(slot, entry)
+            case Settlement():
+                self._settlements.append(entry)
+            case Claim():
+                self._claims.append(entry)
+            case Witness():
+                self._witnesses.append(entry)
+            case Closing() if is_own:
+                self._history.closing = entry
+
+    def finish(self) -> History:
+        history = self._history
+        history.has_old = any(is_old(slot) for slot, _ in self._intents)
+        open_ = dict(self._intents)
+        receipts = list[Receipt]()
+        for settlement in self._settlements:
+            key = settlement.slot, settlement.number
+            intent = self._intents.get(key)
+            if intent is None:
+                raise _unknown_intent()
+            ids = settlement.unpack()
+            open_[key] = _settled(history, intent, open_[key], ids)
+            if max(ids, default=0) > 0:
+                self._note_origin(intent)
+            receipts += _receipts(intent, settlement, ids)
+        for claim in self._claims:
+            key = claim.slot, claim.number
+            if key not in open_:
+                raise _unknown_intent()
+            open_[key] = _claimed(open_[key], claim)
+        history.doubts = _open_doubts(history, list(open_.values()))
+        for doubt in history.doubts:
+            self._note_origin(doubt)
+        history.receipts = sorted(receipts, key=lambda receipt: receipt.until)[-2 * _MOST_RECEIPTS :]
+        history.witnesses = _open_witnesses(self._witnesses)
+        history.first_at = min((each.at + each.offset for each in self._intents.values()), default=math.inf)
+        return history
+
+    def _note_origin(self, intent: Doubt) -> None:
+        if intent.gateway or intent.account:
+            self._history.origins.add((intent.gateway, intent.account))
+
+
+def _doubt(slot: str, entry: Intent) -> Doubt:
+    return Doubt(
+        slot,
+        entry.number,
+        entry.at,
+        entry.until,
+        entry.sender,
+        entry.unpack(),
+        entry.gateway,
+        entry.account,
+        entry.offset,
+        entry.is_scheduled,
+        entry.is_witness,
+        format=OLD_FORMAT if is_old(slot) else FORMAT,
+    )
+
+
+def _settled(history: History, intent: Doubt, still_open: Doubt, ids: list[int]) -> Doubt:
+    """Note in the history what a settlement says; return what stays open of its intent."""
+    if len(ids) != len(intent.digests) or min(ids, default=0) < ABSENT:
+        raise LedgerError(
+            "The ledger settles more or fewer messages than it intended: a record was changed. Nothing was "
+            "sent."
+        )
+    if min(ids, default=0) > NOT_TAKEN:  # as nearly always
+        # Whatever another try believed of them: an id is what the gateway gave.
+        history.accepted.update(zip(intent.digests, ids, strict=True))
+        return replace(still_open, digests=Digests(bytes(len(intent.digests.packed))))
+    digests, still = list(intent.digests), list(still_open.digests)
+    for place, outbox_id in enumerate(ids):
+        if outbox_id > NOT_TAKEN:
+            history.accepted[digests[place]] = outbox_id
+        elif outbox_id == UNSETTLED or still[place] == NO_DIGEST:
+            continue
+        elif outbox_id == NOT_TAKEN:
+            history.not_taken.add(digests[place])
+        else:
+            history.absent.add(digests[place])
+        still[place] = NO_DIGEST
+    return replace(still_open, digests=Digests.of(still))
+
+
+def _claimed(doubt: Doubt, claim: Claim) -> Doubt:
+    ids = dict.fromkeys((*doubt.answer_ids, *claim.unpack()))
+    return replace(
+        doubt,
+        over=max(claim.over, doubt.over or claim.over),
+        said_taken=doubt.said_taken or claim.said_taken,
+        answer_ids=tuple(ids),
+    )
+
+
+def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
+    """
+    Return what is in question, each message once: with the last request that may carry it.
+
+    A later try makes an intent for a message that an earlier one's open intent names in two cases: it was
+    told to send it again, or the earlier one was written after that try had been replaced, so that no request
+    followed. Were it in question twice, it would be looked for twice, found once, and sent again.
+    """
+    still_open, seen = list[Doubt](), set[bytes]()
+    nothing = {NO_DIGEST}
+    for doubt in sorted(doubts, key=lambda doubt: doubt.until, reverse=True):
+        if doubt.digests.packed.count(0) == len(doubt.digests.packed):
+            continue
+        still = [
+            NO_DIGEST if digest in seen or digest in history.accepted else digest for digest in doubt.digests
+        ]
+        seen.update(still)
+        if set(still) != nothing:
+            still_open.append(replace(doubt, digests=Digests.of(still)))
+    return still_open[::-1]
+
+
+def _receipts(intent: Doubt, settlement: Settlement, ids: list[int]) -> list[Receipt]:
+    """Return the first and the last id that an answer gave; none for what a report settled."""
+    if not settlement.at:
+        return []
+    first = next((outbox_id for outbox_id in ids if outbox_id > 0), None)
+    if first is None:
+        return []
+    last = next(outbox_id for outbox_id in reversed(ids) if outbox_id > 0)
+    return [
+        Receipt(outbox_id, intent.at, settlement.at, settlement.offset, intent.is_scheduled)
+        for outbox_id in dict.fromkeys((first, last))
+    ]
+
+
+def _open_witnesses(entries: Iterable[Witness]) -> list[tuple[int, float]]:
+    """Return those that no entry cancels: a witness is known by its time, and by its id once there is one."""
+    ids, cancelled = dict[float, int](), set[float]()
+    cancelled_ids = set[int]()
+    for entry in entries:
+        ids[entry.at] = entry.id or ids.get(entry.at, 0)
+        if entry.cancelled:
+            cancelled.add(entry.at)
+            cancelled_ids.add(entry.id)
+    cancelled_ids.discard(0)
+    return [(id_, at) for at, id_ in ids.items() if at not in cancelled and id_ not in cancelled_ids]
+
+
+def _unknown_intent() -> LedgerError:
+    return LedgerError(
+        "The ledger settles an intent that it does not hold: a record is missing. Nothing was sent."
+    )

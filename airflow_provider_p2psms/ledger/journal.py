@@ -1,0 +1,185 @@
+"""
+One try's journal: written by that try alone, read by all later ones, who notice what is missing of it.
+
+A journal is the records ``NAME.SLOT.0``, ``.1``, … (its segments) and ``NAME.SLOT.head``. Each segment has a
+checksum; the head says how many segments and entries there are. The head is written after the segments, so
+after a crash it may say less than there is, never more. Journals of format 1 have no head and no checksums.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from airflow_provider_p2psms.errors import LedgerError
+from airflow_provider_p2psms.ledger.records import (
+    MOST_BYTES,
+    Entry,
+    Length,
+    Opening,
+    damage,
+    from_json,
+    head_from_json,
+    head_to_json,
+    seal,
+    size,
+    unseal,
+)
+from airflow_provider_p2psms.ledger.stores import Store
+
+T = TypeVar("T")
+
+_POLL_S = 0.2
+# TRY-TOKEN with a token of eight digits; since format 2 it has twelve, and the map index may stand before it.
+_OLD_SLOT = re.compile(r"\d+-[0-9a-f]{8}")
+
+
+class Journal:
+    """The journal that the present try writes."""
+
+    def __init__(self, store: Store, name: str, slot: str) -> None:
+        self._store, self._name, self._slot = store, name, slot
+        # All segments before the first of these are durable and full; the last of these is being filled.
+        self._segments: list[list[Entry]] = [[]]
+        self._first_segment = self._full_entries = 0
+        self._size = 0
+        self._unwritten = False
+        self.length = Length()
+        """What is durable."""
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry; durable after ``flush``."""
+        length = size(entry)
+        if self._segments[-1] and self._size + length > MOST_BYTES:
+            self._segments.append([])
+            self._size = 0
+        self._segments[-1].append(entry)
+        self._size += length
+        self._unwritten = True
+
+    def flush(self) -> None:
+        """
+        Make all entries durable.
+
+        :raises LedgerError: they may or may not be written: do not act on them.
+        """
+        if not self._unwritten:
+            return
+        records, before = {}, self._full_entries
+        for number, entries in enumerate(self._segments, self._first_segment):
+            key = segment_key(self._name, self._slot, number)
+            records[key] = seal(key, number, before, entries)
+            before += len(entries)
+        length = Length(self._first_segment + len(self._segments), before)
+        head = head_key(self._name, self._slot)
+        self._store.write_all(records | {head: head_to_json(head, length)})
+        self._first_segment += len(self._segments) - 1
+        self._full_entries = length.entries - len(self._segments[-1])
+        self._segments = self._segments[-1:]
+        self._unwritten = False
+        self.length = length
+
+
+class Reader:
+    """
+    Reads journals whole, or says what is missing.
+
+    A mount may remember for a while that a file is absent, or what it held before: so what is missing is
+    looked for again, for ``store.patience_s`` seconds in all.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store, self._name = store, name
+        self._clock, self._sleep = clock, sleep
+        self._until: float | None = None
+
+    def read(self, slot: str, *, least: Length, is_there: bool) -> list[Entry]:
+        """
+        Return all entries of a journal.
+
+        :param least: what it is known to have held.
+        :param is_there: whether there are records of it.
+        :raises LedgerError: some of that is not there, or was changed; or the store cannot be read.
+        """
+        return self.patiently(lambda: self._read(slot, least, is_there=is_there))
+
+    def patiently(self, look: Callable[[], T]) -> T:
+        """Look again and again while what is looked for is missing."""
+        while True:
+            try:
+                return look()
+            except LedgerError:
+                if self._until is None:
+                    self._until = self._clock() + self._store.patience_s
+                if self._clock() >= self._until:
+                    raise
+            self._sleep(_POLL_S)
+
+    def _read(self, slot: str, least: Length, *, is_there: bool) -> list[Entry]:
+        # The head first: what it counts is there already, and more may come in meanwhile.
+        head = None if is_old(slot) else self._read_head(slot)
+        known = max(head or Length(), least)
+        entries, segments, reason = list[Entry](), 0, "it is missing"
+        while (segment := self._read_segment(slot, segments)) is not None:
+            before, some = segment
+            # Of an unfinished write some segments may be there and others not: it was not acted on.
+            if before != len(entries) and not is_old(slot):
+                reason = "it does not follow those before it: one of them is an older copy"
+                break
+            entries += some
+            segments += 1
+        count = max(known.entries, least.entries)
+        if segments < max(known.segments, bool(count)):
+            raise damage(self._store.where(segment_key(self._name, slot, segments)), reason)
+        if len(entries) < count:
+            last = self._store.where(segment_key(self._name, slot, segments - 1))
+            raise damage(last, f"its journal had {count:,} entries, and has {len(entries):,}")
+        is_headless = head is None and not is_old(slot)
+        if is_headless and (is_there or entries) and not _is_begun(entries):
+            raise damage(self._store.where(head_key(self._name, slot)), "it is missing")
+        return entries
+
+    def _read_head(self, slot: str) -> Length | None:
+        key = head_key(self._name, slot)
+        if (value := self._store.read(key)) is None:
+            return None
+        try:
+            return head_from_json(key, value)
+        except LedgerError as err:
+            raise damage(self._store.where(key), err) from err
+
+    def _read_segment(self, slot: str, number: int) -> tuple[int, list[Entry]] | None:
+        key = segment_key(self._name, slot, number)
+        if (value := self._store.read(key)) is None:
+            return None
+        try:
+            return (0, from_json(value)) if is_old(slot) else unseal(key, number, value)
+        except LedgerError as err:
+            raise damage(self._store.where(key), err) from err
+
+
+def _is_begun(entries: list[Entry]) -> bool:
+    """Whether a try that wrote this may have died before it wrote a head."""
+    return bool(entries) and all(isinstance(entry, Opening) for entry in entries)
+
+
+def is_old(slot: str) -> bool:
+    """Whether a journal is of format 1."""
+    return _OLD_SLOT.fullmatch(slot) is not None
+
+
+def segment_key(name: str, slot: str, number: int) -> str:
+    """Return the key of a segment."""
+    return f"{name}.{slot}.{number}"
+
+
+def head_key(name: str, slot: str) -> str:
+    """Return the key of a head."""
+    return f"{name}.{slot}.head"

@@ -13,6 +13,7 @@ from operator import not_
 from typing import Literal
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
+from airflow_provider_p2psms.identity import fold_each
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows.check import Checked, join_blocks
 from airflow_provider_p2psms.rows.message import Block, Message
@@ -23,6 +24,7 @@ from airflow_provider_p2psms.sending.spool import Entries, Spool, write_messages
 
 SHOWN_PROBLEMS = 100
 IN_DOUBT = Fate("in_doubt", reason="an earlier try may have sent it")
+_NO_KEY = 'is empty, and identity is "key": a row without a key cannot be told from another'
 _HELD_BACK = "held back: not among the connection's allowed_recipients"
 _REPEATED = (
     "an earlier row has this text for this number",
@@ -48,9 +50,16 @@ class PlanRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What the ledger knows: the ids of messages accepted by earlier tries, and which are in doubt."""
+    """
+    What the ledger knows: the ids of messages accepted by earlier tries, and which are in doubt.
+
+    ``older`` digests messages as ledgers of format 1 do, where there are entries of that format. With
+    ``key_column`` a message is known by its recipient and its key, and not by its text.
+    """
 
     digester: Digester
+    older: Digester | None = None
+    key_column: str | None = None
     accepted: Mapping[bytes, int] = field(default_factory=dict)
     doubtful: AbstractSet[bytes] = frozenset()
 
@@ -94,11 +103,12 @@ class Plan:
 
 def build_plan(
     results: Iterable[Message | RowProblem], plan: Plan, notes: Notes, *, rules: PlanRules, known: Known
-) -> None:
+) -> AbstractSet[bytes]:
     """
     Read all rows into the plan; raises nothing for a bad row (see ``check_plan``).
 
     :param results: what the check of the rows yields, in their order.
+    :return: the digests of all messages that may go.
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
     placer = _Placer(plan, notes, rules, known)
@@ -109,6 +119,7 @@ def build_plan(
             placer.place(result)
     plan.redirected = plan.recipients if rules.redirect_to else 0
     plan.spool.finish()
+    return placer.seen
 
 
 def check_plan(plan: Plan, rules: PlanRules) -> None:
@@ -144,13 +155,15 @@ class _Placer:
         self._plan, self._notes, self._known = plan, notes, known
         self._allowed = frozenset(map(str.encode, rules.allowed_recipients))
         self._redirect_to = rules.redirect_to.encode() if rules.redirect_to else None
-        self._seen = set[bytes]()
+        self.seen = set[bytes]()
 
     def place(self, block: Block) -> None:
         if self._redirect_to:
             block = replace(block, recipients=[self._redirect_to] * len(block))
+        if self._known.key_column and not all(block.keys):
+            block = self._without_blank_keys(block)
         written = write_messages(block.recipients, block.texts)
-        digests = self._known.digester(written)
+        digests = self._digest(block, written)
         if self._all_go(block, digests):
             self._notes.to_send(block.rows, block.keys)
         else:
@@ -160,17 +173,35 @@ class _Placer:
             written, digests = (list(compress(column, goes)) for column in (written, digests))
         self._add(block, written, digests)
 
+    def _digest(self, block: Block, written: Sequence[bytes]) -> list[bytes]:
+        known = self._known
+        names = [b"\0" + key.encode() for key in block.keys] if known.key_column else fold_each(block.texts)
+        digests = known.digester(write_messages(block.recipients, names))
+        if known.older is None:
+            return digests
+        return [
+            older if older in known.accepted or older in known.doubtful else digest
+            for older, digest in zip(known.older(written), digests, strict=True)
+        ]
+
+    def _without_blank_keys(self, block: Block) -> Block:
+        column = str(self._known.key_column)
+        for row, key in zip(block.rows, block.keys, strict=True):
+            if not key:
+                _note_problem(self._plan, self._notes, RowProblem(row, column, "", _NO_KEY))
+        return block.select(block.keys)
+
     def _all_go(self, block: Block, digests: Sequence[bytes]) -> bool:
         """Tell whether all messages may go and are new, as is nearly always so, and note that then."""
         if self._allowed and not self._allowed.issuperset(block.recipients):
             return False
-        if not self._seen.isdisjoint(digests):
+        if not self.seen.isdisjoint(digests):
             return False
-        before = len(self._seen)
-        self._seen.update(digests)
-        if len(self._seen) - before == len(digests):
+        before = len(self.seen)
+        self.seen.update(digests)
+        if len(self.seen) - before == len(digests):
             return True
-        self._seen.difference_update(digests)  # one stands twice among them, and none was there before
+        self.seen.difference_update(digests)  # one stands twice among them, and none was there before
         return False
 
     def _goes(self, row: int, key: str, recipient: bytes, digest: bytes) -> bool:
@@ -178,11 +209,11 @@ class _Placer:
             self._plan.held_back += 1
             self._notes.left_out(row, key, "refused", _HELD_BACK)
             return False
-        if digest in self._seen:
+        if digest in self.seen:
             self._plan.duplicates += 1
             self._notes.left_out(row, key, "duplicate", _REPEATED[bool(self._redirect_to)])
             return False
-        self._seen.add(digest)
+        self.seen.add(digest)
         self._notes.to_send((row,), (key,))
         return True
 

@@ -8,42 +8,62 @@ ledger, and pass on what comes back.
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from airflow_provider_p2psms.errors import (
+    InvalidMessageError,
     LedgerError,
     OutcomeUnknownError,
     P2PSMSError,
     ReplacedError,
     RowProblem,
     UnreachableError,
+    UnsettledError,
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester
-from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger
-from airflow_provider_p2psms.ledger.protocol import MOST_AHEAD, OnInDoubt, Protocol
-from airflow_provider_p2psms.ledger.reports import Outbox
-from airflow_provider_p2psms.ledger.stores import Store
+from airflow_provider_p2psms.gateway.clock import DATE_ERROR_S
+from airflow_provider_p2psms.gateway.outbox import Outbox, QuestionPace
+from airflow_provider_p2psms.identity import canonical_line, fold
+from airflow_provider_p2psms.ledger.digest import Digester
+from airflow_provider_p2psms.ledger.ledger import Receipt as Noted
+from airflow_provider_p2psms.ledger.records import Closing
 from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.collector import rare_collections
 from airflow_provider_p2psms.sending.cost import check_cost
+from airflow_provider_p2psms.sending.driver import Driver
 from airflow_provider_p2psms.sending.forms import Form
 from airflow_provider_p2psms.sending.kinds import Kinds
+from airflow_provider_p2psms.sending.ledgers import LedgerRules, OpenLedger, check_chunk, inherited_items
+from airflow_provider_p2psms.sending.machine import (
+    MOST_AHEAD,
+    Item,
+    Limits,
+    Origin,
+    Receipt,
+    SendMachine,
+)
+from airflow_provider_p2psms.sending.origin import account_of, check_origin
 from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
-from airflow_provider_p2psms.sending.pace import Clock
+from airflow_provider_p2psms.sending.pace import Clock, Progress
 from airflow_provider_p2psms.sending.plan import Known, Plan, PlanRules, build_plan, check_plan
-from airflow_provider_p2psms.sending.run import Item, Run
-from airflow_provider_p2psms.sending.spool import Entries, Parcel, Spool
+from airflow_provider_p2psms.sending.reconcile import Digest, Reconciler
+from airflow_provider_p2psms.sending.spool import Parcel, Spool
 from airflow_provider_p2psms.sending.tally import Tally, count_try
+from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
+from airflow_provider_p2psms.sending.witness import WitnessMessage
 
 log = logging.getLogger(__name__)
 
 # They are in memory from their intent on.
 _MOST_MESSAGES_AHEAD = 32_000
+
+# A Date header has whole seconds, and an answer takes its time.
+_CLOCK_IS_OFF_S = 5.0
 
 _OF_STAGING = {"held_back", "redirected"}
 
@@ -87,44 +107,32 @@ class SendResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRules:
-    """
-    Which ledger a send keeps, and what it makes of what is in doubt.
-
-    :param store: where its records lie; a send never shares ``store`` and ``name`` with another.
-    :param scope: what the send is, e.g. its task and run; mixed into the digests.
-    :param try_number: from 1.
-    :param must_exist: whether an earlier try must have left records (see ``Ledger.open``).
-    :param report_lag_s: how long the gateway's reports may take to show a send.
-    """
-
-    store: Store = field(repr=False)
-    name: str = "p2psms"
-    scope: str = ""
-    try_number: int = 1
-    must_exist: bool = False
-    on_in_doubt: OnInDoubt = "reconcile"
-    report_lag_s: float = 60.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """Everything about a send but its rows."""
+    """
+    Everything about a send but its rows.
+
+    ``ledger`` may be open already: the caller opens it before all that may fail. With ``key_column`` a
+    message is known by its recipient and its key instead of its text. ``witness_recipient`` is the user's own
+    number, in E.164.
+    """
 
     client: GatewayClient
     form: Form
     from_number: str
     rules: PlanRules
     timing: Timing
-    ledger: LedgerRules
+    ledger: LedgerRules | OpenLedger
     batch_size: int
     max_in_flight: int
     requests_per_second: float | None = None
     drop_duplicates: bool = True
+    key_column: str | None = None
     max_cost: float | None = None
+    witness_recipient: str | None = field(default=None, repr=False)
     open_outcomes: OpenOutcomes | None = None
     tell: Callable[[Tally], None] | None = None
     stop: threading.Event
+    times: Times = field(default_factory=Times)
 
     def send(self, results: Iterable[Message | RowProblem]) -> SendResult:
         """
@@ -134,162 +142,46 @@ class Sender:
             request.
         :raises InvalidMessageError: a row, a guard or the time is wrong; this try sent nothing.
         :raises GatewayRefusedError: the gateway refused a batch.
-        :raises OutcomeUnknownError: some messages may have been taken, and the reports cannot tell.
+        :raises UnsettledError: some messages may have been taken. A later try asks the reports again.
+        :raises OutcomeUnknownError: some messages may have been taken, and only a person can settle it.
         :raises UnreachableError: the gateway cannot be reached, or fails all the time. A later try goes on.
         :raises LedgerError: the ledger failed. A later try goes on; after ``ReplacedError`` it does already.
         :raises P2PSMSError: the send was stopped. A later try goes on.
 
         The notes on an error count what became of all. Where outcomes are wanted they are written in each of
-        these cases, too, but for one: a try that was replaced leaves them to the newer one. ``tell`` is told
+        these cases, too, but for one: a try that was replaced leaves them to the newer one. ``tell`` gets
         what this try did in all of them.
         """
-        ledger = Ledger(self.ledger.store, name=self.ledger.name, try_number=self.ledger.try_number)
-        history = ledger.open(must_exist=self.ledger.must_exist)
+        opened = self.ledger.open()
         with ExitStack() as stack, rare_collections():
             spool = stack.enter_context(Spool(batch_size=self.batch_size))
             plan = Plan(spool, kinds=None if self.max_cost is None else Kinds())
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
-            self._write_outcomes(notes, plan)  # a path that cannot be written is found out before the send
-            ours, run = True, None
+            self._write_outcomes(notes, plan)  # a path that cannot be written fails before the send
+            ours, send = True, None
             try:
-                build_plan(results, plan, notes, rules=self.rules, known=self._known(history))
-                cost = self._check(plan, history)
-                run = self._prepare(plan, ledger, history, cost)
-                self._go(run)
+                known = self._known(opened)
+                seen = build_plan(results, plan, notes, rules=self.rules, known=known)
+                send = _Send(self, opened, plan, seen=seen, older=known.older)
+                send.check()
+                send.go()
             except ReplacedError:
                 ours = False
                 raise
             finally:
                 if self.tell:
-                    self.tell(count_try(plan, requests=run.requests if run else 0))
+                    self.tell(count_try(plan, requests=send.requests if send else 0))
                 if ours:
                     self._write_outcomes(notes, plan)
-            return self._result(plan, run, ledger, history, cost)
+            return send.result()
 
-    # --- before
-
-    def _known(self, history: History) -> Known:
+    def _known(self, opened: OpenLedger) -> Known:
         return Known(
-            digester=Digester(
-                scope=self.ledger.scope, sender=self.from_number, distinct=self.drop_duplicates
-            ),
-            accepted=history.accepted,
-            doubtful={digest for doubt in history.doubts for digest in doubt.digests},
-        )
-
-    def _check(self, plan: Plan, history: History) -> int | None:
-        """Refuse what may not be sent; return what the send is estimated to cost, if that was asked."""
-        self._log_staging(plan)
-        check_plan(plan, self.rules)
-        if plan.spool.batches:
-            self.timing.send_time(datetime.now(UTC))
-        cost = self._check_cost(plan, history)
-        counts = plan.recipients, len(plan.spool.batches), plan.parts, plan.invalid, plan.duplicates
-        log.info(
-            "Checked: %s recipients in %s requests, %s parts; %s bad rows, %s duplicates.",
-            *(f"{count:,}" for count in counts),
-        )
-        if plan.already_accepted:
-            log.info("Earlier tries sent %s of them; they are not sent again.", f"{plan.already_accepted:,}")
-        doubted = [each for doubt in history.doubts for each in doubt.digests if each != NO_DIGEST]
-        gone = len(doubted) - len(plan.doubtful)
-        if gone:
-            log.warning(
-                "Earlier tries left %s messages in doubt that are no longer among the rows.", f"{gone:,}"
-            )
-        return cost
-
-    def _check_cost(self, plan: Plan, history: History) -> int | None:
-        if not (plan.spool.batches or plan.doubtful):  # nothing is left to guard against
-            return history.closing.cost if history.closing else None
-        if self.max_cost is None or plan.kinds is None:
-            return None
-        try:
-            cost = check_cost(
-                plan.kinds, plan.fates, self.client, from_number=self.from_number, max_cost=self.max_cost
-            )
-        except P2PSMSError as err:
-            err.add_note("max_cost is set, so prices and credit were asked first. This try sent nothing.")
-            raise
-        log.info("It costs about %s rial.", f"{cost:,.0f}")
-        return round(cost)
-
-    def _log_staging(self, plan: Plan) -> None:
-        if plan.held_back:
-            log.warning(
-                "STAGING: %s recipients are not among the connection's allowed_recipients and get nothing.",
-                f"{plan.held_back:,}",
-            )
-        if plan.redirected:
-            log.warning(
-                "STAGING: %s texts go to the connection's redirect_to, and none to its recipient.",
-                f"{plan.redirected:,}",
-            )
-
-    # --- the send
-
-    def _prepare(self, plan: Plan, ledger: Ledger, history: History, cost: int | None) -> Run:
-        inherited = [_inherited(plan, doubt) for doubt in history.doubts]
-        inherited = [item for item in inherited if item.parcel]
-        return Run(
-            ledger,
-            Protocol(
-                inherited=[item.doubts[0].until for item in inherited],
-                planned=len(plan.spool.batches),
-                max_in_flight=self.max_in_flight,
-                exchange_s=self.client.settings.exchange_s,
-                lag_s=self.ledger.report_lag_s,
-                fenced=self.ledger.store.fences,
-                gap_s=1 / self.requests_per_second if self.requests_per_second else 0.0,
-                on_in_doubt=self.ledger.on_in_doubt,
-                most_ahead=min(MOST_AHEAD, _MOST_MESSAGES_AHEAD // self.batch_size),
-            ),
-            [*inherited, *(Item(batch) for batch in plan.spool.batches)],
-            plan.fates,
-            plan.spool,
-            send=self._post,
-            outbox=Outbox(self.client, stop=self.stop),
-            sender=self.from_number,
-            cost=cost,
-            history=history,
-            send_time=self.timing.send_time,
-            stop=self.stop,
-            clock=Clock(),
-        )
-
-    def _go(self, run: Run) -> None:
-        run.go(max_in_flight=self.max_in_flight)
-        if isinstance(run.failure, ReplacedError):
-            raise run.failure
-
-    def _post(self, parcel: Parcel, send_time: str | None, start_by: float) -> Sequence[int]:
-        return self.form.send(
-            self.client, parcel, from_number=self.from_number, send_time=send_time, start_by=start_by
-        )
-
-    # --- after
-
-    def _result(self, plan: Plan, run: Run, ledger: Ledger, history: History, cost: int | None) -> SendResult:
-        if not run.closing:
-            raise _failure(run, plan.fates.count())
-        ledger.flush()  # nothing is left to write, unless the ledger failed at the end of the run
-        if run.closing is history.closing:
-            log.info("All of it was sent by an earlier try. Nothing was sent now; the result is the same.")
-        else:
-            log.info("Accepted: %s recipients.", f"{plan.recipients:,}")
-        return SendResult(
-            message_outbox_ids=plan.fates.outbox_ids(),
-            accepted=plan.recipients,
-            already_accepted=plan.already_accepted + run.found,
-            invalid=plan.invalid,
-            duplicates=plan.duplicates,
-            requests=run.closing.requests,
-            parts=plan.parts,
-            cost=cost,
-            send_time=run.closing.send_time,
-            from_number=self.from_number,
-            held_back=plan.held_back,
-            redirected=plan.redirected,
+            digester=opened.digester(line=canonical_line(self.from_number), distinct=self.drop_duplicates),
+            older=opened.older_digester(sender=self.from_number, distinct=self.drop_duplicates),
+            key_column=self.key_column,
+            accepted=opened.history.accepted,
+            doubtful={digest for doubt in opened.history.doubts for digest in doubt.digests},
         )
 
     def _write_outcomes(self, notes: Notes, plan: Plan) -> None:
@@ -303,35 +195,340 @@ class Sender:
             raise LedgerError(f"The outcomes file cannot be written ({type(err).__name__}).") from err
 
 
-def _inherited(plan: Plan, doubt: Doubt) -> Item:
-    """Return what an earlier try left in doubt, as far as the rows still hold it."""
-    entries = Entries.join(plan.doubtful[digest] for digest in doubt.digests if digest in plan.doubtful)
-    return Item(parcel=Parcel.of(entries), doubts=[doubt])
+class _Send:
+    """
+    One send whose rows are planned.
+
+    :param seen: the digests of all messages among the rows.
+    :param older: what digests messages of ledgers of format 1.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        opened: OpenLedger,
+        plan: Plan,
+        *,
+        seen: AbstractSet[bytes],
+        older: Digester | None,
+    ) -> None:
+        self._sender, self._opened, self._plan = sender, opened, plan
+        self._rules, self._history = opened.rules, opened.history
+        self._ledger: Any = opened.ledger
+        self._seen, self._older = seen, older
+        self._cost: int | None = None
+        self._clock = Clock()
+        self._driver: Driver | None = None
+        self._machine: SendMachine | None = None
+        self._pace = QuestionPace(
+            questions=sender.times.questions, per_s=sender.times.questions_per_s, stop=sender.stop
+        )
+        self._outbox = Outbox(sender.client, pace=self._pace, stop=sender.stop)
+
+    @property
+    def requests(self) -> int:
+        """How many POSTs this try made."""
+        return self._machine.requests if self._machine else 0
+
+    # --- before
+
+    def check(self) -> None:
+        """Refuse what may not be sent."""
+        sender, plan, history = self._sender, self._plan, self._history
+        self._log_staging()
+        check_plan(plan, sender.rules)
+        check_chunk(self._rules, history, known=self._seen.__contains__, has_new=bool(plan.spool.batches))
+        if plan.spool.batches:
+            sender.timing.send_time(datetime.now(UTC))
+        self._check_cost()
+        counts = plan.recipients, len(plan.spool.batches), plan.parts, plan.invalid, plan.duplicates
+        log.info(
+            "Checked: %s recipients in %s requests, %s parts; %s bad rows, %s duplicates.",
+            *(f"{count:,}" for count in counts),
+        )
+        if plan.already_accepted:
+            log.info("Earlier tries sent %s of them; they are not sent again.", f"{plan.already_accepted:,}")
+
+    def _check_cost(self) -> None:
+        sender, plan, closing = self._sender, self._plan, self._history.closing
+        if not (plan.spool.batches or plan.doubtful):  # nothing is left to guard against
+            self._cost = closing.cost if closing else None
+            return
+        if sender.max_cost is None or plan.kinds is None:
+            return
+        try:
+            cost = check_cost(
+                plan.kinds,
+                plan.fates,
+                sender.client,
+                from_number=sender.from_number,
+                max_cost=sender.max_cost,
+            )
+        except P2PSMSError as err:
+            err.add_note("max_cost is set, so prices and credit were asked first. This try sent nothing.")
+            raise
+        log.info("It costs about %s rial.", f"{cost:,.0f}")
+        self._cost = round(cost)
+
+    def _log_staging(self) -> None:
+        plan = self._plan
+        if plan.held_back:
+            log.warning(
+                "STAGING: %s recipients are not among the connection's allowed_recipients and get nothing.",
+                f"{plan.held_back:,}",
+            )
+        if plan.redirected:
+            log.warning(
+                "STAGING: %s texts go to the connection's redirect_to, and none to its recipient.",
+                f"{plan.redirected:,}",
+            )
+
+    # --- the send
+
+    def go(self) -> None:
+        """
+        Settle what is in doubt, and send what is left.
+
+        :raises ReplacedError: a newer try has begun.
+        """
+        sender = self._sender
+        check_origin(self._history, sender.client.settings, self._outbox)
+        machine = self._machine = self._build_machine()
+        self._driver = Driver(
+            machine,
+            self._ledger,
+            send=self._post,
+            reports=self._reconciler(machine),
+            witness=self._witness(),
+            send_time=sender.timing.send_time,
+            stop=sender.stop,
+            clock=self._clock,
+            progress=Progress(self._plan.fates),
+            times=sender.times,
+        )
+        self._driver.go(max_in_flight=sender.max_in_flight)
+        self._warn_of_clock()
+        if isinstance(machine.failure, ReplacedError):
+            raise machine.failure
+
+    def _build_machine(self) -> SendMachine:
+        sender, plan, history, settings = (
+            self._sender,
+            self._plan,
+            self._history,
+            self._sender.client.settings,
+        )
+        doubts = self._opened.doubts(self._seen.__contains__)
+        offset_s = self._measure_clock(has_doubts=bool(doubts))
+        times, linger_s = sender.times, min(sender.times.linger_s, settings.read_timeout_s)
+        items = inherited_items(
+            doubts,
+            plan.doubtful,
+            history,
+            offset_s=offset_s,
+            latest=self._clock() + times.start_within_s + settings.exchange_s + linger_s,
+        )
+        rate = sender.requests_per_second
+        return SendMachine(
+            [*items, *map(Item, plan.spool.batches)],
+            limits=Limits(
+                times=times,
+                max_in_flight=sender.max_in_flight,
+                exchange_s=settings.exchange_s,
+                linger_s=linger_s,
+                fenced=self._rules.store.fences,
+                gap_s=1 / rate if rate else 0.0,
+                on_in_doubt=self._rules.on_in_doubt,
+                report_lag_s=self._rules.report_lag_s,
+                most_ahead=min(MOST_AHEAD, _MOST_MESSAGES_AHEAD // sender.batch_size),
+                has_witness=bool(sender.witness_recipient),
+            ),
+            ledger=self._ledger,
+            fates=plan.fates,
+            origin=Origin(
+                line=sender.from_number,
+                gateway=settings.base_url,
+                account=account_of(settings),
+                offset_s=lambda: sender.client.clock_offset_s or 0.0,
+                is_scheduled=self._is_scheduled,
+            ),
+            read=plan.spool.read,
+            close=self._close,
+            absent=history.absent,
+            tried=history.not_taken,
+            first_at=history.first_at - (offset_s or 0.0),
+            receipts=[_receipt(each, offset_s) for each in history.receipts],
+        )
+
+    def _reconciler(self, machine: SendMachine) -> Reconciler:
+        sender = self._sender
+        return Reconciler(
+            self._outbox,
+            digest_of=self._digest_of,
+            known_ids=lambda: {
+                *self._history.accepted.values(),
+                *self._plan.fates.outbox_ids(),
+                *machine.gone_ids,
+            },
+            clock_offset_s=lambda: sender.client.clock_offset_s,
+            clock=self._clock,
+            times=sender.times,
+            report_lag_s=self._rules.report_lag_s,
+        )
+
+    def _digest_of(self, item: Item) -> Digest:
+        digester = self._opened.digester(line=canonical_line(item.doubts[0].sender), distinct=True)
+        if item.doubts[0].format == 1 and self._older:
+            older = self._older
+            return lambda recipient, text, copy: older.copy(f"{recipient}\0{text}".encode(), copy)
+        return lambda recipient, text, copy: digester.copy(f"{recipient}\0{fold(text)}".encode(), copy)
+
+    def _witness(self) -> WitnessMessage | None:
+        sender = self._sender
+        if not (sender.witness_recipient or self._history.witnesses):
+            return None
+        return WitnessMessage(
+            sender.client,
+            self._ledger,
+            recipient=sender.witness_recipient or "",
+            from_number=sender.from_number,
+            left=[outbox_id for outbox_id, _ in self._history.witnesses],
+            clock=self._clock,
+        )
+
+    def _post(self, parcel: Parcel, send_time: str | None, start_by: float) -> Sequence[int]:
+        sender = self._sender
+        return sender.form.send(
+            sender.client, parcel, from_number=sender.from_number, send_time=send_time, start_by=start_by
+        )
+
+    def _is_scheduled(self) -> bool:
+        try:
+            return self._sender.timing.send_time(datetime.now(UTC)) is not None
+        except InvalidMessageError:
+            return True
+
+    def _measure_clock(self, *, has_doubts: bool) -> float | None:
+        """Return how far the gateway's clock is ahead of ours; ask if an earlier try's times depend on it."""
+        client = self._sender.client
+        if has_doubts and client.clock_offset_s is None:
+            with suppress(P2PSMSError):  # without an answer the times are taken as they are
+                self._pace.wait()
+                client.check_token()
+        self._warn_of_clock()
+        return client.clock_offset_s
+
+    def _warn_of_clock(self) -> None:
+        offset_s = self._sender.client.clock_offset_s or 0.0
+        if abs(offset_s) > _CLOCK_IS_OFF_S:
+            log.warning(
+                "This worker's clock is %.0f s %s the gateway's. Set it by NTP. Waits are measured by the "
+                "gateway's clock.",
+                abs(offset_s),
+                "behind" if offset_s > 0 else "ahead of",
+            )
+
+    def _close(self, requests: int) -> Closing | None:
+        closing = self._history.closing
+        if closing and not requests:
+            return None
+        send_time = self._driver.send_time if self._driver else None
+        return Closing(requests, send_time, self._cost)
+
+    # --- after
+
+    def result(self) -> SendResult:
+        """
+        Return what the task returns.
+
+        :raises P2PSMSError: not all was accepted (see ``Sender.send``).
+        """
+        plan, machine = self._plan, self._machine
+        assert machine  # noqa: S101 - `go` has made it
+        closing = machine.closing or self._history.closing
+        counts = plan.fates.count()
+        if machine.failure or machine.doubtful or not plan.fates.all_accepted() or closing is None:
+            raise self._failure(machine, counts)
+        self._ledger.flush()  # nothing is left to write, unless the ledger failed at the end of the run
+        if machine.gone_absent:
+            raise self._lost(machine.gone_absent)
+        if machine.closing is None:
+            log.info("All of it was sent by an earlier try. Nothing was sent now; the result is the same.")
+        else:
+            log.info("Accepted: %s recipients.", f"{plan.recipients + machine.gone_accepted:,}")
+        return SendResult(
+            message_outbox_ids=list(dict.fromkeys([*plan.fates.outbox_ids(), *machine.gone_ids]))
+            if machine.gone_ids
+            else plan.fates.outbox_ids(),
+            accepted=plan.recipients + machine.gone_accepted,
+            already_accepted=plan.already_accepted + machine.found,
+            invalid=plan.invalid,
+            duplicates=plan.duplicates,
+            requests=closing.requests,
+            parts=plan.parts,
+            cost=self._cost,
+            send_time=closing.send_time,
+            from_number=self._sender.from_number,
+            held_back=plan.held_back,
+            redirected=plan.redirected,
+        )
+
+    def _lost(self, count: int) -> P2PSMSError:
+        return InvalidMessageError(
+            f"{count:,} messages of an earlier try were not taken by the gateway, and the rows of this try "
+            "do not hold them any more: they were not sent. All others were. To send them, add their rows "
+            "again and clear this task. Without them, clear it or mark it as successful."
+        )
+
+    def _failure(self, machine: SendMachine, counts: dict[Any, int]) -> P2PSMSError:
+        """Say why a run ended before its end; what cannot be settled comes before what can be tried again."""
+        failure, stopped = machine.failure, bool(self._driver and self._driver.stopped)
+        if failure is None and stopped:
+            failure = P2PSMSError("The send was stopped. A later try sends the rest.")
+        if failure is None and machine.doubtful:
+            failure = UnsettledError(
+                "Some messages may have been taken, and the send ended before their turn."
+            )
+        if failure is None:
+            failure = UnreachableError(
+                "The gateway fails all the time, and takes nothing. A later try goes on."
+            )
+        in_doubt = counts["in_doubt"] + machine.gone_in_doubt
+        if failure.may_have_been_sent:
+            failure.add_note(_ways_on(machine, in_doubt, is_final=isinstance(failure, OutcomeUnknownError)))
+        failure.add_note(
+            f"{counts['accepted'] + machine.gone_accepted:,} recipients were accepted, {in_doubt:,} are in "
+            f"doubt, {counts['refused']:,} were refused or not sent."
+        )
+        return failure
 
 
-def _failure(run: Run, counts: dict[Any, int]) -> P2PSMSError:
-    """Say why a run ended before its end; what cannot be settled comes before what can be tried again."""
-    failure = run.failure
-    if failure is None and counts["in_doubt"] and not run.stopped:
-        failure = OutcomeUnknownError("Nobody can tell whether some messages were taken.")
-    if failure is None and run.stopped:
-        failure = P2PSMSError("The send was stopped. A later try sends the rest.")
-    if failure is None:
-        failure = UnreachableError("The gateway fails all the time, and takes nothing. A later try goes on.")
-    if isinstance(failure, OutcomeUnknownError):
-        failure.add_note(_ways_on(run, counts))
-    failure.add_note(
-        f"{counts['accepted']:,} recipients were accepted, {counts['in_doubt']:,} are in doubt, "
-        f"{counts['refused']:,} were refused or not sent."
-    )
-    return failure
+def _receipt(noted: Noted, offset_s: float | None) -> Receipt:
+    """Return a receipt of an earlier try by the clock of this one, as far as ``Date`` headers tell it."""
+    shift_s = 0.0 if offset_s is None else noted.offset - offset_s
+    at, until = noted.at + shift_s - DATE_ERROR_S, noted.until + shift_s + DATE_ERROR_S
+    return Receipt(noted.outbox_id, at, until, 0, noted.is_scheduled)
 
 
-def _ways_on(run: Run, counts: dict[Any, int]) -> str:
-    since = min((doubt.at for item in run.doubtful for doubt in item.doubts), default=0.0)
+def _ways_on(machine: SendMachine, in_doubt: int, *, is_final: bool) -> str:
+    """Say since when messages are in doubt, and what can be done, an action a sentence."""
+    since = min((item.at for item in machine.doubtful), default=0.0)
     when = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return (
-        f"{counts['in_doubt']:,} recipients are in doubt since {when}. Look at the gateway's outbox of that "
-        "time. If their texts are there, mark this task as successful; if they are not, clear it with "
-        'on_in_doubt="resend", which sends them and what is left; to send all anew, give resend a word.'
+    words = [f"{in_doubt:,} recipients are in doubt since {when}."]
+    if reason := next((item.reason for item in machine.doubtful if item.reason), ""):
+        words.append(f"The first of their requests ended so: {reason}")
+    if machine.doubtful and all(item.said_taken for item in machine.doubtful):
+        words.append("The gateway said that it took them, but its reports do not show them.")
+    if not is_final:
+        words.append(
+            "Airflow's retries ask the reports again and send none of them twice. Reports settle it once "
+            "they show a later message of the account, or if the connection sets report_lag or "
+            "witness_recipient."
+        )
+    words.append(
+        "To settle it by hand, look at the gateway's outbox of that time. If their texts are there, mark "
+        'this task as successful. If they are not, clear it with on_in_doubt="resend": it asks the reports '
+        "once more and sends what they do not show. (on_in_doubt is a template: an Airflow Variable in it "
+        "needs no new version of the DAG.) To send all anew, give resend a word."
     )
+    return " ".join(words)

@@ -11,19 +11,20 @@ import pytest
 
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.ledger.stores import MemoryStore
+from airflow_provider_p2psms.ledger.ledger import read_history
+from airflow_provider_p2psms.ledger.records import Entry
+from airflow_provider_p2psms.ledger.stores import MemoryStore, Store
 from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.forms import PeerToPeer
+from airflow_provider_p2psms.sending.ledgers import LedgerRules
 from airflow_provider_p2psms.sending.plan import PlanRules
-from airflow_provider_p2psms.sending.send import LedgerRules, Sender, SendResult
+from airflow_provider_p2psms.sending.send import Sender, SendResult
+from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
 
-
-@pytest.fixture(autouse=True)
-def _exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here all clocks are one, so no time is allowed for their difference."""
-    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.SKEW_S", 0.1)
+# Here all clocks are one, and nobody waits for long.
+TIMES = Times(skew_s=0.1, linger_s=0.1, patience_s=1.5, ask_every_s=0.1, questions=10_000)
 
 
 @pytest.fixture
@@ -42,6 +43,7 @@ class Sending:
         self.outcomes_text = ""
         self.store = MemoryStore()
         self.tries = 0
+        self.times = TIMES
 
     @contextmanager
     def open_outcomes(self) -> Iterator[io.StringIO]:
@@ -70,6 +72,7 @@ class Sending:
             "max_in_flight": 4,
             "open_outcomes": self.open_outcomes,
             "stop": self.stop,
+            "times": self.times,
         }
         row_rules = RowRules(text=text, key_column=key_column)
         return Sender(**sender | options).send(check_rows(read_rows(messages), row_rules))
@@ -83,6 +86,12 @@ def send(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Callable[
     settings = GatewaySettings(base_url=sandbox.base_url, token=sandbox.token, read_timeout_s=timeout_s)
     with GatewayClient(settings) as client:
         yield Sending(client)
+
+
+def entries(store: Store) -> list[Entry]:
+    """Return all entries of a ledger."""
+    _, journals = read_history(store, "p2psms")
+    return [entry for journal in journals.values() for entry in journal]
 
 
 def numbers(count: int) -> list[str]:

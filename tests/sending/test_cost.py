@@ -5,8 +5,8 @@ import pytest
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     InvalidMessageError,
-    OutcomeUnknownError,
     UnreachableError,
+    UnsettledError,
 )
 from airflow_provider_p2psms.sending.cost import is_mci, read_credit
 
@@ -117,7 +117,7 @@ def test_what_is_in_doubt_needs_no_credit(send, sandbox):
     rows = [(number, "hi") for number in numbers(20)]
     sandbox.order_fault("cut_before_answer")
     sandbox.reports = False
-    with pytest.raises(OutcomeUnknownError):
+    with pytest.raises(UnsettledError):
         send(rows, batch_size=10, max_in_flight=1, max_cost=1e9)
     sandbox.reports = True
     sandbox.credit = 10 * MCI + 10 * OTHER

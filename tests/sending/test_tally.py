@@ -7,8 +7,8 @@ import pytest
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     InvalidMessageError,
-    OutcomeUnknownError,
     P2PSMSError,
+    UnsettledError,
 )
 
 from .conftest import numbers
@@ -74,7 +74,7 @@ def test_what_is_in_doubt_is_counted_until_it_is_settled(tallies, sandbox):
     sandbox.order_fault("cut_before_answer")
     sandbox.reports = False
     told, error = tallies([("09120000001", "hi")])
-    assert OutcomeUnknownError is error
+    assert UnsettledError is error
     sandbox.reports = True
 
     tallies([("09120000001", "hi")])

@@ -1,0 +1,900 @@
+"""
+What a send does next, and what it may believe: one pure state machine.
+
+It knows no clock, thread, socket or store. ``next`` names the one thing to do now. The driver does it and
+reports what came of it. The machine writes into the ledger (in memory, until the driver has flushed it) and
+into the outcomes. So every order of events can be tried out, with two tries at once and a crash anywhere.
+
+The rules, for each *item* (the messages of one request):
+
+1. An intent is durable before its request leaves. It says when the request is over at the latest.
+2. A request leaves within seconds of its intent, or the intent is taken back and written anew.
+3. Where the store does not stop an old try, the owner is checked after the intent was written and before the
+   request leaves.
+4. Whether a message in doubt may leave again is decided in ``SendMachine._verdict`` alone.
+5. While a request is in doubt, one other batch may leave as its witness. Nothing else leaves.
+6. The last batch leaves when all others are settled: else nothing would be left to be their witness.
+7. Requests keep their distance, and none leaves while the gateway asks to wait.
+"""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from itertools import islice
+from typing import Literal, NamedTuple
+
+from airflow_provider_p2psms.errors import (
+    GatewayRefusedError,
+    LedgerError,
+    OutcomeUnknownError,
+    P2PSMSError,
+    ReplacedError,
+    UnreachableError,
+    UnsettledError,
+)
+from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
+from airflow_provider_p2psms.ledger.ledger import Doubt, Ledger
+from airflow_provider_p2psms.ledger.records import ABSENT, NOT_TAKEN, UNSETTLED, Closing
+from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
+from airflow_provider_p2psms.sending.spool import Batch, Parcel
+from airflow_provider_p2psms.sending.times import Times
+
+DUPLICATE_STATUS = 429
+BUSY_STATUS = 503
+# So often the request of an item may fail to leave in its time, or meet a busy gateway; then a later try may.
+MOST_ROUNDS = 3
+# So many intents are written ahead at most where requests end fast.
+MOST_AHEAD = 32
+# The newest answers are remembered as witnesses: as many as may overlap a request in doubt.
+_MOST_RECEIPTS = 64
+
+OnInDoubt = Literal["reconcile", "fail", "resend"]
+Verdict = Literal["taken", "absent", "by_word", "person", "wait"]
+# What a verdict says of the messages that a look did not show.
+_REST: dict[Verdict, int] = {
+    "taken": UNSETTLED,
+    "absent": ABSENT,
+    "by_word": NOT_TAKEN,
+    "person": UNSETTLED,
+    "wait": UNSETTLED,
+}
+
+
+class Stage(IntEnum):
+    """Where an item stands."""
+
+    PLANNED = 0
+    INTENDED = 1
+    UNDER_WAY = 2
+    IN_DOUBT = 3
+    DONE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Make durable all that the ledger was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckOwner:
+    """Find out whether this try is still the owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Send this item; its first byte leaves before ``start_by`` or never."""
+
+    item: int
+    start_by: float
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Wait until one of the requests under way has ended, or until then."""
+
+    until: float = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Look for these items in the gateway's reports."""
+
+    items: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendWitness:
+    """Schedule a message to the user's own number, as a witness for the reports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Wait until then."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Nothing is left to do, or nothing more may be done."""
+
+
+Action = Write | CheckOwner | Post | Await | Ask | SendWitness | Pause | End
+
+
+@dataclass(slots=True)
+class Item:
+    """
+    The messages of one request.
+
+    ``parcel`` is read from the spool's ``batch`` when it is needed, or holds what this try's rows still have
+    of an intent in doubt. ``doubts`` are its open intents: they name all messages of the request, also those
+    whose rows have gone. ``at`` is the time of its intent, and ``since`` when some of its messages may have
+    left for the first time. ``over`` is when the request is over, whatever happens. With ``said_taken`` the
+    gateway has said that it took the request, and ``answer_ids`` are ids of an answer that did not add up.
+    ``reason`` says why this try does not know the outcome.
+    """
+
+    batch: Batch | None = None
+    parcel: Parcel = field(default_factory=Parcel, repr=False)
+    doubts: list[Doubt] = field(default_factory=list)
+    stage: Stage = Stage.PLANNED
+    at: float = 0.0
+    since: float = math.inf
+    over: float = 0.0
+    said_taken: bool = False
+    answer_ids: tuple[int, ...] = ()
+    is_inherited: bool = False
+    reason: str = ""
+    rounds: int = 0
+    late: int = 0
+
+    @classmethod
+    def inherited(
+        cls, doubts: list[Doubt], parcel: Parcel, *, shift_s: float = 0.0, since: float = math.inf
+    ) -> "Item":
+        """
+        Return what an earlier try left in doubt.
+
+        :param doubts: the intents of one request.
+        :param shift_s: what turns the times of that try's clock into those of this one's.
+        :param since: when a message of the request may have left for the first time, if that was before.
+        """
+        doubt = doubts[0]
+        over = doubt.until if doubt.over is None else doubt.over
+        return cls(
+            parcel=parcel,
+            doubts=doubts,
+            stage=Stage.IN_DOUBT,
+            at=doubt.at + shift_s,
+            since=min(doubt.at + shift_s, since),
+            over=over + shift_s,
+            said_taken=doubt.said_taken,
+            answer_ids=doubt.answer_ids,
+            is_inherited=True,
+        )
+
+    @property
+    def digests(self) -> Digests:
+        """The messages of the request in the order of its intents; ``NO_DIGEST`` where they are settled."""
+        return Digests.of(doubt.digests.packed for doubt in self.doubts)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """
+    One outbox id of an answer: a witness that the reports must show.
+
+    The gateway took it between ``at`` and ``until``. ``recipients`` is how many it has; 0 if that is unknown.
+    ``is_witness`` is a message to the user's own number, scheduled farther ahead than time zones differ.
+    """
+
+    outbox_id: int
+    at: float
+    until: float
+    recipients: int = 0
+    is_scheduled: bool = False
+    is_witness: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """
+    What one look at the reports showed of an item.
+
+    ``ids`` has one for each of ``Item.digests``, 0 where none was found. ``is_explained`` says that no other
+    record can be one of its messages. ``held`` are places with an id that is not settled while others of the
+    item wait: a later look needs the record to explain those.
+    """
+
+    ids: Sequence[int]
+    is_explained: bool = True
+    held: AbstractSet[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """
+    One look at the reports.
+
+    ``is_whole``: every record of the time in question was seen, all witnesses among them. ``as_of``: the
+    reports show everything that was taken before then, because they show something that was taken later;
+    ``as_of_scheduled`` is the same for scheduled messages, which may be listed later.
+    """
+
+    asked_at: float
+    findings: dict[int, Finding]
+    is_whole: bool = False
+    as_of: float = -math.inf
+    as_of_scheduled: float = -math.inf
+
+
+class Settled(NamedTuple):
+    """How many messages in doubt a look proved to be taken, proved not to be, and left in doubt."""
+
+    taken: int
+    not_taken: int
+    in_doubt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """
+    What a send keeps to.
+
+    :param exchange_s: how long a request takes at most, from its first byte on.
+    :param linger_s: how long a gateway may go on with a request after the connection has ended.
+    :param fenced: whether the store stops a try that has a successor.
+    :param gap_s: how far apart requests leave at least.
+    :param report_lag_s: the user's word that the reports show everything after that long; ``None`` without.
+    :param most_ahead: for how many items intents are written ahead at most, where requests end fast.
+    :param has_witness: whether a message to the user's own number may be scheduled as a witness.
+    """
+
+    times: Times = field(default_factory=Times)
+    max_in_flight: int = 4
+    exchange_s: float
+    linger_s: float
+    fenced: bool
+    gap_s: float = 0.0
+    on_in_doubt: OnInDoubt = "reconcile"
+    report_lag_s: float | None = None
+    most_ahead: int = MOST_AHEAD
+    has_witness: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """
+    What an intent says beside its messages: line, gateway and account, and the gateway's clock.
+
+    ``offset_s`` gives how far that clock is ahead of ours, and ``is_scheduled`` whether a request that leaves
+    now is for later.
+    """
+
+    line: str
+    gateway: str = ""
+    account: str = ""
+    offset_s: Callable[[], float] = lambda: 0.0
+    is_scheduled: Callable[[], bool] = lambda: False
+
+
+class SendMachine:
+    """
+    One try's steps over its items: first what earlier tries left in doubt, then the batches of this one.
+
+    ``failure`` says why it ended early. ``found`` counts messages of earlier tries that the reports showed,
+    ``gone_ids`` are the outbox ids of those among them whose rows have gone, ``gone_accepted`` counts these
+    messages, and ``gone_absent`` those that were not taken. ``closing`` is there once all messages are
+    accepted.
+
+    :param items: those in doubt first.
+    :param absent: messages that left again already because the reports did not show them.
+    :param tried: messages that were about to leave in an earlier try and were not taken.
+    :param read: reads a batch of the spool.
+    :param receipts: answers to requests of earlier tries.
+    :param first_at: when the first of all requests left.
+    :param close: gives the ledger's last entry, by the number of this try's requests.
+    """
+
+    def __init__(
+        self,
+        items: list[Item],
+        *,
+        limits: Limits,
+        ledger: Ledger,
+        fates: Fates,
+        origin: Origin,
+        read: Callable[[Batch], Parcel],
+        close: Callable[[int], Closing | None],
+        absent: AbstractSet[bytes] = frozenset(),
+        tried: AbstractSet[bytes] = frozenset(),
+        receipts: Iterable[Receipt] = (),
+        first_at: float = math.inf,
+    ) -> None:
+        self.items = items
+        self.failure: P2PSMSError | None = None
+        self.requests = self.found = 0
+        self.gone_ids: list[int] = []
+        self.gone_accepted = self.gone_absent = 0
+        self.closing: Closing | None = None
+        self._limits, self._times = limits, limits.times
+        # Their times are by another try's clock: earlier and later than they say.
+        skew_s = limits.times.skew_s
+        widened = (replace(each, at=each.at - skew_s, until=each.until + skew_s) for each in receipts)
+        self.receipts = deque(widened, _MOST_RECEIPTS)
+        self._ledger, self._fates, self._origin = ledger, fates, origin
+        self._read, self._make_closing = read, close
+        self._absent, self._tried, self._first_at = set(absent), tried, first_at
+        # A send may have thousands of items: none of the steps below looks at all of them.
+        self._in_doubt = {number for number, item in enumerate(items) if item.stage is Stage.IN_DOUBT}
+        self._intended, self._under_way = set[int](), set[int]()
+        self._planned = len(items) - len(self._in_doubt)
+        self._first_planned = len(self._in_doubt)
+        self._ahead = limits.max_in_flight
+        self._most_ahead = max(limits.most_ahead, limits.max_in_flight)
+        self._turn_at = 0.0
+        self._owner_seen = False
+        self._unwritten = self._is_urgent = False
+        self._is_first_answer = True
+        self._halted = self._ledger_lost = self._is_closed = False
+        # Of the doubts: when to look next, when something was learnt last, and which witness was called.
+        self._ask_at, self._ask_every_s = 0.0, self._times.ask_every_s
+        self._news_at = -math.inf
+        self._looked = self._has_witness_left = self._has_sent_witness = False
+        self._no_answer: P2PSMSError | None = None
+
+    # --- what to do
+
+    def next(self, now: float) -> Action:
+        """Name the next thing to do; each call that is acted on is followed by what came of it."""
+        if self._news_at == -math.inf:  # a try begins with all its patience
+            self._news_at = now
+        if (post := self._post_or_take_back(now)) is not None:
+            return post
+        if self._must_write(now):
+            return Write()
+        turn = self._next_turn(now)
+        if self._under_way:
+            return Await(turn if turn and len(self._under_way) < self._limits.max_in_flight else math.inf)
+        if turn:
+            return Pause(turn)
+        if self._halted or not self._in_doubt:
+            return End()
+        return self._settle_doubts(now)
+
+    def _post_or_take_back(self, now: float) -> Post | CheckOwner | None:
+        for number in sorted(self._intended):
+            item = self.items[number]
+            hold = self._halted or (bool(self._in_doubt) and not self._has_witness_left)
+            if hold or now > item.at + self._times.start_within_s:
+                # Answers take longer than an intent lasts: those written ahead are written for nothing.
+                self._ahead = self._ahead if hold else 0
+                self._take_back(number)
+            elif len(self._under_way) < self._limits.max_in_flight and now >= self._turn_at:
+                if not (self._limits.fenced or self._owner_seen):
+                    return CheckOwner()
+                self._move(number, Stage.UNDER_WAY)
+                self._take_turn(now)
+                return Post(number, item.at + self._times.start_within_s)
+        return None
+
+    def _take_turn(self, now: float) -> None:
+        # A little late, and the next one catches up; else all would be slower than asked for.
+        if gap_s := self._limits.gap_s:
+            on_time = now - self._turn_at < gap_s / 2
+            self._turn_at = (self._turn_at if on_time else now) + gap_s
+
+    def _must_write(self, now: float) -> bool:
+        """Tell whether to write now, and note intents for what may leave next."""
+        if self._ledger_lost:
+            return False
+        # One write for several requests: until half of the intents are used up, what came of them can wait,
+        # and at the end until the last of them has ended.
+        can_wait = bool(self._under_way) and not (self._halted or self._in_doubt or self._is_urgent)
+        if can_wait and len(self._intended) > self._ahead // 2:
+            return False
+        intend = self._next_planned(self._room(now))
+        if intend:
+            self._intend(intend, now)
+        elif not (self._under_way or self._in_doubt):
+            self._close()
+        return bool(intend) or (self._unwritten and not can_wait)
+
+    def _room(self, now: float) -> int:
+        """
+        Return for how many items an intent may be written now.
+
+        At first for those that leave at once. Then as many ahead as may be under way: requests that end
+        together are followed at once by as many more, and what came of them is written while those are on
+        their way. More if requests end fast, for then the ledger would be what they wait for. None whose turn
+        comes too late for an intent.
+        """
+        if self._halted:
+            return 0
+        if self._in_doubt:
+            return int(self._may_call_witness(now))
+        ahead = self._ahead if self._under_way else 0
+        busy = len(self._intended) + len(self._under_way)
+        room = self._limits.max_in_flight + ahead - busy
+        if self._limits.report_lag_s is None:  # the last one is the witness of all others
+            room = min(room, self._planned - (busy > 0 or self._planned > 1))
+        ahead_s = now + self._times.start_within_s / 2 - max(self._turn_at, now)
+        if ahead_s < 0:
+            return 0
+        if not self._limits.gap_s:
+            return room
+        return min(room, int(ahead_s / self._limits.gap_s) + 1 - len(self._intended))
+
+    def _may_call_witness(self, now: float) -> bool:
+        """Tell whether another batch may leave, so that the reports show something that is newer."""
+        return not (
+            self._limits.on_in_doubt == "fail"
+            or self._has_witness_left
+            or self._intended
+            or self._under_way
+            or not self._looked
+            # Its own result is unknown, too: no third request leaves.
+            or self._has_witness_in_doubt()
+            or now <= self._all_over()
+        )
+
+    def _is_message_due(self, now: float) -> bool:
+        """Tell whether a message to the user's own number is to be the witness, since no batch can be it."""
+        if not (self._limits.has_witness and self._looked) or self._has_sent_witness:
+            return False
+        is_free = not (self._planned or self._has_witness_left) or self._has_witness_in_doubt()
+        return is_free and now > self._all_over()
+
+    def _has_witness_in_doubt(self) -> bool:
+        return any(doubt.is_witness for number in self._in_doubt for doubt in self.items[number].doubts)
+
+    def _all_over(self) -> float:
+        """Return when all requests in doubt are over, as far as clocks can tell."""
+        return max(
+            item.over + (self._times.skew_s if item.is_inherited else 0.0)
+            for item in map(self.items.__getitem__, self._in_doubt)
+        )
+
+    def _next_turn(self, now: float) -> float | None:
+        """Return when there is something to do for items that wait for their turn."""
+        if self._intended:
+            return self._turn_at if now < self._turn_at else None
+        if self._halted or self._in_doubt or not self._planned:
+            return None
+        turn = self._turn_at - self._times.start_within_s / 2
+        return turn if now < turn else None
+
+    # --- what is in doubt
+
+    def _settle_doubts(self, now: float) -> Action:
+        if self._limits.on_in_doubt == "fail":
+            return self._give_up(OutcomeUnknownError('Messages are in doubt, and on_in_doubt is "fail".'))
+        if self._is_message_due(now):
+            self._has_sent_witness = True
+            return SendWitness()
+        if now > self._patient_until():
+            if self._resend_by_word():
+                return self.next(now)
+            return self._give_up(self._unsettled())
+        if now >= self._ask_at:
+            return Ask(tuple(sorted(self._in_doubt)))
+        # From the moment at which all are over a witness may leave.
+        over = self._all_over()
+        return Pause(min(self._ask_at, over + 0.01) if now <= over else self._ask_at)
+
+    def _patient_until(self) -> float:
+        """Return how long this try goes on asking: so long after the last news, or after the report's lag."""
+        lag_s = self._limits.report_lag_s
+        shown = self._all_over() + (0.0 if lag_s is None else lag_s + self._times.skew_s)
+        return max(self._news_at, shown) + self._times.patience_s
+
+    def _unsettled(self) -> P2PSMSError:
+        if self._no_answer is not None:
+            return UnsettledError(f"The gateway's reports gave no answer: {self._no_answer}")
+        return UnsettledError("The gateway's reports do not show yet whether some messages were taken.")
+
+    def _give_up(self, failure: P2PSMSError) -> End:
+        self.failure = self.failure or failure
+        self._halted = True
+        return End()
+
+    def reported(self, look: Look) -> Settled:
+        """Note what a look at the reports showed; return what it settled."""
+        self._looked, self._no_answer = True, None
+        before, taken = self._count_in_doubt(), 0
+        for number, finding in look.findings.items():
+            item = self.items[number]
+            verdict = self._verdict(item, finding, look)
+            if verdict == "person":
+                self._give_up(
+                    OutcomeUnknownError(
+                        "Some messages were sent a second time because the reports did not show them, and "
+                        "their outcome is unknown again. Nothing is sent a third time without a person."
+                    )
+                )
+            ids = finding.ids
+            if verdict == "wait" and finding.held:
+                ids = [0 if place in finding.held else each for place, each in enumerate(ids)]
+            taken += len(ids) - list(ids).count(0)
+            self._settle_found(number, ids, _REST[verdict])
+        left = self._count_in_doubt()
+        if left < before:
+            self._news_at = look.asked_at
+        if not self._in_doubt:
+            self._looked = self._has_witness_left = False
+        self._ask_again(look.asked_at)
+        return Settled(taken, before - left - taken, left)
+
+    def _count_in_doubt(self) -> int:
+        return sum(digest != NO_DIGEST for item in self.doubtful for digest in item.digests)
+
+    def _verdict(self, item: Item, finding: Finding, look: Look) -> Verdict:  # noqa: PLR0911 - a rule each
+        """
+        Decide whether the messages of an item that the reports do not show were not taken.
+
+        Only *absent* lets them leave again. The rules are those of the design, "Evidence".
+        """
+        missing = [
+            digest
+            for digest, outbox_id in zip(item.digests, finding.ids, strict=True)
+            if not outbox_id and digest != NO_DIGEST
+        ]
+        if not missing:
+            return "taken"
+        # A person has looked for them in the outbox. That word is for the doubts of earlier tries alone.
+        if self._has_word(item) and look.asked_at > item.over + self._times.skew_s:
+            return "by_word"
+        # The gateway has said that it took the request: silence of the reports does not outweigh that.
+        if item.said_taken:
+            return "wait"
+        # A page was missing, or a witness, or the answer had another shape: absence means nothing.
+        if not look.is_whole:
+            return "wait"
+        # A record that nobody can assign may be one of these messages.
+        if not finding.is_explained:
+            return "wait"
+        # The report must be newer than the end of the request; else it may just be late.
+        if not (self._is_current(item, look) or self._is_believed_by_word(item, look)):
+            return "wait"
+        # A message leaves at most twice without a person.
+        if not self._absent.isdisjoint(missing):
+            return "person"
+        return "absent"
+
+    def _is_current(self, item: Item, look: Look) -> bool:
+        is_scheduled = any(doubt.is_scheduled for doubt in item.doubts)
+        as_of = look.as_of_scheduled if is_scheduled else look.as_of
+        return as_of >= item.over + (self._times.skew_s if item.is_inherited else 0.0)
+
+    def _is_believed_by_word(self, item: Item, look: Look) -> bool:
+        lag_s = self._limits.report_lag_s
+        return lag_s is not None and look.asked_at > item.over + lag_s + self._times.skew_s
+
+    def _has_word(self, item: Item) -> bool:
+        return self._limits.on_in_doubt == "resend" and item.is_inherited
+
+    def _resend_by_word(self) -> bool:
+        """Let leave again what a person has looked for in the outbox, since the reports gave no answer."""
+        theirs = [number for number in sorted(self._in_doubt) if self._has_word(self.items[number])]
+        for number in theirs:
+            self._settle_found(number, [0] * len(self.items[number].digests), NOT_TAKEN)
+        return bool(theirs)
+
+    def _settle_found(self, number: int, ids: Sequence[int], rest: int) -> None:
+        """
+        Note ids that were found.
+
+        :param rest: what is said of the messages without one: ``UNSETTLED``, ``NOT_TAKEN`` or ``ABSENT``.
+        """
+        item = self.items[number]
+        digests = item.digests
+        settled = [
+            outbox_id or (rest if digest != NO_DIGEST else UNSETTLED)
+            for digest, outbox_id in zip(digests, ids, strict=True)
+        ]
+        if set(settled) <= {UNSETTLED}:
+            return
+        self._ledger.settle(item.doubts, digests, settled, offset=self._origin.offset_s())
+        self._unwritten = True
+        self._accept_found(item, {digest: each for digest, each in zip(digests, ids, strict=True) if each})
+        if rest == ABSENT:
+            each = zip(digests, settled, strict=True)
+            self._absent.update(digest for digest, outbox_id in each if outbox_id == ABSENT)
+        self.gone_absent += max(0, sum(each in {ABSENT, NOT_TAKEN} for each in settled) - len(item.parcel))
+        item.doubts = _still_open(item.doubts, settled)
+        if not item.doubts:
+            self._free(number)
+
+    def _accept_found(self, item: Item, found: dict[bytes, int]) -> None:
+        parcel = item.parcel
+        ids = [found.get(digest, 0) for digest in parcel.digests]
+        if any(ids):
+            self._fates.accept(parcel.places, ids)
+            item.parcel = parcel.select([not each for each in ids])
+        of_rows = {digest for digest, each in zip(parcel.digests, ids, strict=True) if each}
+        gone = [each for digest, each in found.items() if digest not in of_rows]
+        self.gone_ids += dict.fromkeys(gone)
+        self.gone_accepted += len(gone)
+        self.found += len(found) if item.is_inherited else 0
+
+    def _free(self, number: int) -> None:
+        """Plan what is left of an item whose doubts are settled."""
+        item = self.items[number]
+        item.said_taken, item.answer_ids = False, ()
+        if len(item.parcel):
+            item.rounds += 1
+            self._fates.end(item.parcel.places, NOT_SENT)
+            self._move(number, Stage.PLANNED)
+        else:
+            self._move(number, Stage.DONE)
+
+    def no_answer(self, err: P2PSMSError, asked_at: float) -> None:
+        """Note that the reports gave no answer: ask again, with growing pauses."""
+        self._no_answer = err
+        self._ask_again(asked_at)
+
+    def _ask_again(self, asked_at: float) -> None:
+        times = self._times
+        self._ask_at = asked_at + self._ask_every_s
+        if self._limits.report_lag_s is not None and self._in_doubt:
+            # Not later than needed: then the user's word counts.
+            due = self._all_over() + self._limits.report_lag_s + times.skew_s
+            self._ask_at = min(self._ask_at, max(due, asked_at) + 0.1)
+        self._ask_every_s = min(self._ask_every_s * 2, times.ask_at_least_every_s)
+
+    def witness_sent(self, receipt: Receipt) -> None:
+        """Note that a message to the user's own number was scheduled."""
+        self.receipts.append(receipt)
+        self._news_at = receipt.until
+        self._ask_at, self._ask_every_s = receipt.until, self._times.ask_every_s
+
+    @property
+    def doubtful(self) -> list[Item]:
+        """The items in doubt."""
+        return [self.items[number] for number in sorted(self._in_doubt)]
+
+    @property
+    def gone_in_doubt(self) -> int:
+        """How many messages are in doubt whose rows have gone."""
+        return sum(
+            sum(digest != NO_DIGEST for digest in item.digests) - len(item.parcel) for item in self.doubtful
+        )
+
+    # --- intents
+
+    def _next_planned(self, most: int) -> list[int]:
+        numbers = (
+            number
+            for number in range(self._first_planned, len(self.items))
+            if self.items[number].stage is Stage.PLANNED
+        )
+        planned = list(islice(numbers, max(most, 0)))
+        if planned:
+            self._first_planned = planned[0]
+        return planned
+
+    def _intend(self, numbers: list[int], now: float) -> None:
+        origin = self._origin
+        is_witness = self._has_witness_left = bool(self._in_doubt)
+        for number in numbers:
+            item = self.items[number]
+            if not len(item.parcel):
+                assert item.batch  # noqa: S101 - an item without messages is a batch of the spool
+                item.parcel = self._read(item.batch)
+            item.at, item.over = now, self.over_by(now)
+            item.since = min(item.since, now, self._first_at if self._was_tried(number) else now)
+            item.is_inherited = False
+            item.doubts = self._ledger.intend(
+                item.parcel.digests,
+                sender=origin.line,
+                at=item.at,
+                until=item.over,
+                gateway=origin.gateway,
+                account=origin.account,
+                offset=origin.offset_s(),
+                is_scheduled=origin.is_scheduled(),
+                is_witness=is_witness,
+            )
+            self._move(number, Stage.INTENDED)
+        self._unwritten = True
+        self._owner_seen = False
+
+    def over_by(self, at: float) -> float:
+        """Return when a request whose intent bears the time ``at`` is over at the latest."""
+        return at + self._times.start_within_s + self._limits.exchange_s + self._limits.linger_s
+
+    def _take_back(self, number: int) -> None:
+        self._settle(number, NOT_TAKEN)
+        if self._in_doubt and not self._under_way:
+            self._has_witness_left = False
+        self._move(number, Stage.PLANNED)
+
+    def _move(self, number: int, stage: Stage) -> None:
+        item = self.items[number]
+        self._planned += (stage is Stage.PLANNED) - (item.stage is Stage.PLANNED)
+        item.stage = stage
+        for numbers, theirs in (
+            (self._intended, Stage.INTENDED),
+            (self._under_way, Stage.UNDER_WAY),
+            (self._in_doubt, Stage.IN_DOUBT),
+        ):
+            (numbers.add if stage is theirs else numbers.discard)(number)
+        if stage is Stage.PLANNED:
+            self._first_planned = min(self._first_planned, number)
+
+    # --- what came of an action
+
+    def written(self, *, soon: bool = False) -> None:
+        """
+        Note that all is durable that the ledger was given.
+
+        :param soon: whether the intents of the last write were used up fast: then more are written ahead.
+        """
+        self._unwritten = self._is_urgent = False
+        if soon and self._intended:
+            self._ahead = min(self._ahead * 2, self._most_ahead)
+
+    def owner(self, *, is_me: bool) -> None:
+        """Note who the owner is; a try that was replaced sends nothing more."""
+        self._owner_seen = is_me
+        if not is_me:
+            self.failure = ReplacedError("A newer try of this task has begun; this one sends nothing more.")
+            self._halted = True
+
+    def cannot_leave(self, number: int, err: P2PSMSError) -> None:
+        """Note that an item's request may not leave any more, e.g. since its time has come too near."""
+        self._not_sent(number, err)
+
+    def ended(self, number: int, result: Sequence[int] | P2PSMSError, now: float) -> None:
+        """
+        Note how a request ended: the ids of its messages, or why there are none.
+
+        An answer that is not certainly *no* is in doubt.
+        """
+        if self.items[number].stage is not Stage.UNDER_WAY:  # an interrupt made the driver report it again
+            return
+        if not isinstance(result, P2PSMSError):
+            self._accepted(number, result, now)
+        elif isinstance(result, UnreachableError):
+            self._never_left(number, result)
+        elif isinstance(result, GatewayRefusedError):
+            self.requests += 1
+            self._refused(number, result, now)
+        else:
+            self.requests += 1
+            said_taken = isinstance(result, OutcomeUnknownError) and result.said_taken
+            ids = result.outbox_ids if isinstance(result, OutcomeUnknownError) else ()
+            self._unknown(number, result, now, said_taken=said_taken, answer_ids=ids)
+
+    def _accepted(self, number: int, ids: Sequence[int], now: float) -> None:
+        self.requests += 1
+        item = self.items[number]
+        self._fates.accept(item.parcel.places, ids)
+        self._settle_ids(item, ids, now)
+        is_scheduled = any(doubt.is_scheduled for doubt in item.doubts)
+        for outbox_id in dict.fromkeys((ids[0], ids[-1])):
+            self.receipts.append(Receipt(outbox_id, item.at, now, ids.count(outbox_id), is_scheduled))
+        self._move(number, Stage.DONE)
+        item.doubts, item.parcel = [], Parcel()
+        # A later try needs an id and the gateway's clock, so the first answer is written at once.
+        self._is_urgent = self._is_urgent or self._is_first_answer or bool(self._in_doubt)
+        self._is_first_answer = False
+        if self._in_doubt:
+            self._news_at = now
+            self._ask_at, self._ask_every_s = now, self._times.ask_every_s
+
+    def _never_left(self, number: int, err: UnreachableError) -> None:
+        item = self.items[number]
+        if not err.late:
+            self._not_sent(number, err)
+            return
+        self._settle(number, NOT_TAKEN)
+        self._move(number, Stage.PLANNED)
+        self._has_witness_left = False
+        item.late += 1
+        self._halted = self._halted or item.late > MOST_ROUNDS
+
+    def _refused(self, number: int, err: GatewayRefusedError, now: float) -> None:
+        if err.http_status == DUPLICATE_STATUS and self._was_tried(number):
+            # It has the messages already: those that left before were taken after all.
+            self._unknown(number, err, now, said_taken=True)
+        elif err.http_status == BUSY_STATUS:
+            self._busy(number, err, now)
+        else:
+            self._not_sent(number, err)
+
+    def _was_tried(self, number: int) -> bool:
+        item = self.items[number]
+        before = [each for each in (self._tried, self._absent) if each]
+        if item.rounds or not before:
+            return item.rounds > 0
+        digests = set(item.parcel.digests)
+        return any(not digests.isdisjoint(each) for each in before)
+
+    def _busy(self, number: int, err: GatewayRefusedError, now: float) -> None:
+        """Let nothing leave for as long as the gateway asks; what it did not take is sent again then."""
+        wait_s = err.retry_after_s or 0.0
+        if wait_s > self._times.longest_wait_s:
+            self._not_sent(number, UnreachableError(f"The gateway asks to wait for {wait_s:,.0f} s."))
+            return
+        item = self.items[number]
+        self._settle(number, NOT_TAKEN)
+        self._move(number, Stage.PLANNED)
+        item.rounds += 1
+        self._halted = self._halted or item.rounds > MOST_ROUNDS
+        self._turn_at = max(self._turn_at, now + wait_s)
+        self._has_witness_left = False
+
+    def _not_sent(self, number: int, err: P2PSMSError) -> None:
+        self._fates.end(self.items[number].parcel.places, Fate("refused", reason=str(err)))
+        self._settle(number, NOT_TAKEN)
+        self._move(number, Stage.PLANNED)
+        self._halted = True
+        if not isinstance(self.failure, GatewayRefusedError):
+            self.failure = err
+
+    def _unknown(
+        self,
+        number: int,
+        err: P2PSMSError,
+        now: float,
+        *,
+        said_taken: bool = False,
+        answer_ids: tuple[int, ...] = (),
+    ) -> None:
+        item = self.items[number]
+        self._fates.end(item.parcel.places, Fate("in_doubt", reason=str(err)))
+        item.over = now + self._limits.linger_s
+        item.said_taken, item.answer_ids, item.reason = said_taken, answer_ids, str(err)
+        self._ledger.claim(item.doubts, over=item.over, said_taken=said_taken, answer_ids=answer_ids)
+        self._move(number, Stage.IN_DOUBT)
+        self._unwritten = True
+        self._looked = False
+        self._ask_at, self._ask_every_s = now, self._times.ask_every_s
+
+    def _settle(self, number: int, outbox_id: int) -> None:
+        item = self.items[number]
+        self._settle_ids(item, [outbox_id] * len(item.parcel), 0.0)
+        item.doubts = []
+
+    def _settle_ids(self, item: Item, ids: Sequence[int], at: float) -> None:
+        self._ledger.settle(item.doubts, item.parcel.digests, ids, at=at, offset=self._origin.offset_s())
+        self._unwritten = True
+
+    # --- the end
+
+    def halt(self) -> None:
+        """Let no further request leave."""
+        self._halted = True
+
+    def ledger_failed(self, err: LedgerError) -> None:
+        """Note that the ledger cannot be written: nothing leaves, and nothing more is written."""
+        self.failure = err
+        self._halted = self._ledger_lost = True
+
+    def _close(self) -> None:
+        if self._is_closed or not self._fates.all_accepted() or self._planned or self._intended:
+            return
+        self._is_closed = True
+        self.closing = self._make_closing(self.requests)
+        if self.closing is not None:
+            self._ledger.close(self.closing)
+            self._unwritten = True
+
+
+def _still_open(doubts: list[Doubt], settled: Sequence[int]) -> list[Doubt]:
+    """Return the doubts without the messages that are settled."""
+    each = iter(settled)
+    still = []
+    for doubt in doubts:
+        digests = [
+            digest if outbox_id == UNSETTLED else NO_DIGEST
+            for digest, outbox_id in zip(doubt.digests, islice(each, len(doubt.digests)), strict=True)
+        ]
+        if set(digests) != {NO_DIGEST}:
+            still.append(replace(doubt, digests=Digests.of(digests)))
+    return still

@@ -74,6 +74,18 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "Address of the page that shows an {outbox_id} to people, for a link at "
         "the task, e.g. https://panel.example.com/outbox/{outbox_id}.",
     },
+    "report_lag": {
+        "label": "Report lag",
+        "schema": {"type": ["integer", "null"]},
+        "description": "Your own word that the gateway's reports show every send after this many seconds. A "
+        "message in doubt that they do not show by then is sent again. Empty: never for that reason alone.",
+    },
+    "witness_recipient": {
+        "label": "Witness recipient",
+        "schema": {"type": ["string", "null"]},
+        "description": "Your own number. Where it has to know whether the gateway's reports are current, a "
+        "task schedules a message to it, and cancels the message. Empty: it does not.",
+    },
 }
 
 # "extra" is covered by the fields above. Airflow 3 shows its JSON all the same, in a section of its own.

@@ -105,6 +105,21 @@ def run_dag(_one_api_server: None) -> Callable[..., Any]:
     return run
 
 
+@pytest.fixture
+def short_times(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let send tasks wait as briefly as makes sense where all clocks are one and nobody counts questions."""
+    from airflow_provider_p2psms.notifications.sms import SMSNotifier
+    from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+    from airflow_provider_p2psms.sending.times import Times
+
+    times = Times(
+        skew_s=0.1, linger_s=0.1, patience_s=1.0, ask_every_s=0.1, questions=10_000, connect_pause_s=0.1
+    )
+    for each in (PeerToPeerSMSOperator, PeerToPeerFileOperator, SMSNotifier):
+        monkeypatch.setattr(each, "_times", times)
+    return times
+
+
 def register(dag: Any) -> None:
     """Write the DAG to the database: since 3.1 Airflow runs none that it does not find there."""
     try:

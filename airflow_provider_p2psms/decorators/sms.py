@@ -19,6 +19,7 @@ from airflow_provider_p2psms.airflow_compat import (
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.sms import (
+    Identity,
     OnBackfill,
     OnEmpty,
     OnInDoubt,
@@ -99,7 +100,8 @@ def p2psms_task(
     on_backfill: OnBackfill = "skip",
     on_in_doubt: OnInDoubt = "reconcile",
     resend: str | None = None,
-    report_lag: float = 60.0,
+    report_lag: float | None = None,
+    identity: Identity = "text",
     drop_duplicates: bool = True,
     max_recipients: int | None = None,
     max_parts: int | None = None,

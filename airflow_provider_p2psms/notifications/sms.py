@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, BaseNotifier, context_merge
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, ReplacedError
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_p2psms.hooks.sms import SMSHook
     from airflow_provider_p2psms.ledger.stores import Store
     from airflow_provider_p2psms.sending.send import Sender, SendResult
+    from airflow_provider_p2psms.sending.times import Times
 
 DEFAULT_TEXT = "{{ event }}"
 
@@ -40,12 +41,16 @@ class SMSNotifier(BaseNotifier):
         event as one sentence of 70 characters at most. (templated)
     :param from_number: the sending line; default the connection's. (templated)
     :param p2psms_conn_id: the connection. (templated)
-    :param report_lag: as in ``PeerToPeerSMSOperator``: what the gateway may have taken is asked for in its
-        reports this long before it is sent again.
+    :param report_lag: as in ``PeerToPeerSMSOperator``: your own word that the gateway's reports show every
+        message after so many seconds. Without it (and the connection's), a text whose answer was lost is not
+        sent again.
     :param context: the callback's context, which Airflow hands in for deadlines.
     """
 
     template_fields: Sequence[str] = ("recipients", "text", "from_number", "p2psms_conn_id")
+
+    # How long a send waits for what (`sending.times.Times`); None: as long as people do.
+    _times: ClassVar[Times | None] = None
 
     def __init__(
         self,
@@ -54,7 +59,7 @@ class SMSNotifier(BaseNotifier):
         text: str = DEFAULT_TEXT,
         from_number: str | None = None,
         p2psms_conn_id: str = DEFAULT_CONN_ID,
-        report_lag: float = 60.0,
+        report_lag: float | None = None,
         context: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -147,8 +152,10 @@ class SMSNotifier(BaseNotifier):
 
     def _sender(self, hook: SMSHook, store: Store, event: Event) -> Sender:
         from airflow_provider_p2psms.sending.forms import PeerToPeer
+        from airflow_provider_p2psms.sending.ledgers import LedgerRules
         from airflow_provider_p2psms.sending.plan import PlanRules
-        from airflow_provider_p2psms.sending.send import LedgerRules, Sender
+        from airflow_provider_p2psms.sending.send import Sender
+        from airflow_provider_p2psms.sending.times import Times
         from airflow_provider_p2psms.sending.timing import Timing
 
         staging = hook.settings
@@ -163,10 +170,15 @@ class SMSNotifier(BaseNotifier):
                 redirect_to=hook.number(staging.redirect_to) if staging.redirect_to else None,
             ),
             timing=Timing(),
-            ledger=LedgerRules(store=store, scope="/".join(event.place), report_lag_s=self.report_lag),
+            ledger=LedgerRules(
+                store=store,
+                scope="/".join(event.place),
+                report_lag_s=hook.settings.report_lag_s if self.report_lag is None else self.report_lag,
+            ),
             batch_size=PeerToPeer.batch_size,
             max_in_flight=1,
             stop=threading.Event(),
+            times=self._times or Times(),
         )
 
 

@@ -1,4 +1,8 @@
-"""Which ledger a task keeps: Airflow's own state store, or files; one for all tries of a task of a run."""
+"""
+Which ledger a task keeps: Airflow's own state store, or files; one for all tries of a task of a run.
+
+In files all map indexes of a task share one. Airflow's store has one for each.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +17,24 @@ from airflow_provider_p2psms import airflow_compat
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from airflow_provider_p2psms.ledger.protocol import OnInDoubt
-    from airflow_provider_p2psms.ledger.stores import Store
-    from airflow_provider_p2psms.sending.send import LedgerRules
+    from airflow_provider_p2psms.sending.ledgers import LedgerRules, Place
+    from airflow_provider_p2psms.sending.machine import OnInDoubt
 
 log = logging.getLogger(__name__)
 
 
 def ledger_rules(
-    context: Context, *, on_in_doubt: OnInDoubt, report_lag_s: float, resend: str | None, retries: int
+    context: Context, *, on_in_doubt: OnInDoubt, report_lag_s: float | None, resend: str | None, retries: int
 ) -> LedgerRules:
     """
     Return the ledger of the task that runs.
 
+    :param on_in_doubt: ``"resend"`` is for the doubts that were there when a person cleared the task: for the
+        first try after that, and not for its retries.
     :param resend: a word has a ledger of its own, which the first try under it opens.
     :param retries: how many retries the task has, to tell that first try from its retries.
     """
-    from airflow_provider_p2psms.sending.send import LedgerRules
+    from airflow_provider_p2psms.sending.ledgers import LedgerRules
 
     ti: Any = context.get("ti")
     if ti is None:
@@ -37,30 +42,53 @@ def ledger_rules(
 
         log.warning("This send runs outside of an Airflow task: its ledger ends with it.")
         return LedgerRules(store=MemoryStore(), on_in_doubt=on_in_doubt, report_lag_s=report_lag_s)
+    name = f"p2psms-{blake2b(resend.encode(), digest_size=6).hexdigest()}" if resend else "p2psms"
+    main, *others = _places(context, ti, name)
+    is_first = _is_first_since_clear(ti, retries)
+    is_by_word = on_in_doubt == "resend" and is_first
+    dag_run_task = _names(ti)
     return LedgerRules(
-        store=_store(context, ti),
-        name=f"p2psms-{blake2b(resend.encode(), digest_size=6).hexdigest()}" if resend else "p2psms",
-        scope="/".join(_names(ti)),
+        store=main.store,
+        name=name,
+        owner=main.owner,
+        scope="/".join(dag_run_task),
+        old_scope="/".join((*dag_run_task, f"{ti.map_index}")),
         try_number=ti.try_number,
-        must_exist=on_in_doubt != "resend" and not (resend and _is_first_since_clear(ti, retries)),
-        on_in_doubt=on_in_doubt,
+        must_exist=not is_by_word and not (resend and is_first),
+        others=others,
+        is_chunk=ti.map_index >= 0 and not main.owner,
+        on_in_doubt="reconcile" if on_in_doubt == "resend" and not is_by_word else on_in_doubt,
         report_lag_s=report_lag_s,
     )
 
 
-def _store(context: Context, ti: Any) -> Store:
+def _places(context: Context, ti: Any, name: str) -> list[Place]:
+    """
+    Return where the ledger lies, and then where earlier tries may have written.
+
+    Those had another Airflow, another ``ledger_path``, or an earlier version of this package.
+    """
     from airflow_provider_p2psms.ledger.stores import ObjectStore, TaskStateStore
+    from airflow_provider_p2psms.sending.ledgers import Place
 
+    owner = f"{ti.map_index}" if ti.map_index >= 0 else ""
+    roots = dict.fromkeys([path for path in (_path(),) if path] + [_default_path()])
+    places = []
+    for path in roots:
+        shared = ledger_folder(*_names(ti), path=path)
+        places.append(Place(ObjectStore(shared), name, owner))
+        # Before, each map index had a folder of its own.
+        places.append(Place(ObjectStore(shared / quote(f"{ti.map_index}", safe="")), name))
     accessor = context.get("task_state_store")
-    if accessor is not None and not _path():
-        return TaskStateStore(accessor, retention=airflow_compat.never_expire())
-    return ObjectStore(ledger_folder(*_names(ti)))
+    if accessor is not None:
+        store = TaskStateStore(accessor, retention=airflow_compat.never_expire())
+        places.insert(1 if _path() else 0, Place(store, name))
+    return places
 
 
-def ledger_folder(*names: str) -> Any:
+def ledger_folder(*names: str, path: str | None = None) -> Any:
     """Return the folder of a ledger that is kept in files: a ``Path``, or one in object storage."""
-    path = _path()
-    folder = _root(path) if path else Path(airflow_compat.airflow_home()) / "p2psms_ledger"
+    folder = _root(path or _path() or _default_path())
     for name in names:
         folder /= quote(name, safe=" +:@=,")
     return folder
@@ -68,7 +96,11 @@ def ledger_folder(*names: str) -> Any:
 
 def _path() -> str | None:
     path: str | None = airflow_compat.conf.get("p2psms", "ledger_path", fallback=None)
-    return path
+    return path or None
+
+
+def _default_path() -> str:
+    return str(Path(airflow_compat.airflow_home()) / "p2psms_ledger")
 
 
 def _root(path: str) -> Any:
@@ -77,8 +109,8 @@ def _root(path: str) -> Any:
     return airflow_compat.ObjectStoragePath(path)
 
 
-def _names(ti: Any) -> tuple[str, str, str, str]:
-    return ti.dag_id, ti.run_id, ti.task_id, f"{ti.map_index}"
+def _names(ti: Any) -> tuple[str, str, str]:
+    return ti.dag_id, ti.run_id, ti.task_id
 
 
 def _is_first_since_clear(ti: Any, retries: int) -> bool:

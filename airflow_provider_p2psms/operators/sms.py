@@ -21,6 +21,7 @@ from airflow_provider_p2psms.airflow_compat import (
     BaseOperator,
     push_outputs,
 )
+from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.ledger import ledger_rules
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
     from airflow_provider_p2psms.hooks.sms import SMSHook
     from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
     from airflow_provider_p2psms.rows import Message, Row, RowRules
+    from airflow_provider_p2psms.sending.ledgers import OpenLedger
     from airflow_provider_p2psms.sending.plan import PlanRules
     from airflow_provider_p2psms.sending.send import Sender, SendResult
+    from airflow_provider_p2psms.sending.times import Times
     from airflow_provider_p2psms.sending.timing import Timing
 
 __all__ = ["CancelScheduledSMSOperator", "PeerToPeerFileOperator", "PeerToPeerSMSOperator"]
@@ -59,6 +62,8 @@ OnEmpty = Literal["skip", "succeed", "fail"]
 OnBackfill = Literal["skip", "send", "fail"]
 OnLate = Literal["fail", "send_now"]
 OnInDoubt = Literal["reconcile", "fail", "resend"]
+Identity = Literal["text", "key"]
+LONGEST_REPORT_LAG_S = 7 * 24 * 3600
 
 
 class _SendOperator(BaseOperator):
@@ -72,6 +77,7 @@ class _SendOperator(BaseOperator):
         "send_time",
         "p2psms_conn_id",
         "outcomes",
+        "on_in_doubt",
         "resend",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"messages": "json"}
@@ -79,6 +85,8 @@ class _SendOperator(BaseOperator):
     ui_color = "#d9f2e6"
 
     _form: ClassVar[Literal["PeerToPeer", "PeerToPeerFile"]]
+    # How long a send waits for what (`sending.times.Times`); None: as long as people do.
+    _times: ClassVar[Times | None] = None
     _stop: threading.Event | None = None
 
     def __init__(
@@ -99,7 +107,8 @@ class _SendOperator(BaseOperator):
         on_backfill: OnBackfill = "skip",
         on_in_doubt: OnInDoubt = "reconcile",
         resend: str | None = None,
-        report_lag: float = 60.0,
+        report_lag: float | None = None,
+        identity: Identity = "text",
         drop_duplicates: bool = True,
         max_recipients: int | None = None,
         max_parts: int | None = None,
@@ -129,6 +138,7 @@ class _SendOperator(BaseOperator):
         self.on_in_doubt = on_in_doubt
         self.resend = resend
         self.report_lag = report_lag
+        self.identity = identity
         self.drop_duplicates = drop_duplicates
         self.max_recipients = max_recipients
         self.max_parts = max_parts
@@ -144,13 +154,15 @@ class _SendOperator(BaseOperator):
         """Check all rows, send them, and return the result without numbers and texts."""
         from airflow_provider_p2psms.hooks.sms import SMSHook
 
-        self._heed_backfill(context)
         self._stop = threading.Event()
         with errors_for_airflow(), ExitStack() as stack:
+            # First: whatever fails from here on, a later try finds a ledger.
+            ledger = self._open_ledger(context)
+            self._heed_backfill(context)
             check = self._ready_to_check(context, stack)
             hook = SMSHook(self.p2psms_conn_id)
             stack.callback(hook.get_conn().close)
-            sender = self._sender(hook, context, self._stop)
+            sender = self._sender(hook, context, ledger, self._stop)
             result = sender.send(check(self._row_rules(hook)))
             record_outbox_link(context, hook, result.message_outbox_ids)
         self._heed_empty(result)
@@ -174,16 +186,18 @@ class _SendOperator(BaseOperator):
             ("on_empty", OnEmpty),
             ("on_backfill", OnBackfill),
             ("on_in_doubt", OnInDoubt),
+            ("identity", Identity),
         ):
-            if getattr(self, name) not in get_args(allowed):
+            value = getattr(self, name)
+            if value not in get_args(allowed) and not (name == "on_in_doubt" and _has_template(value)):
                 raise ValueError(f"{self.task_id}: {name} is one of {', '.join(get_args(allowed))}.")
+        if self.identity == "key" and not self.key_column:
+            raise ValueError(f'{self.task_id}: identity="key" needs key_column, the column of the keys.')
         for name in ("batch_size", "max_in_flight", "max_recipients", "max_parts", "max_cost"):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int | float) and value >= 1):
                 raise ValueError(f"{self.task_id}: {name} is a number of at least 1.")
-        rate = self.requests_per_second
-        if rate is not None and not (isinstance(rate, int | float) and rate > 0):
-            raise ValueError(f"{self.task_id}: requests_per_second is a number above 0.")
+        self._check_seconds()
         if self.recipient_column == self.message_column:
             raise ValueError(f"{self.task_id}: recipient_column and message_column are the same.")
         send_time = None if _has_template(self.send_time) else self.send_time
@@ -193,6 +207,16 @@ class _SendOperator(BaseOperator):
             from airflow_provider_p2psms.rows.template import parse_template
 
             parse_template(self.text)
+
+    def _check_seconds(self) -> None:
+        lag = self.report_lag
+        if lag is not None and not (_is_number(lag) and 0 <= lag <= LONGEST_REPORT_LAG_S):
+            raise ValueError(
+                f"{self.task_id}: report_lag is a number of seconds, from 0 to 604,800 (7 days)."
+            )
+        rate = self.requests_per_second
+        if rate is not None and not (isinstance(rate, int | float) and rate > 0):
+            raise ValueError(f"{self.task_id}: requests_per_second is a number above 0.")
 
     def _check_source(self) -> None:
         if (self.messages is None) == (self.file is None):
@@ -249,9 +273,22 @@ class _SendOperator(BaseOperator):
 
         return read_rows(reveal(self.messages))
 
-    def _sender(self, hook: SMSHook, context: Context, stop: threading.Event) -> Sender:
+    def _open_ledger(self, context: Context) -> OpenLedger:
+        if self.on_in_doubt not in get_args(OnInDoubt):
+            raise InvalidMessageError(f"on_in_doubt is one of {', '.join(get_args(OnInDoubt))}.")
+        rules = ledger_rules(
+            context,
+            on_in_doubt=self.on_in_doubt,
+            report_lag_s=self.report_lag,
+            resend=self.resend,
+            retries=self.retries or 0,
+        )
+        return rules.open()
+
+    def _sender(self, hook: SMSHook, context: Context, ledger: OpenLedger, stop: threading.Event) -> Sender:
         from airflow_provider_p2psms.sending import forms
         from airflow_provider_p2psms.sending.send import Sender
+        from airflow_provider_p2psms.sending.times import Times
 
         form: forms.Form = getattr(forms, self._form)()
         return Sender(
@@ -260,13 +297,9 @@ class _SendOperator(BaseOperator):
             from_number=hook.line(self.from_number),
             rules=self._plan_rules(hook),
             timing=self._timing(self.send_time),
-            ledger=ledger_rules(
-                context,
-                on_in_doubt=self.on_in_doubt,
-                report_lag_s=self.report_lag,
-                resend=self.resend,
-                retries=self.retries or 0,
-            ),
+            ledger=ledger.with_report_lag(hook.settings.report_lag_s),
+            key_column=self.key_column if self.identity == "key" else None,
+            witness_recipient=hook.number(witness) if (witness := hook.settings.witness_recipient) else None,
             drop_duplicates=self.drop_duplicates,
             batch_size=self.batch_size or form.batch_size,
             max_in_flight=self.max_in_flight,
@@ -275,6 +308,7 @@ class _SendOperator(BaseOperator):
             open_outcomes=partial(open_outcomes, self.outcomes) if self.outcomes else None,
             tell=partial(count_in_stats, context),
             stop=stop,
+            times=self._times or Times(),
         )
 
     def _plan_rules(self, hook: SMSHook) -> PlanRules:
@@ -308,9 +342,9 @@ class PeerToPeerSMSOperator(_SendOperator):
     Send each recipient their own text, in JSON batches of up to 1,000 recipients.
 
     All rows are checked before the first request. Each message is sent once, whatever dies: what may leave is
-    in the ledger before it leaves, and a retry, a clear or a restart sends what the ledger does not hold. One
-    window remains: a process that stands still for longer than ``report_lag`` within the very call that hands
-    a request's last bytes to the network, and then goes on, can complete what its successor has sent.
+    in the ledger before it leaves, and a retry, a clear or a restart sends what the ledger does not hold. A
+    message whose answer was lost leaves again only if the gateway's reports have proved that it was not
+    taken; ``docs/ledger.md`` says how, and what remains.
 
     :param messages: rows: ``{"recipients": […], "message": …}``, ``{"recipient": …, "message": …}``,
         ``(recipient, message)``, mappings with any columns beside ``text``, a pandas or polars DataFrame, any
@@ -331,12 +365,18 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param on_invalid: bad rows: ``"fail"`` (default: nothing is sent, each is named) or ``"skip"``.
     :param on_empty: no rows: ``"skip"`` (default), ``"succeed"`` or ``"fail"``.
     :param on_backfill: in a backfill run: ``"skip"`` (default), ``"send"`` or ``"fail"``.
-    :param on_in_doubt: what an earlier request may have sent: ``"reconcile"`` (default: the gateway's reports
-        settle it, and what they cannot settle fails for good), ``"fail"`` or ``"resend"``.
+    :param on_in_doubt: what to do about messages that an earlier request may have sent. ``"reconcile"``
+        (default): ask the gateway's reports. What they cannot settle yet fails, and the task's ``retries``
+        ask again. ``"fail"``: fail for good. ``"resend"``: ask once more and send what the reports do not
+        show; only for the doubts that were there when the task was cleared. (templated)
     :param resend: a word, e.g. from a DAG param, to send on purpose what was sent before: each new word opens
         a ledger of its own once, so that retries under the same word send nothing twice. (templated)
-    :param report_lag: seconds that the gateway's reports may take to show a send: only after that is *not
-        there* believed. Default 60.
+    :param report_lag: your own word that the gateway's reports show every message after so many seconds.
+        Then a message that is not there counts as not taken, also without a later message that proves it.
+        Default: the connection's; without either, only proof counts.
+    :param identity: what makes a row the same message in a retry or a clear: ``"text"`` (default: line,
+        recipient and text) or ``"key"`` (line, recipient and ``key_column``: a changed text is not sent
+        again).
     :param drop_duplicates: send the same text to the same number once. Default True.
     :param max_recipients: above this number of recipients nothing is sent.
     :param max_parts: above this number of SMS parts (estimated) nothing is sent.
@@ -354,9 +394,9 @@ class PeerToPeerSMSOperator(_SendOperator):
         ``send_time``, ``from_number``, and in staging ``held_back`` and ``redirected``: each an XCom of its
         own, too. ``multiple_outputs=False`` leaves these out, and a task that sends little ends sooner.
 
-    A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when neither answer nor
-    reports tell whether messages were taken. When the gateway, the ledger or the worker fails, the task's
-    ``retries`` apply, and go on where it ended.
+    A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when only a person can
+    settle what is in doubt. When the gateway, the ledger or the worker fails, or the reports do not show yet
+    what was taken, the task's ``retries`` apply, and go on where it ended.
 
     Source: gateway docs, "Send Peer to Peer SMS".
     """
@@ -376,6 +416,10 @@ class PeerToPeerFileOperator(_SendOperator):
     """
 
     _form = "PeerToPeerFile"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _has_template(value: object) -> bool:

@@ -22,9 +22,9 @@ def errors_for_airflow() -> Iterator[None]:
     """
     Translate this package's errors.
 
-    What retrying cannot mend becomes an ``AirflowFailException``, which Airflow does not retry: the same
-    rows, token or request would be refused again, and what the reports cannot settle is for a person. All
-    else becomes an ``AirflowException``: the ledger lets a later try go on where this one ended.
+    What a retry cannot change becomes an ``AirflowFailException``, which Airflow does not retry: the same
+    rows, token or request would be refused again, and what only a person can settle waits for one. All else
+    becomes an ``AirflowException``: the ledger lets a later try go on where this one ended.
     """
     try:
         yield

@@ -14,7 +14,7 @@ from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.notifications import once
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
 IN_AIRFLOW_3 = airflow_compat.airflow_version >= "3"
 NUMBERS = ["0912 000 0001", "+989350000002"]
@@ -24,7 +24,6 @@ E164 = ["+989120000001", "+989350000002"]
 @pytest.fixture(autouse=True)
 def _own_ledger(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "ledger"))
-    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.SKEW_S", 0.1)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowException, task
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
 OPERATORS = [PeerToPeerSMSOperator, PeerToPeerFileOperator]
 LINE = "+983000505"
@@ -193,8 +193,8 @@ def test_files_from_object_storage(p2psms_sandbox, tmp_path):
 
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("fault", ["500_after", "cut_before_answer", "refuse_422", "refuse_401"])
-def test_what_retrying_cannot_mend_fails_for_good(operator, fault, dag, run, p2psms_sandbox):
-    """Airflow's own retries do not repeat a send that was refused, or that no report can settle."""
+def test_airflows_retries_send_nothing_again(operator, fault, dag, run, p2psms_sandbox):
+    """A refusal is not retried; for what no report can settle each retry asks again, and sends nothing."""
     p2psms_sandbox.reports = False
     p2psms_sandbox.order_fault(fault)
     operator(
@@ -208,7 +208,6 @@ def test_what_retrying_cannot_mend_fails_for_good(operator, fault, dag, run, p2p
 
 def test_a_gateway_out_of_reach_is_tried_again_by_airflow(dag, run, monkeypatch, p2psms_sandbox):
     """When no connection was made the task's own retries apply, and the send is made once."""
-    monkeypatch.setattr("airflow_provider_p2psms.sending.run.CONNECT_ATTEMPTS", 1)
     there = p2psms_sandbox.connection_uri
     monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", "p2psms://:token@127.0.0.1:1/v1")
 

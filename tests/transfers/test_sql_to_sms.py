@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 from tests.stack import postgres_server
 
-pytestmark = pytest.mark.airflow
+pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
 LINE = "+983000505"
 COUNT = 40
@@ -182,12 +182,9 @@ def test_another_order_on_a_retry_sends_nothing_twice(
 ):
     """A send that fails in its middle is finished by a retry whose rows come in another order."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "ledger"))
-    monkeypatch.setattr("airflow_provider_p2psms.ledger.protocol.SKEW_S", 0.1)
-    if fault == "500_before":
-        p2psms_sandbox.order_fault(fault, after=2, times=None)
-    else:  # taken, and the reports fail as well, so that this try cannot settle it
-        p2psms_sandbox.order_fault(fault, after=2)
-        p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=30)
+    p2psms_sandbox.order_fault(fault, after=2)
+    # The reports fail as well, so that this try cannot settle it.
+    p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
 
     def mended(context):
         p2psms_sandbox.clear_faults()

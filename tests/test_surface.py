@@ -142,7 +142,8 @@ FULL_ERRORS = [
         retry_after_s=1.5,
     ),
     errors.AuthenticationError("text", http_status=401),
-    errors.OutcomeUnknownError("text", http_status=500, outbox_ids=(1, 2)),
+    errors.OutcomeUnknownError("text", http_status=500, outbox_ids=(1, 2), said_taken=True),
+    errors.UnsettledError("text"),
     errors.LedgerError("text"),
     errors.ReplacedError("text"),
 ]

@@ -28,7 +28,11 @@ class SMSHook(BaseHook):
     :param p2psms_conn_id: the connection. *Host* is the base address, *Password* the API token; extras, all
         optional: ``from_number``, ``region``, ``connect_timeout``, ``read_timeout``, ``proxy``,
         ``ca_bundle``, ``allow_http``, ``allowed_recipients``, ``redirect_to``, ``requests_per_second``,
-        ``outbox_url``.
+        ``outbox_url``, ``report_lag``, ``witness_recipient``.
+
+    The hook keeps no ledger. After an unknown outcome or a refusal its sends raise an error that is also an
+    ``AirflowFailException``, so Airflow does not retry the task. A process that is killed raises no error,
+    and Airflow's retry sends again. ``@task.p2psms`` keeps a ledger: its retries send only what was not sent.
     """
 
     conn_name_attr = "p2psms_conn_id"
@@ -110,17 +114,26 @@ class SMSHook(BaseHook):
         :param from_number: the sending line; default the connection's.
         :param send_time: ``YYYY-MM-DD HH:MM:SS`` in UTC; without it, at once.
         :return: one outbox id a group, in the order given.
+        :raises FinalOutcomeUnknownError: the request left, but no trustworthy answer came back, or the send
+            was interrupted. Do not resend. Airflow does not retry the task.
+        :raises FinalGatewayRefusedError: the gateway answered and took nothing. Airflow does not retry the
+            task. ``FinalAuthenticationError`` if the gateway does not accept the token.
+        :raises FinalInvalidMessageError: the connection or the line cannot be used; nothing left this
+            machine. Airflow does not retry the task.
+        :raises GatewayRefusedError: the gateway took nothing and asks to wait (HTTP 503). Airflow may retry.
+        :raises UnreachableError: no connection was made; nothing left this machine. Airflow may retry.
 
-        Errors as in ``GatewayClient.send_peer_to_peer``. Nothing is checked or recorded here.
+        Nothing is checked or recorded here.
         """
         from airflow_provider_p2psms.gateway.wire import Group
+        from airflow_provider_p2psms.hooks.errors import interruption_is_unknown, no_retries_of_a_send
 
-        receipt = self.get_conn().send_peer_to_peer(
-            [Group(list(group["recipients"]), group["message"]) for group in groups],
-            from_number=self.line(from_number),
-            send_time=send_time,
-        )
-        return list(receipt.outbox_ids)
+        content = [Group(list(group["recipients"]), group["message"]) for group in groups]
+        with no_retries_of_a_send():
+            client, line = self.get_conn(), self.line(from_number)
+            with interruption_is_unknown():
+                receipt = client.send_peer_to_peer(content, from_number=line, send_time=send_time)
+                return list(receipt.outbox_ids)
 
     def send_peer_to_peer_file(
         self,
@@ -137,10 +150,14 @@ class SMSHook(BaseHook):
 
         All else as in ``send_peer_to_peer``.
         """
-        receipt = self.get_conn().send_peer_to_peer_file(
-            list(messages), from_number=self.line(from_number), send_time=send_time
-        )
-        return list(receipt.outbox_ids)
+        from airflow_provider_p2psms.hooks.errors import interruption_is_unknown, no_retries_of_a_send
+
+        content = list(messages)
+        with no_retries_of_a_send():
+            client, line = self.get_conn(), self.line(from_number)
+            with interruption_is_unknown():
+                receipt = client.send_peer_to_peer_file(content, from_number=line, send_time=send_time)
+                return list(receipt.outbox_ids)
 
     def cancel(self, outbox_id: int) -> None:
         """Cancel one scheduled message, until 5 minutes before its time."""

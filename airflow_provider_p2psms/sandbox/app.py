@@ -6,12 +6,14 @@ The pages lie under ``/v1/api`` and under ``/api``: a base address may come with
 """
 
 import ipaddress
+from email.utils import formatdate
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_p2psms.sandbox.calls import Call, read_call
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, done
@@ -32,12 +34,34 @@ def build_app(settings: Settings, store: Store, orders: Orders) -> Starlette:
             Route("/", front.show_outbox),
             Route("/sandbox/faults", front.order_fault, methods=["POST"]),
             Route("/sandbox/faults", front.clear_faults, methods=["DELETE"]),
+            Route("/sandbox/habits", front.show_habits),
+            Route("/sandbox/habits", front.turn_habits, methods=["PUT", "POST"]),
             Route("/sandbox/state", front.show_state),
             Route("/sandbox/elsewhere", front.note_follower, methods=_METHODS),
             Route("/v1/{page:path}", front.answer, methods=_METHODS),
             Route("/api/{page:path}", front.answer, methods=_METHODS),
-        ]
+        ],
+        middleware=[Middleware(Dated, settings=settings)],
     )
+
+
+class Dated:
+    """Gives every answer its ``Date``, by the sandbox's own clock."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer with the header."""
+
+        async def send_dated(message: Message) -> None:
+            if message["type"] == "http.response.start" and not self._settings.date_absent:
+                date = formatdate(self._settings.clock() + self._settings.date_offset_s, usegmt=True)
+                message = {**message, "headers": [*message["headers"], (b"date", date.encode())]}
+            await send(message)
+
+        await self._app(scope, receive, send_dated)
 
 
 class Front:
@@ -111,6 +135,20 @@ class Front:
             return Response(status_code=403)
         self._orders.clear()
         return self._state()
+
+    async def show_habits(self, request: Request) -> Response:
+        """Show all habits of the reports."""
+        return JSONResponse(self._settings.habits()) if _is_local(request) else Response(status_code=403)
+
+    async def turn_habits(self, request: Request) -> Response:
+        """Turn the habits given as JSON; with POST the others stay, with PUT they are off."""
+        if not _is_local(request):
+            return Response(status_code=403)
+        try:
+            self._settings.turn(await request.json(), keep_others=request.method == "POST")
+        except ValueError as err:
+            return JSONResponse({"error": str(err)}, status_code=422)
+        return await self.show_habits(request)
 
     async def show_state(self, request: Request) -> Response:
         """Show the counts and the faults ordered."""

@@ -31,11 +31,16 @@ _TOLD = 10
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A text and all its recipients (E.164): what gets one outbox id."""
+    """
+    A text and all its recipients (E.164): what gets one outbox id.
+
+    ``own_texts`` holds the text of each recipient where one id was given to messages of several texts.
+    """
 
     recipients: tuple[str, ...]
     text: str
     parts: int
+    own_texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,17 @@ name                              taken       what the client sees
 ``status_false``                  nothing     HTTP 200 with ``meta.status: false``
 ``no_ids``                        all         HTTP 200 without ``message_outbox_ids``
 ``too_few_ids, too_many_ids``     all         HTTP 200 with one id less, one more
+``one_id``                        all         HTTP 200 with one id for the whole request or file
+``id_per_recipient``              all         HTTP 200 with an id for each recipient, not for each group
+``zero_ids``, ``negative_ids``    all         HTTP 200 whose ids are 0, are less than 0
+``huge_ids``                      all         HTTP 200 whose ids are 2**63 and more
+``202_with_ids``                  all         the right answer as HTTP 202
+``500_with_ids``                  all         the right answer as HTTP 500
+``busy_with_ids``                 all         HTTP 503 with ``Retry-After: 1``, ``status: false``, and the ids
 ``too_large``                     all         HTTP 200 with a body of 64 MB
-``redirect``                      nothing     HTTP 302 to ``/sandbox/elsewhere``, which notes who follows
+``redirect``, ``redirect_after``  no / all    HTTP 302 to ``/sandbox/elsewhere``, which notes who follows
+``404_html``, ``408_after``       all         that HTTP status with the HTML of a proxy
+``499_after``
 ``busy``                          nothing     HTTP 503 with the gateway's envelope and ``Retry-After: 1``
 ``busy_html``                     all         HTTP 503 with the HTML of a proxy and ``Retry-After: 1``
 ``partial``                       first half  HTTP 500; the half of the groups or rows, rounded down
@@ -27,6 +36,8 @@ name                              taken       what the client sees
 
 A fault meets a request as it comes: one that takes nothing does not even look at it. A request that the
 contract refuses gets its refusal, also where a fault that takes something was ordered, and has used it up.
+With ``one_id`` and ``id_per_recipient`` the reports know the messages under the ids that were answered; with
+every other fault, under one id for each group.
 """
 
 import asyncio
@@ -45,7 +56,7 @@ from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, missing, not_found
 
 SEND_PATH = "/api/send"
-_PROXY_PAGE = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
+_PROXY_PAGE = "<html>\r\n<head><title>Error</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
 _LARGE_CHUNK = b"1123594208, " * 5_000
 _LARGE_SIZE = 64 * 1024 * 1024
 
@@ -56,6 +67,8 @@ class Takes(Enum):
     NOTHING = 0
     HALF = 1
     ALL = 2
+    ALL_UNDER_ONE_ID = 3
+    ALL_UNDER_AN_ID_EACH = 4
 
 
 @dataclass(slots=True)
@@ -222,6 +235,23 @@ def _with_ids(change: Callable[[list[int]], list[int] | None]) -> Callable[[Answ
     return respond
 
 
+def _rendered(answer: Answer, _order: Order) -> ASGIApp:
+    return render(answer)
+
+
+def _as_status(status: int) -> Callable[[Answer, Order], ASGIApp]:
+    return lambda answer, _order: JSONResponse(answer.body, status_code=status)
+
+
+def _busy_with_ids(answer: Answer, _order: Order) -> ASGIApp:
+    body = {"data": answer.body["data"], "meta": _BUSY_ANSWER.body["meta"]}
+    return JSONResponse(body, 503, _RETRY_AFTER)
+
+
+def _from_proxy(status: int, *, takes: Takes = Takes.ALL) -> "Fault":
+    return Fault(takes, status, _always(HTMLResponse(_PROXY_PAGE, status_code=status)))
+
+
 def _always(app: ASGIApp) -> Callable[[Answer, Order], ASGIApp]:
     return lambda _answer, _order: app
 
@@ -231,9 +261,9 @@ def _refusing(refused: Refused, *, takes: Takes = Takes.NOTHING) -> Fault:
 
 
 _SERVER_ERROR = Refused(500, "500-1", phrases.SERVER_ERROR)
-_PROXY_ERROR = HTMLResponse(_PROXY_PAGE, status_code=502)
 _RETRY_AFTER = {"Retry-After": "1"}
-_BUSY = JSONResponse(Refused(503, "503-1", phrases.SERVER_ERROR).answer.body, 503, _RETRY_AFTER)
+_BUSY_ANSWER = Refused(503, "503-1", phrases.SERVER_ERROR).answer
+_BUSY = JSONResponse(_BUSY_ANSWER.body, 503, _RETRY_AFTER)
 _STATUS_FALSE = Refused(200, "400-31", phrases.REFUSED)
 
 FAULTS = {
@@ -246,8 +276,8 @@ FAULTS = {
     "refuse_429": _refusing(Refused(429, "429-1", phrases.REPEATED)),
     "500_before": _refusing(_SERVER_ERROR),
     "500_after": _refusing(_SERVER_ERROR, takes=Takes.ALL),
-    "502_html": Fault(Takes.ALL, 502, _always(_PROXY_ERROR)),
-    "502_html_before": Fault(Takes.NOTHING, 502, _always(_PROXY_ERROR)),
+    "502_html": _from_proxy(502),
+    "502_html_before": _from_proxy(502, takes=Takes.NOTHING),
     "garbage": Fault(Takes.ALL, 200, _always(PlainTextResponse("Thank you for your message!"))),
     "not_utf8": Fault(Takes.ALL, 200, _in_windows_1256),
     "truncated": Fault(Takes.ALL, 200, _truncated),
@@ -259,8 +289,20 @@ FAULTS = {
     "no_ids": Fault(Takes.ALL, 200, _with_ids(lambda _ids: None)),
     "too_few_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: ids[:-1])),
     "too_many_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: [*ids, (ids[-1] if ids else 0) + 2])),
+    "one_id": Fault(Takes.ALL_UNDER_ONE_ID, 200, _rendered),
+    "id_per_recipient": Fault(Takes.ALL_UNDER_AN_ID_EACH, 200, _rendered),
+    "zero_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: [0] * len(ids))),
+    "negative_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: [-outbox_id for outbox_id in ids])),
+    "huge_ids": Fault(Takes.ALL, 200, _with_ids(lambda ids: [2**63 + place for place in range(len(ids))])),
+    "202_with_ids": Fault(Takes.ALL, 202, _as_status(202)),
+    "500_with_ids": Fault(Takes.ALL, 500, _as_status(500)),
+    "busy_with_ids": Fault(Takes.ALL, 503, _busy_with_ids),
     "too_large": Fault(Takes.ALL, 200, _always(_answer_endlessly)),
     "redirect": Fault(Takes.NOTHING, 302, _always(_redirect)),
+    "redirect_after": Fault(Takes.ALL, 302, _always(_redirect)),
+    "404_html": _from_proxy(404),
+    "408_after": _from_proxy(408),
+    "499_after": _from_proxy(499),
     "busy": Fault(Takes.NOTHING, 503, _always(_BUSY)),
     "busy_html": Fault(Takes.ALL, 503, _always(HTMLResponse(_PROXY_PAGE, 503, _RETRY_AFTER))),
     "partial": _refusing(_SERVER_ERROR, takes=Takes.HALF),

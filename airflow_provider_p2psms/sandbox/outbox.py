@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader
 from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.envelope import Refused
 from airflow_provider_p2psms.sandbox.faults import Orders
-from airflow_provider_p2psms.sandbox.reports import whole_number
+from airflow_provider_p2psms.sandbox.paging import whole_number
 from airflow_provider_p2psms.sandbox.settings import Settings
 from airflow_provider_p2psms.sandbox.statuses import recipient_status
 from airflow_provider_p2psms.sandbox.store import Store
@@ -59,6 +59,7 @@ def render_outbox(query: Mapping[str, str], settings: Settings, store: Store, or
         query=query,
         requests=store.requests(latest=LATEST_REQUESTS),
         faults=orders.waiting(),
+        habits=settings.habits_turned(),
         clock_time=_clock_time,
     )
 

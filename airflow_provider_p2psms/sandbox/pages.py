@@ -1,5 +1,6 @@
 """What each page of the gateway answers to a call that has been read; all of it synchronous."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -8,9 +9,11 @@ from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.calls import Call
 from airflow_provider_p2psms.sandbox.contract import MIN_AHEAD_S, check_form, check_json
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, done, done_briefly, missing, not_found
-from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Takes
+from airflow_provider_p2psms.sandbox.faults import SEND_PATH
+from airflow_provider_p2psms.sandbox.groups import regroup
+from airflow_provider_p2psms.sandbox.paging import page_number, whole_number
 from airflow_provider_p2psms.sandbox.pricing import count_parts, prices
-from airflow_provider_p2psms.sandbox.reports import Reports, page_number, whole_number
+from airflow_provider_p2psms.sandbox.reports import Reports
 from airflow_provider_p2psms.sandbox.settings import Settings
 from airflow_provider_p2psms.sandbox.store import MAX_ID, RepeatedError, Store
 
@@ -21,6 +24,7 @@ class Pages:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._asked_at: deque[float] = deque()
         self._pages: dict[str, tuple[str, Callable[[Call], Answer]]] = {
             SEND_PATH: ("POST", self.send),
             "/api/send/cancel": ("POST", self.cancel),
@@ -56,8 +60,7 @@ class Pages:
             submission = check_form(call.form.fields, call.form.files, settings=settings, now=call.now)
         else:
             submission = check_json(call.json(), settings=settings, now=call.now)
-        if call.takes is Takes.HALF:
-            submission = replace(submission, groups=submission.groups[: len(submission.groups) // 2])
+        submission = replace(submission, groups=regroup(submission.groups, call.takes))
         try:
             ids = self._store.take(
                 submission,
@@ -134,7 +137,8 @@ class Pages:
 
     def report(self, call: Call) -> Answer:
         """Answer one of the report pages."""
-        reports = Reports(self._settings, self._store, now=call.now)
+        self._keep_limit(call.now)
+        reports = Reports(self._settings, self._store, now=call.now, question=call.request_id)
         if call.path.endswith("new_list"):
             return reports.new_list(call.json(), path=call.path)
         field = "messages_outbox_id" if call.path.endswith("by_bulk") else "bulk_id"
@@ -148,3 +152,11 @@ class Pages:
         page = page_number(call.query.get("page", 1), "page")
         per_page = page_number(call.query.get("per_page", 10), "per_page")
         return reports.recipients(outbox_id, page=page, per_page=per_page, path=call.path)
+
+    def _keep_limit(self, now: float) -> None:
+        limit = self._settings.report_limit_per_minute
+        while self._asked_at and self._asked_at[0] <= now - 60:
+            self._asked_at.popleft()
+        if limit and len(self._asked_at) >= limit:
+            raise Refused(429, "429-2", phrases.TOO_MANY_QUESTIONS)
+        self._asked_at.append(now)

@@ -2,10 +2,10 @@
 The answers of the report pages, with their keys, strings and integers as printed.
 
 Ids and counts are strings here, though integers in the answers of sends; the list and the single record
-differ in a few keys. Which records exist and which state they are in, ``store.py`` and ``statuses.py`` know.
+differ in a few keys. Which records exist and which state they are in, ``store.py`` and ``statuses.py`` know;
+what the habits make of texts, numbers, times and pages, ``showing.py`` and ``paging.py``.
 """
 
-import re
 import sqlite3
 from collections.abc import Mapping
 from typing import Any
@@ -19,8 +19,18 @@ from airflow_provider_p2psms.sandbox.envelope import (
     not_found,
     wrong_fields,
 )
+from airflow_provider_p2psms.sandbox.paging import cut_page, page_number, paging, shape, whole_number
 from airflow_provider_p2psms.sandbox.pricing import is_gsm7, operator_of
 from airflow_provider_p2psms.sandbox.settings import Settings
+from airflow_provider_p2psms.sandbox.showing import (
+    clock_offset_s,
+    count_recipients,
+    show_line,
+    show_recipient,
+    show_recipients,
+    show_text,
+    show_time,
+)
 from airflow_provider_p2psms.sandbox.statuses import KNOWN_STATES, State, recipient_status
 from airflow_provider_p2psms.sandbox.store import Store
 
@@ -33,24 +43,27 @@ _FILTERS_BY_NUMBER = (
     "from_exit_count",
     "to_exit_count",
 )
-# No more digits than SQLite can hold.
-_MAX_PAGE = 99_999
-_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _FILTERS_BY_TEXT = ("number", "message")
 # In the order of the recipient statuses: handed over, received, delivered, not delivered, blacklisted.
 _OUTCOMES = ("pending", "sent", "delivered", "failed", "blacklist")
 
 
 class Reports:
-    """Answers the four report pages for the time ``now``."""
+    """Answers the four report pages for the time ``now``; each ``question`` has a number of its own."""
 
-    def __init__(self, settings: Settings, store: Store, *, now: float) -> None:
+    def __init__(self, settings: Settings, store: Store, *, now: float, question: int) -> None:
         self._settings = settings
         self._store = store
-        self._now = now
-        self._moments = {
-            "visible_before": now - settings.report_lag_s,
-            "sent_before": now - settings.queue_s,
+        self._sent_before = now - settings.queue_s
+        self._view = {
+            "now": now,
+            "sent_before": self._sent_before,
+            "lag_s": settings.report_lag_s,
+            "lag_spread_s": max(0.0, settings.report_lag_most_s - settings.report_lag_s),
+            "hold_scheduled": settings.scheduled_listed == "when_sent",
+            "by_send_time": settings.scheduled_listed == "by_send_time",
+            "clock_offset_s": clock_offset_s(settings),
+            "salt": question * 7919 % 10007,
         }
 
     def by_bulk(self, outbox_id: int) -> Answer:
@@ -62,21 +75,27 @@ class Reports:
             "return": 0,
             "valid": None,
             "part": str(row["parts"]),
-            "summary": row["text"],
+            "summary": show_text(row["text"], self._settings),
             "user_ip": "127.0.0.1",
             "user_id": "58745",
             "reject_comment": phrases.REJECT_COMMENT if rejected else None,
             "files_path": f"1/send/{row['id']}.csv",
             "parent_id": str(row["request"]),
         }
-        return done_briefly(_record(row) | only_here)
+        return done_briefly(self._record(row) | only_here)
 
     def new_list(self, body: Mapping[str, Any], *, path: str) -> Answer:
         """Answer a page of the records that match all filters, newest first."""
-        page = page_number(body.get("page", 1), "page")
-        limit = page_number(body.get("limit", 10), "limit")
-        wanted = _read_filters(body.get("filters", {})) | self._moments
-        rows, total = self._store.search(wanted, limit=limit, offset=(page - 1) * limit)
+        settings = self._settings
+        cut = cut_page(
+            page_number(body.get("page", 1), "page"), page_number(body.get("limit", 10), "limit"), settings
+        )
+        wanted = _read_filters(body.get("filters", {}))
+        if settings.filters_ignored:
+            wanted = dict.fromkeys(wanted)
+        rows, total = self._store.search(
+            wanted | self._view, order=settings.order, limit=cut.size, offset=cut.offset
+        )
         only_here = {
             "number_color": "#95E871",
             "valid": "approve",
@@ -87,25 +106,29 @@ class Reports:
             "files_path": None,
             "parent_id": None,
         }
-        records = [_record(row) | only_here for row in rows]
-        return done_briefly(records, paging=paging(page, limit, len(rows), total=total, path=path))
+        records = [self._record(row) | only_here for row in rows] if not cut.is_empty else []
+        numbers = paging(cut, len(records), total=total, path=path, habits=settings)
+        return done_briefly(shape(records, settings), paging=numbers)
 
     def recipients(self, outbox_id: int, *, page: int, per_page: int, path: str) -> Answer:
         """Answer a page of recipients with what became of each."""
+        settings = self._settings
         row = self._find(outbox_id)
-        recipients = self._store.recipients(outbox_id, limit=per_page, offset=(page - 1) * per_page)
+        cut = cut_page(page, per_page, settings)
+        shown = show_recipients(self._store.recipients(outbox_id), settings)
         data = [
             {
-                "recipient": recipient,
-                "message": row["text"],
+                "recipient": show_recipient(recipient, settings),
+                "message": show_text(text, settings),
                 "is_readable": True,
                 "msg_parts": str(row["parts"]),
                 "message_status": str(self._status(row, recipient)),
             }
-            for recipient in recipients
+            for recipient, text in shown[cut.offset : cut.offset + cut.size]
+            if not cut.is_empty
         ]
-        total = row["recipient_count"]
-        return done_briefly(data, paging=paging(page, per_page, len(data), total=total, path=path))
+        numbers = paging(cut, len(data), total=len(shown), path=path, habits=settings)
+        return done_briefly(shape(data, settings), paging=numbers)
 
     def bulk_stats(self, outbox_id: int) -> Answer:
         """Answer the counts by outcome, operator and language: as printed, zeros are ints, others text."""
@@ -115,7 +138,7 @@ class Reports:
             f"operators_{outcome}": {operator: {"en": 0, "fa": 0} for operator in ("irancell", "mci")}
             for outcome in _OUTCOMES
         }
-        for recipient in self._store.recipients(outbox_id):
+        for recipient, _ in self._store.recipients(outbox_id):
             outcome = _OUTCOMES[self._status(row, recipient)]
             operators = counts[f"operators_{outcome}"]
             languages = operators.setdefault(operator_of(recipient), {"en": 0, "fa": 0})
@@ -123,40 +146,42 @@ class Reports:
         return done(counts)
 
     def _find(self, outbox_id: int) -> sqlite3.Row:
-        row = self._store.find(outbox_id, **self._moments)
+        row = self._store.find(outbox_id, view=self._view)
         if row is None:
             raise not_found()
         return row
+
+    def _record(self, row: sqlite3.Row) -> dict[str, Any]:
+        habits = self._settings
+        word, label = phrases.STATES[row["state"]]
+        record = {
+            "username": "sandbox",
+            "number": show_line(row["from_number"], habits),
+            "number_id": "154845",
+            "messages_outbox_id": str(row["id"]),
+            "state": word,
+            "type": row["kind"],
+            "time_send": show_time(row["send_at"], habits),
+            "time": show_time(row["listed_at"], habits),
+            "rcpts_count": count_recipients(row["recipient_count"], habits),
+            "exit_count": str(row["recipient_count"] if row["state"] == State.SENT else 0),
+            "status": label,
+            "partner_id": None,
+            "in_delivery_line": 0,
+            "message": show_text(row["text"], habits),
+            "cost": row["cost"],
+            "state_id": row["state"],
+        }
+        absent = [name for name in ("time_send", "time", "rcpts_count") if record[name] is None]
+        return {name: shown for name, shown in record.items() if name not in absent}
 
     def _status(self, row: sqlite3.Row, recipient: str) -> int:
         return recipient_status(
             recipient,
             state=row["state"],
-            sent_s_ago=self._moments["sent_before"] - row["send_at"],
+            sent_s_ago=self._sent_before - row["send_at"],
             delivery_s=self._settings.delivery_s,
         )
-
-
-def _record(row: sqlite3.Row) -> dict[str, Any]:
-    word, label = phrases.STATES[row["state"]]
-    return {
-        "username": "sandbox",
-        "number": row["from_number"],
-        "number_id": "154845",
-        "messages_outbox_id": str(row["id"]),
-        "state": word,
-        "type": row["kind"],
-        "time_send": str(int(row["send_at"])),
-        "time": str(int(row["created_at"])),
-        "rcpts_count": str(row["recipient_count"]),
-        "exit_count": str(row["recipient_count"] if row["state"] == State.SENT else 0),
-        "status": label,
-        "partner_id": None,
-        "in_delivery_line": 0,
-        "message": row["text"],
-        "cost": row["cost"],
-        "state_id": row["state"],
-    }
 
 
 def _read_filters(filters: object) -> dict[str, object]:
@@ -180,41 +205,3 @@ def _read_state(given: object) -> int | None:
     if state not in KNOWN_STATES:
         raise Refused(422, "400-31", phrases.INVALID_STATE)
     return state
-
-
-def whole_number(given: object, field: str) -> int:
-    """
-    Read an integer of 0 or more, that may come as text.
-
-    :raises Refused: 422 on ``field``.
-    """
-    text = str(given)
-    if isinstance(given, bool) or not _WHOLE_NUMBER.fullmatch(text):
-        raise wrong_fields({field: [phrases.NOT_A_NUMBER]})
-    return int(text)
-
-
-def page_number(given: object, field: str) -> int:
-    """
-    Read the number or the size of a page: 1 to 99,999.
-
-    :raises Refused: 422 on ``field``.
-    """
-    number = whole_number(given, field)
-    if not 1 <= number <= _MAX_PAGE:
-        raise wrong_fields({field: [phrases.NOT_A_NUMBER]})
-    return number
-
-
-def paging(page: int, per_page: int, count: int, *, total: int, path: str) -> dict[str, Any]:
-    """Build the numbers of a page that shows ``count`` of ``total`` entries."""
-    first = (page - 1) * per_page + 1
-    return {
-        "current_page": page,
-        "from": first if count else None,
-        "last_page": max(1, -(-total // per_page)),
-        "path": path,
-        "per_page": per_page,
-        "to": first + count - 1 if count else None,
-        "total": total,
-    }

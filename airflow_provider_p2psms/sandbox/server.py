@@ -44,6 +44,7 @@ class Sandbox(Settings):
     """
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._orders = Orders()
         self._bound_port = 0
         self._thread: threading.Thread | None = None

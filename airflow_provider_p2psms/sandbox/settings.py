@@ -6,19 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from airflow_provider_p2psms.sandbox.habits import Habits
+
 
 @dataclass(kw_only=True, eq=False)
-class Settings:
+class Settings(Habits):
     """
-    The options of a sandbox; all but the address and the database can be changed while it runs.
+    The options of a sandbox, habits of its reports included.
+
+    All but the address and the database can be changed while it runs.
 
     ``database`` is a file that outlives the sandbox; without one all is held in memory until it stops.
     ``duplicate_window_s=0`` turns the 40-second rule off. ``past_send_time`` is what becomes of a
     ``send_time`` that has gone by: sent at once, so that the documents' own examples work, or refused.
     ``queue_s`` is the time from the moment of sending to *sent*, ``delivery_s`` from there to *delivered*.
-    ``report_lag_s`` is how long a send stays unseen by the reports, and ``reports=False`` makes a gateway
-    without any. ``latency_s`` is waited before every answer. ``credit`` is in rial. ``clock`` gives the time
-    in Unix seconds.
+    ``latency_s`` is waited before every answer. ``credit`` is in rial. ``clock`` gives the time in Unix
+    seconds.
     """
 
     host: str = "127.0.0.1"
@@ -31,8 +34,6 @@ class Settings:
     past_send_time: Literal["send_now", "refuse"] = "send_now"
     queue_s: float = 1.0
     delivery_s: float = 2.0
-    report_lag_s: float = 0.0
-    reports: bool = True
     latency_s: float = 0.0
     credit: float = 1_000_000_000.0
     send_block: bool = False

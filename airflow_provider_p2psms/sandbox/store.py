@@ -7,7 +7,7 @@ the process when its transaction ends (not against a power cut: a sandbox need n
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -16,7 +16,19 @@ from typing import Any
 from airflow_provider_p2psms.sandbox.contract import Group, Submission
 from airflow_provider_p2psms.sandbox.pricing import price_of
 from airflow_provider_p2psms.sandbox.statuses import State, fate_of
-from airflow_provider_p2psms.sandbox.tables import SCHEMA, SEARCHED, SEEN, WANTED, Arrived, NotedRequest
+from airflow_provider_p2psms.sandbox.tables import (
+    FOUND,
+    MESSAGES,
+    ORDERS,
+    OWN_TEXT,
+    SCHEMA,
+    SEARCHED,
+    SEEN,
+    SHOWN,
+    WANTED,
+    Arrived,
+    NotedRequest,
+)
 
 # The documents' own example answers 1123594208 and 1123594210, so ids ascend with gaps from there.
 FIRST_ID = 1_123_594_208
@@ -63,7 +75,7 @@ class Store:
     def reset(self) -> None:
         """Forget everything; ids begin anew."""
         with self.transaction():
-            for table in ("requests", "outbox", "messages"):
+            for table in ("requests", "outbox", "messages", "own_texts"):
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand in the line above
             self._promised = 0
 
@@ -93,13 +105,12 @@ class Store:
         :raises RepeatedError: by the 40-second rule; nothing was stored.
         """
         sender = submission.from_number
-        digests = [blake2b(group.text.encode(), digest_size=16).digest() for group in submission.groups]
         first = self._db.execute("SELECT max(id) + ? FROM outbox", (ID_STEP,)).fetchone()[0] or FIRST_ID
         ids = [first + ID_STEP * place for place in range(len(submission.groups))]
         rows = [
             (outbox_id, recipient, sender, digest, now)
-            for outbox_id, group, digest in zip(ids, submission.groups, digests, strict=True)
-            for recipient in group.recipients
+            for outbox_id, group in zip(ids, submission.groups, strict=True)
+            for recipient, digest in zip(group.recipients, _digests(group), strict=True)
         ]
         if duplicate_window_s and self._any_alike(rows, since=now - duplicate_window_s):
             raise RepeatedError
@@ -119,7 +130,17 @@ class Store:
             "INSERT INTO messages (outbox_id, recipient, from_number, digest, at) VALUES (?, ?, ?, ?, ?)",
             rows,
         )
+        for outbox_id, group in zip(ids, submission.groups, strict=True):
+            if group.own_texts:
+                self._keep_own_texts(outbox_id, group.own_texts)
         return ids
+
+    def _keep_own_texts(self, outbox_id: int, texts: Sequence[str]) -> None:
+        messages = self._all("SELECT id FROM messages WHERE outbox_id = ? ORDER BY id", (outbox_id,))
+        self._db.executemany(
+            "INSERT INTO own_texts (message, text) VALUES (?, ?)",
+            [(message["id"], text) for message, text in zip(messages, texts, strict=True)],
+        )
 
     def _any_alike(self, rows: list[tuple[int, str, str, bytes, float]], *, since: float) -> bool:
         query = (
@@ -160,28 +181,28 @@ class Store:
             self._promised -= row["cost"]
         return row is not None
 
-    def find(self, outbox_id: int, *, visible_before: float, sent_before: float) -> sqlite3.Row | None:
-        """Return one outbox record with its ``state``, if it was taken by ``visible_before``."""
-        query = f"{SEEN} SELECT * FROM seen WHERE id = :id AND created_at <= :visible_before"  # noqa: S608
-        asked = {"id": outbox_id, "visible_before": visible_before, "sent_before": sent_before}
-        return self._one(query, asked)
+    def find(self, outbox_id: int, *, view: Mapping[str, object]) -> sqlite3.Row | None:
+        """Return one outbox record with its ``state``, if the reports show it; ``view`` is theirs."""
+        return self._one(SHOWN + "SELECT *" + FOUND, {**view, "id": outbox_id})
 
     def search(
-        self, wanted: Mapping[str, object], *, limit: int, offset: int
+        self, wanted: Mapping[str, object], *, order: str, limit: int, offset: int
     ) -> tuple[list[sqlite3.Row], int]:
-        """Return a page of outbox records, newest first, and the number of all that match."""
+        """Return a page of the outbox records that the reports show, and the number of all that match."""
         page = {**wanted, "limit": limit, "offset": offset}
-        total = self._one(SEEN + "SELECT count(*)" + WANTED, page)
-        rows = self._all(SEEN + "SELECT *" + WANTED + "ORDER BY id DESC LIMIT :limit OFFSET :offset", page)
-        return rows, total[0] if total else 0
+        total = self._one(SHOWN + "SELECT count(*)" + WANTED, page)
+        records = SHOWN + "SELECT *" + WANTED + ORDERS[order] + " LIMIT :limit OFFSET :offset"
+        return self._all(records, page), total[0] if total else 0
 
-    def recipients(self, outbox_id: int, *, limit: int = -1, offset: int = 0) -> list[str]:
-        """Return the recipients of one outbox id, in their order; all of them by default."""
+    def recipients(self, outbox_id: int) -> list[tuple[str, str]]:
+        """Return (recipient, text) of all messages of one outbox id, in their order."""
+        asked = {"outbox_id": outbox_id, "sent_before": 0}
         rows = self._all(
-            "SELECT recipient FROM messages WHERE outbox_id = ? ORDER BY id LIMIT ? OFFSET ?",
-            (outbox_id, limit, offset),
+            f"{SEEN} SELECT recipient, {OWN_TEXT} AS text {MESSAGES}"
+            " WHERE messages.outbox_id = :outbox_id ORDER BY messages.id",
+            asked,
         )
-        return [row["recipient"] for row in rows]
+        return [(row["recipient"], row["text"]) for row in rows]
 
     def look(
         self, *, search: str, outbox_id: int | None, sent_before: float, limit: int, offset: int
@@ -196,7 +217,9 @@ class Store:
         }
         total = self._one(SEEN + "SELECT count(*)" + SEARCHED, asked)
         columns = (
-            "SELECT seen.*, recipient" + SEARCHED + "ORDER BY messages.id DESC LIMIT :limit OFFSET :offset"
+            f"SELECT seen.*, recipient, {OWN_TEXT} AS own_text"
+            + SEARCHED
+            + "ORDER BY messages.id DESC LIMIT :limit OFFSET :offset"
         )
         return self._all(SEEN + columns, asked), total[0] if total else 0
 
@@ -220,8 +243,9 @@ class Store:
     def arrived(self) -> list[Arrived]:
         """Return every message taken, in the order of arrival."""
         rows = self._all(
-            "SELECT outbox_id, recipient, text, outbox.from_number, send_time, request"
-            " FROM messages JOIN outbox ON outbox.id = outbox_id ORDER BY messages.id"
+            "SELECT outbox_id, recipient, coalesce(own_texts.text, outbox.text), outbox.from_number,"
+            " send_time, request FROM messages JOIN outbox ON outbox.id = outbox_id"
+            " LEFT JOIN own_texts ON own_texts.message = messages.id ORDER BY messages.id"
         )
         return [Arrived(*row) for row in rows]
 
@@ -233,3 +257,9 @@ class Store:
     def _all(self, query: str, asked: Any = ()) -> list[sqlite3.Row]:
         with self._lock:
             return self._db.execute(query, asked).fetchall()
+
+
+def _digests(group: Group) -> list[bytes]:
+    texts = group.own_texts or [group.text]
+    digests = [blake2b(text.encode(), digest_size=16).digest() for text in texts]
+    return digests if group.own_texts else digests * len(group.recipients)

@@ -16,6 +16,7 @@ CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY, outbox_id INTEGER NOT NULL, recipient TEXT NOT NULL, from_number TEXT NOT NULL,
     digest BLOB NOT NULL, at REAL NOT NULL
 );
+CREATE TABLE IF NOT EXISTS own_texts (message INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS messages_alike ON messages (recipient, from_number, digest, at);
 CREATE INDEX IF NOT EXISTS messages_of_outbox ON messages (outbox_id);
 """
@@ -28,23 +29,46 @@ WITH seen AS (
     FROM outbox
 )
 """
+# The records that the reports show: each has a lag between `:lag_s` and `:lag_spread_s` more. `listed_at` is
+# the time under which they show it.
+SHOWN = f"""
+{SEEN}, shown AS (
+    SELECT *, iif(:by_send_time, send_at, created_at) AS listed_at FROM seen
+    WHERE iif(:hold_scheduled, max(send_at, created_at), created_at)
+      + :lag_s + :lag_spread_s * (id / 2 * 617 % 1000) / 1000.0 <= :now
+)
+"""  # noqa: S608 - made of constants alone
+FOUND = "FROM shown WHERE id = :id"
 WANTED = """
-FROM seen WHERE created_at <= :visible_before
+FROM shown WHERE true
   AND (:number IS NULL OR from_number = :number)
   AND (:messages_outbox_id IS NULL OR id = :messages_outbox_id)
-  AND (:create_from_date IS NULL OR CAST(created_at AS INTEGER) >= :create_from_date)
-  AND (:create_to_date IS NULL OR CAST(created_at AS INTEGER) <= :create_to_date)
-  AND (:send_from_date IS NULL OR CAST(send_at AS INTEGER) >= :send_from_date)
-  AND (:send_to_date IS NULL OR CAST(send_at AS INTEGER) <= :send_to_date)
+  AND (:create_from_date IS NULL OR CAST(listed_at + :clock_offset_s AS INTEGER) >= :create_from_date)
+  AND (:create_to_date IS NULL OR CAST(listed_at + :clock_offset_s AS INTEGER) <= :create_to_date)
+  AND (:send_from_date IS NULL OR CAST(send_at + :clock_offset_s AS INTEGER) >= :send_from_date)
+  AND (:send_to_date IS NULL OR CAST(send_at + :clock_offset_s AS INTEGER) <= :send_to_date)
   AND (:from_exit_count IS NULL OR iif(state = 6, recipient_count, 0) >= :from_exit_count)
   AND (:to_exit_count IS NULL OR iif(state = 6, recipient_count, 0) <= :to_exit_count)
   AND (:message IS NULL OR instr(text, :message))
   AND (:state_id IS NULL OR state = :state_id)
 """
-SEARCHED = """
+# `:salt` makes another order of each question.
+ORDERS = {
+    "newest_first": "ORDER BY id DESC",
+    "oldest_first": "ORDER BY id",
+    "unstable": "ORDER BY (id / 2 * :salt) % 10007, id",
+}
+# A message has the text of its outbox record, unless messages with several texts have one id.
+MESSAGES = """
 FROM messages JOIN seen ON seen.id = messages.outbox_id
+  LEFT JOIN own_texts ON own_texts.message = messages.id
+"""
+OWN_TEXT = "coalesce(own_texts.text, seen.text)"
+SEARCHED = f"""
+{MESSAGES}
 WHERE (:outbox_id IS NULL OR seen.id = :outbox_id)
-  AND (:search = '' OR instr(recipient, :search) OR instr(text, :search) OR CAST(seen.id AS TEXT) = :search)
+  AND (:search = '' OR instr(recipient, :search) OR instr({OWN_TEXT}, :search)
+    OR CAST(seen.id AS TEXT) = :search)
 """
 
 

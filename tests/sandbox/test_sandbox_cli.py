@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 
 import pytest
 
 from airflow_provider_p2psms import cli
+from airflow_provider_p2psms.sandbox.habits import Habits
 
 MODULE = [sys.executable, "-m", "airflow_provider_p2psms.sandbox"]
 
@@ -115,6 +117,46 @@ def test_its_options_reach_the_sandbox(start, asker, tmp_path):
     assert end(again.process)[0] == 0
 
 
+def test_habits_are_options(start, asker):
+    """Texts, choices, switches and numbers reach the reports."""
+    started = start(
+        *("--outbox-suffix", "لغو11", "--line-shown", "no_98", "--recipient-added", "--report-lag", "0"),
+        *("--clock-offset-s", "-60", "--page-size-most", "1"),
+    )
+    ask = asker(started)
+
+    ask.send("a", "b")
+
+    shown = ask("GET", "/sandbox/habits").json
+    assert shown["clock_offset_s"] == -60
+    page = ask.post("report/new_list", {}).json
+    assert [(one["message"], one["number"], one["rcpts_count"]) for one in page["data"]] == [
+        ("bلغو11", "3000505", "2")
+    ]
+    assert (page["meta"]["per_page"], page["meta"]["total"]) == (1, 2)
+
+
+def test_every_habit_has_an_option(capsys):
+    """The help names each with what it does."""
+    with pytest.raises(SystemExit):
+        cli.main(["sandbox", "--help"])
+
+    told = " ".join(capsys.readouterr().out.split())
+    names = {"report_lag_s": "report-lag", "report_lag_most_s": "report-lag-most", "reports": "no-reports"}
+    for habit in fields(Habits):
+        assert f"--{names.get(habit.name, habit.name.replace('_', '-'))} " in told
+
+
+def test_a_fault_for_a_report_path(start, asker):
+    """A fault is ordered for one path, once, so many times or always."""
+    started = start("--fault", "refuse_403:always@/report/new_list", "--fault", "no_ids@/api/send")
+    ask = asker(started)
+
+    assert [ask.post("report/new_list", {}).status for _ in range(3)] == [403] * 3
+    assert "message_outbox_ids" not in ask.send("a").json["data"]
+    assert len(ask.send("b").ids) == 1
+
+
 def test_the_installed_command(start, asker):
     """``p2psms sandbox`` is the same."""
     command = shutil.which("p2psms", path=str(sys.prefix) + "/bin") or pytest.skip("not installed")
@@ -139,6 +181,7 @@ def test_what_it_cannot_start_with(sandbox, tmp_path, capsys):
     for arguments in (
         ["--port", str(sandbox.bound_port)],
         ["--port", "0", "--fault", "thunder"],
+        ["--port", "0", "--page-empty", "-1"],
         ["--port", "0", "--database", str(tmp_path)],
     ):
         assert cli.main(["sandbox", *arguments]) == 1

@@ -75,7 +75,16 @@ def test_a_fault_in_the_gateways_words(fault, status, taken, sandbox, raw):
 
 @pytest.mark.parametrize(
     ("fault", "status", "taken"),
-    [("502_html", 502, TAKEN), ("502_html_before", 502, []), ("garbage", 200, TAKEN), ("redirect", 302, [])],
+    [
+        ("502_html", 502, TAKEN),
+        ("502_html_before", 502, []),
+        ("404_html", 404, TAKEN),
+        ("408_after", 408, TAKEN),
+        ("499_after", 499, TAKEN),
+        ("garbage", 200, TAKEN),
+        ("redirect", 302, []),
+        ("redirect_after", 302, TAKEN),
+    ],
 )
 def test_a_fault_that_is_no_json(fault, status, taken, sandbox, raw):
     """These answer anything but JSON."""
@@ -94,6 +103,10 @@ def test_a_fault_that_is_no_json(fault, status, taken, sandbox, raw):
         ("no_ids", None),
         ("too_few_ids", [1123594208, 1123594210]),
         ("too_many_ids", [1123594208, 1123594210, 1123594212, 1123594214]),
+        ("zero_ids", [0, 0, 0]),
+        ("negative_ids", [-1123594208, -1123594210, -1123594212]),
+        ("huge_ids", [2**63, 2**63 + 1, 2**63 + 2]),
+        ("one_id", [1123594208]),
     ],
 )
 def test_a_success_with_the_wrong_ids(fault, ids, sandbox, raw):
@@ -105,6 +118,59 @@ def test_a_success_with_the_wrong_ids(fault, ids, sandbox, raw):
     assert (status, sandbox.texts_arrived) == (200, TAKEN)
     assert json.loads(body)["data"].get("message_outbox_ids") == ids
     assert json.loads(body)["meta"]["status"] is True
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "says_yes"),
+    [("202_with_ids", 202, True), ("500_with_ids", 500, True), ("busy_with_ids", 503, False)],
+)
+def test_the_right_ids_under_another_status(fault, status, says_yes, sandbox, raw):
+    """All is taken and the ids are right, but the status does not say so."""
+    sandbox.order_fault(fault)
+
+    answered, head, body = parts_of(raw())
+
+    assert (answered, sandbox.texts_arrived) == (status, TAKEN)
+    assert json.loads(body)["data"]["message_outbox_ids"] == [1123594208, 1123594210, 1123594212]
+    assert json.loads(body)["meta"]["status"] is says_yes
+    assert ("retry-after: 1" in head) == (status == 503)
+    assert [(request.status, request.taken) for request in sandbox.requests] == [(status, True)]
+
+
+def test_one_id_for_a_file(sandbox, ask):
+    """The reports know all rows under that id, each recipient with its own text; the record has the first."""
+    sandbox.order_fault("one_id")
+    rows = [("+989120000001", "a"), ("+989120000002", "b" * 200), ("+989120000003", "a")]
+
+    [outbox_id] = ask.upload("recipient,message\n" + "".join(f"{to},{text}\n" for to, text in rows)).ids
+
+    record = ask.get(f"report/by_bulk?messages_outbox_id={outbox_id}").json["data"]
+    assert (record["message"], record["rcpts_count"], record["part"]) == ("a", "3", "2")
+    recipients = ask.get(f"report/recipients?bulk_id={outbox_id}").json["data"]
+    assert [(entry["recipient"], entry["message"]) for entry in recipients] == rows
+    assert [(message.recipient, message.text) for message in sandbox.arrived] == rows
+    assert ask.post("report/new_list", {}).json["meta"]["total"] == 1
+    assert "b" * 200 in ask("GET", "/?q=bbb").content.decode()
+    assert ask.send("b" * 200, to="+989120000002").status == 429
+    assert ask.send("a", to="+989120000002").status == 200
+
+
+def test_an_id_for_each_recipient(sandbox, ask):
+    """The reports know each message under an id of its own, whatever its group."""
+    sandbox.order_fault("id_per_recipient")
+    numbers = ["+989120000001", "+989120000002"]
+
+    ids = ask.send(
+        params=[{"recipients": numbers, "message": "a"}, {"recipients": numbers[:1], "message": "b"}]
+    ).ids
+
+    assert [(message.outbox_id, message.recipient, message.text) for message in sandbox.arrived] == [
+        (ids[0], numbers[0], "a"),
+        (ids[1], numbers[1], "a"),
+        (ids[2], numbers[0], "b"),
+    ]
+    records = ask.post("report/new_list", {}).json["data"]
+    assert [record["rcpts_count"] for record in records] == ["1", "1", "1"]
 
 
 def test_not_utf8(sandbox, raw):

@@ -267,7 +267,7 @@ def test_an_empty_outbox_page(ask):
 
 
 def test_control_is_for_this_machine(monkeypatch, asker):
-    """Where other machines can reach the sandbox, they cannot order faults or read its state."""
+    """Where other machines can reach the sandbox, they cannot order faults, turn habits or read its state."""
     from airflow_provider_p2psms.sandbox import app
 
     monkeypatch.setattr(app, "_is_local", lambda _request: False)
@@ -277,9 +277,12 @@ def test_control_is_for_this_machine(monkeypatch, asker):
             ask("POST", "/sandbox/faults", {"fault": "silence"}),
             ask("DELETE", "/sandbox/faults"),
             ask("GET", "/sandbox/state"),
+            ask("GET", "/sandbox/habits"),
+            ask("PUT", "/sandbox/habits", {"time_local": True}),
         ]
 
-    assert [reply.status for reply in replies] == [403, 403, 403]
+    assert [reply.status for reply in replies] == [403] * 5
+    assert sandbox.habits_turned() == {}
 
 
 def test_the_fixture_leads_the_connection_to_a_sandbox(pytester):

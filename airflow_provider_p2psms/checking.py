@@ -139,8 +139,8 @@ def _watch(
     """Pass results on; keep the problems to show, and draw on a terminal how far the file is read."""
     is_pipe = not stream.seekable()
     size = None if is_pipe else os.fstat(stream.fileno()).st_size
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+    # FORCE_COLOR makes rich take a pipe for a terminal: a bar that moves the cursor is for a real one.
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Checking", total=size)
         for place, result in enumerate(results):
             if (isinstance(result, Block) or place % _PROGRESS_EVERY == 0) and not is_pipe:
@@ -166,11 +166,10 @@ def _ask(found: Found, question: _Question) -> P2PSMSError | None:
 
 
 def _show(found: Found) -> None:
+    # A terminal has a width; a pipe has none, whatever COLUMNS says about the terminal beside it.
+    width = None if sys.stdout.isatty() else _WIDTH_OF_A_FILE
     # What stands in a file is data: no markup, no colours of its own.
-    console = Console(markup=False, highlight=False, emoji=False)
-    console = (
-        console if console.is_terminal else Console(file=console.file, markup=False, width=_WIDTH_OF_A_FILE)
-    )
+    console = Console(markup=False, highlight=False, emoji=False, width=width)
     if found.problems:
         bad = Table("row", "column", "value", "reason", title="Bad rows", title_justify="left")
         for each in found.problems:

@@ -9,13 +9,20 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from airflow_provider_p2psms.ledger_cli import fill_ledger
+from airflow_provider_p2psms.verify_cli import fill_verify
 
 if TYPE_CHECKING:
     from airflow_provider_p2psms.sandbox import Sandbox
 
 CONNECTION = "AIRFLOW_CONN_P2PSMS_DEFAULT"
+# Options whose names differ from those of their habits.
+_HABIT_OPTIONS = {"report_lag_s": "--report-lag", "report_lag_most_s": "--report-lag-most"}
+_METAVARS = {str: "TEXT", int: "N", float: "S"}
 _ABOUT_CHECK = """
 Check the rows of a CSV or XLSX file as a send does, and say how many parts they have and, with a
 connection, what they cost. Sends nothing; shows no number and no text. Exit code: 0 if all rows are good,
@@ -38,9 +45,11 @@ def _build_parser() -> argparse.ArgumentParser:
             "check", help="check a file's rows, count parts and cost; sends nothing", description=_ABOUT_CHECK
         )
     )
+    fill_verify(commands.add_parser("verify", help="send to your own number; report how the gateway behaves"))
     _fill_sandbox(
         commands.add_parser("sandbox", help="run a local gateway that keeps the contract and sends nothing")
     )
+    fill_ledger(commands.add_parser("ledger", help="list, show and prune ledgers that are kept in files"))
     return parser
 
 
@@ -80,10 +89,14 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
     add("--token", default="sandbox-token", help="the token it accepts (default: %(default)s)")
     add("--database", type=Path, metavar="PATH", help="SQLite file that outlives it (default: memory)")
     add(
-        "--fault", action="append", default=[], type=_read_fault, metavar="NAME[:TIMES]", help="order a fault"
+        "--fault",
+        action="append",
+        default=[],
+        type=_read_fault,
+        metavar="NAME[:TIMES][@PATH]",
+        help="order a fault, once, so many times or always; for sends, or another path: "
+        "refuse_403:always@/report/new_list",
     )
-    add("--report-lag", type=float, default=0.0, metavar="S", help="seconds until reports show a send")
-    add("--no-reports", action="store_true", help="be a gateway without reports (404)")
     add("--latency-ms", type=float, default=0.0, metavar="MS", help="wait before every answer")
     add("--queue-s", type=float, default=1.0, metavar="S", help="seconds from queued to sent (default: 1)")
     add(
@@ -103,37 +116,63 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
     add("--past-send-time", choices=("send_now", "refuse"), default="send_now", help="for a past send_time")
     add("--credit", type=float, default=1e9, metavar="RIAL", help="the account's credit")
     add("--send-block", action="store_true", help="be a blocked account")
+    _fill_habits(sandbox.add_argument_group("habits of the reports, all off by default"))
 
 
-def _read_fault(text: str) -> tuple[str, int]:
-    name, _, times = text.partition(":")
-    return name, int(times or 1)
+def _fill_habits(group: "argparse._ArgumentGroup") -> None:
+    from airflow_provider_p2psms.sandbox.habits import Habits  # noqa: PLC0415 - `check` needs nothing of it
+
+    for habit in fields(Habits):
+        about = habit.metadata["about"].replace("%", "%%")
+        option = _HABIT_OPTIONS.get(habit.name, f"--{habit.name.replace('_', '-')}")
+        if habit.name == "reports":
+            group.add_argument(
+                "--no-reports", dest="reports", action="store_false", help="no report pages (404)"
+            )
+        elif isinstance(habit.default, bool):
+            group.add_argument(option, dest=habit.name, action="store_true", help=about)
+        else:
+            group.add_argument(
+                option,
+                dest=habit.name,
+                default=habit.default,
+                type=type(habit.default),
+                choices=habit.metadata["choices"] or None,
+                metavar=None if habit.metadata["choices"] else _METAVARS[type(habit.default)],
+                help=about,
+            )
+
+
+def _read_fault(text: str) -> tuple[str, int | None, str]:
+    order, _, path = text.partition("@")
+    name, _, times = order.partition(":")
+    return name, None if times == "always" else int(times or 1), path or "/api/send"
 
 
 def _run_sandbox(options: argparse.Namespace) -> int:
     try:
         from airflow_provider_p2psms.sandbox import Sandbox  # noqa: PLC0415 - the extra may be missing
+        from airflow_provider_p2psms.sandbox.habits import Habits  # noqa: PLC0415 - as above
     except ModuleNotFoundError as err:
         print(err, file=sys.stderr)
         return 1
-    sandbox = Sandbox(
-        host=options.host,
-        port=options.port,
-        token=options.token,
-        database=options.database,
-        report_lag_s=options.report_lag,
-        reports=not options.no_reports,
-        latency_s=options.latency_ms / 1000,
-        queue_s=options.queue_s,
-        delivery_s=options.delivery_s,
-        duplicate_window_s=options.duplicate_window_s,
-        past_send_time=options.past_send_time,
-        credit=options.credit,
-        send_block=options.send_block,
-    )
     try:
-        for fault, times in options.fault:
-            sandbox.order_fault(fault, times=times)
+        sandbox = Sandbox(
+            host=options.host,
+            port=options.port,
+            token=options.token,
+            database=options.database,
+            latency_s=options.latency_ms / 1000,
+            queue_s=options.queue_s,
+            delivery_s=options.delivery_s,
+            duplicate_window_s=options.duplicate_window_s,
+            past_send_time=options.past_send_time,
+            credit=options.credit,
+            send_block=options.send_block,
+            **{habit.name: getattr(options, habit.name) for habit in fields(Habits)},
+        )
+        for fault, times, path in options.fault:
+            sandbox.order_fault(fault, times=times, path=path)
         sandbox.start()
     except (OSError, ValueError, sqlite3.Error) as err:
         print(f"The sandbox cannot start: {err}", file=sys.stderr)

@@ -10,7 +10,7 @@ import pytest
 import airflow_provider_p2psms
 
 PACKAGE = Path(airflow_provider_p2psms.__file__).parent
-CORE = ("rows", "gateway", "ledger", "sending", "delivery", "sandbox")
+CORE = ("rows", "gateway", "ledger", "sending", "delivery", "verifying", "sandbox")
 
 # What a DAG file must not pay for at every parse: Airflow reads it every 30 seconds.
 HEAVY = {

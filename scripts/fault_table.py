@@ -1,14 +1,15 @@
 """
 `make fault-table`: every network fault against every way of sending, on a gateway that counts what arrives.
 
-Prints two tables in Markdown, without the gateway's 40-second rule and with it; `--write` puts them into
-`docs/faults.md`. The contenders are in `scripts/faults`, each as real code: tasks run in a real Airflow with
-`retries=1`. Cells are measured side by side, each process with an Airflow home of its own; all of it is in a
-temporary folder that goes with the run.
+Prints tables in Markdown: faults, without the gateway's 40-second rule and with it, and habits of its
+reports. `--write` puts them into `docs/faults.md`. The contenders are in `scripts/faults`, each as real code:
+tasks run in a real Airflow with `retries=1`. Cells are measured side by side, each process with an Airflow
+home of its own; all of it is in a temporary folder that goes with the run.
 """
 
 import argparse
 import os
+import pkgutil
 import shutil
 import signal
 import subprocess
@@ -24,6 +25,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from scripts.faults.conditions import FAULT_ROWS, TIMEOUT_S
+from scripts.faults.habit_rows import HABIT_COLUMNS, HABIT_ROWS, HabitColumn, HabitRow, may_give_word
 from scripts.faults.measure import COLUMNS, RULE_S, Column, Figure, measure
 
 PAGE = Path(__file__).parents[1] / "docs" / "faults.md"
@@ -34,17 +36,22 @@ PACKAGES = ("apache-airflow", "apache-airflow-providers-http", "requests", "tena
 PROCESSES = 4
 
 Cell = tuple[Column, str, bool]
+HabitCell = tuple[HabitRow, HabitColumn]
 Figures = dict[Cell, Figure]
+HabitFigures = dict[HabitCell, Figure]
 
 
 def main() -> int:
     """Measure, print and perhaps write; 1 if a contender fails without any fault."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--write", action="store_true", help=f"put the tables into docs/{PAGE.name}")
-    write = parser.parse_args().write
+    parser.add_argument("--habits-only", action="store_true", help="measure only the habits of the reports")
+    options = parser.parse_args()
+    write = options.write and not options.habits_only
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    figures = measure_all()
-    text = "\n".join([render(figures, rule=False), render(figures, rule=True), how_it_was_made()])
+    figures, habits = measure_all(habits_only=options.habits_only)
+    tables = [render(figures, rule=False), render(figures, rule=True)] if figures else []
+    text = "\n".join([*tables, render_habits(habits), how_it_was_made()])
     print(text)
     ill = {
         column.head for (column, fault, _), figure in figures.items() if fault == "none" and not figure.good
@@ -58,26 +65,39 @@ def main() -> int:
     return 0
 
 
-def measure_all() -> Figures:
+def measure_all(*, habits_only: bool) -> tuple[Figures, HabitFigures]:
     """Measure every cell, some side by side."""
     start = time.monotonic()
     cells = [
         (column, fault.name, rule)
         for column, fault, rule in product(COLUMNS, FAULT_ROWS, (False, True))
-        if column.meets(fault.name)
+        if column.meets(fault.name) and (column.in_both or not rule) and not habits_only
+    ]
+    habit_cells = [
+        (row, column)
+        for row, column in product(HABIT_ROWS, HABIT_COLUMNS)
+        if column.report_lag is None or may_give_word(row)
     ]
     figures: Figures = {}
+    habits: HabitFigures = {}
     with (
         airflow_homes() as homes,
         ProcessPoolExecutor(PROCESSES, get_context("spawn"), settle_in, (homes,)) as pool,
     ):
-        for done, (cell, figure) in enumerate(
-            zip(cells, pool.map(measure_cell, cells), strict=True), start=1
-        ):
+        of_habits = zip(habit_cells, pool.map(measure_habit_cell, habit_cells), strict=True)
+        of_faults = zip(cells, pool.map(measure_cell, cells), strict=True)
+        for done, (habit_cell, figure) in enumerate(of_habits, start=1):
+            habits[habit_cell] = figure
+            _say_how_far(done, len(habit_cells), start)
+        for done, (cell, figure) in enumerate(of_faults, start=1):
             figures[cell] = figure
-            if done % 50 == 0 or done == len(cells):
-                say(f"{done} of {len(cells)} cells after {time.monotonic() - start:.0f} s")
-    return figures
+            _say_how_far(done, len(cells), start)
+    return figures, habits
+
+
+def _say_how_far(done: int, of: int, start: float) -> None:
+    if done % 50 == 0 or done == of:
+        say(f"{done} of {of} cells after {time.monotonic() - start:.0f} s")
 
 
 def say(line: str) -> None:
@@ -89,6 +109,12 @@ def measure_cell(cell: Cell) -> Figure:
     """Measure one cell in a process that has settled in."""
     column, fault, rule = cell
     return measure(column, fault, rule=rule)
+
+
+def measure_habit_cell(cell: HabitCell) -> Figure:
+    """Measure one cell of the second table in a process that has settled in."""
+    figure: Figure = pkgutil.resolve_name("scripts.faults.habits:measure_habit")(*cell)
+    return figure
 
 
 @contextmanager
@@ -134,9 +160,10 @@ def airflow_environment(home: Path) -> dict[str, str]:
 def render(figures: Figures, *, rule: bool) -> str:
     """Render one table in Markdown, with the counts of what went wrong as its last rows."""
     heading = f"within {RULE_S:.0f} seconds" if rule else f"more than {RULE_S:.0f} seconds later"
-    rows = [["fault", *(column.head for column in COLUMNS)], ["---"] * (len(COLUMNS) + 1)]
+    columns = [column for column in COLUMNS if column.in_both or not rule]
+    rows = [["fault", *(column.head for column in columns)], ["---"] * (len(columns) + 1)]
     rows += [
-        [fault.words, *(str(figures.get((column, fault.name, rule), "-")) for column in COLUMNS)]
+        [fault.words, *(str(figures.get((column, fault.name, rule), "-")) for column in columns)]
         for fault in FAULT_ROWS
     ]
     for words, kind in (
@@ -145,7 +172,7 @@ def render(figures: Figures, *, rule: bool) -> str:
         ("*faults after which “failed” was untrue*", "wrongly_failed"),
         ("*faults after which it is left in doubt*", "in_doubt"),
     ):
-        rows.append([words, *(count(figures, column, kind, rule=rule) for column in COLUMNS)])
+        rows.append([words, *(count(figures, column, kind, rule=rule) for column in columns)])
     return "\n".join([f"### The retry comes {heading}\n", *(f"| {' | '.join(row)} |" for row in rows), ""])
 
 
@@ -153,6 +180,25 @@ def count(figures: Figures, column: Column, kind: str, *, rule: bool) -> str:
     """Count a contender's figures of one kind, among the faults that it met."""
     own = [figures[cell] for cell in figures if cell[0] == column and cell[2] == rule and cell[1] != "none"]
     return f"{sum(getattr(figure, kind) for figure in own)} of {len(own)}"
+
+
+def render_habits(figures: HabitFigures) -> str:
+    """Render the table of the reports' habits, with counts as its last rows."""
+    rows = [["the reports", *(column.head for column in HABIT_COLUMNS)], ["---"] * (len(HABIT_COLUMNS) + 1)]
+    rows += [
+        [row.words, *(str(figures.get((row, column), "-")) for column in HABIT_COLUMNS)] for row in HABIT_ROWS
+    ]
+    for words, kind in (
+        ("*habits with which somebody got it twice*", "twice"),
+        ("*habits with which it was lost in silence*", "lost"),
+        ("*habits with which it is left in doubt*", "in_doubt"),
+    ):
+        row = [words]
+        for column in HABIT_COLUMNS:
+            own = [figure for cell, figure in figures.items() if cell[1] == column]
+            row.append(f"{sum(getattr(figure, kind) for figure in own)} of {len(own)}")
+        rows.append(row)
+    return "\n".join(["### Habits of the reports\n", *(f"| {' | '.join(row)} |" for row in rows), ""])
 
 
 def how_it_was_made() -> str:

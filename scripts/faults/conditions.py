@@ -25,6 +25,13 @@ MESSAGES = (
     ("+989120000002", "Your order 2 has shipped"),
 )
 
+# The same task sends these in a request of their own, which meets no fault.
+BESIDE = (
+    ("+989120000003", "Your order 3 has shipped"),
+    ("+989120000004", "Your order 4 has shipped"),
+)
+OWN_NUMBER = "+989120000009"
+
 # SO_LINGER on, with no time: the kernel answers the peer with RST and not with FIN.
 LINGER_RESET = struct.pack("ii", 1, 0)
 
@@ -41,11 +48,11 @@ class Fault:
     words: str
     arranged: Callable[[], AbstractContextManager[None]] | None = None
 
-    def meet(self, sandbox: Sandbox) -> AbstractContextManager[None]:
-        """Let the first request from here on meet the fault."""
+    def meet(self, sandbox: Sandbox, *, after: int = 0) -> AbstractContextManager[None]:
+        """Let the request after so many meet the fault."""
         if self.arranged:
             return self.arranged()
-        sandbox.order_fault(self.name, delay_s=LATE_S)
+        sandbox.order_fault(self.name, delay_s=LATE_S, after=after)
         return nullcontext()
 
 

@@ -36,10 +36,11 @@ def run_task(add_task: Callable[[], object]) -> str:
     (task,) = dag.test().get_task_instances()
     if task.state == "success":
         return "ok" if task.try_number == 1 else "retried"
-    return "in doubt" if any(map(_may_have_been_sent, errors)) else "failed"
+    return "in doubt" if any(map(may_have_been_sent, errors)) else "failed"
 
 
-def _may_have_been_sent(error: BaseException | None) -> bool:
+def may_have_been_sent(error: BaseException | None) -> bool:
+    """Whether an error of a task, or what it comes from, says that messages may have been taken."""
     while error and not getattr(error, "may_have_been_sent", False):
         error = error.__cause__
     return error is not None

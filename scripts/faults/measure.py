@@ -2,12 +2,16 @@
 
 import pkgutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from airflow_provider_p2psms.sandbox import Sandbox
-from scripts.faults.conditions import FAULT_ROWS, MESSAGES, REPORT_LAG_S
+from scripts.faults.conditions import BESIDE, FAULT_ROWS, MESSAGES, OWN_NUMBER, REPORT_LAG_S
+from scripts.faults.traffic import PREFIX
 
 RULE_S = 40.0
+
+Message = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -17,24 +21,50 @@ class Column:
 
     ``send`` is its function by name: the process that prints the table need not load Airflow. ``reports``
     says whether its gateway has any. ``messages`` is how many it hands over with one request; a fault in the
-    answer for several has no meaning where it is one.
+    answer for several has no meaning where it is one. ``beside`` are the messages of its other requests, of
+    which ``after`` pass before the fault. It is ``in_both`` tables, without the 40-second rule and with it,
+    or only in the first one.
     """
 
     head: str
     send: str
     reports: bool = True
     messages: int = len(MESSAGES)
+    beside: tuple[Message, ...] = ()
+    after: int = 0
+    in_both: bool = True
 
     def meets(self, fault: str) -> bool:
-        """Whether the fault can befall it."""
+        """Whether the fault is possible for it."""
+        if fault == "refused" and self.after:  # it is the first connection that is refused
+            return False
         return self.messages > 1 or fault not in {"too_few_ids", "partial"}
 
 
+_OURS = "scripts.faults.ours"
 COLUMNS = (
-    Column("`PeerToPeerSMSOperator`", "scripts.faults.ours:send_json"),
-    Column("`PeerToPeerFileOperator`", "scripts.faults.ours:send_file"),
-    Column("`PeerToPeerSMSOperator`<br>no reports", "scripts.faults.ours:send_json", reports=False),
-    Column("`PeerToPeerFileOperator`<br>no reports", "scripts.faults.ours:send_file", reports=False),
+    Column("`PeerToPeerSMSOperator`<br>`report_lag`", f"{_OURS}:send_json"),
+    Column("`PeerToPeerFileOperator`<br>`report_lag`", f"{_OURS}:send_file"),
+    Column(
+        "`PeerToPeerSMSOperator`<br>a later batch",
+        f"{_OURS}:send_with_later_batch",
+        beside=BESIDE,
+        in_both=False,
+    ),
+    Column(
+        "`PeerToPeerSMSOperator`<br>an earlier batch,<br>other traffic",
+        f"{_OURS}:send_with_traffic",
+        beside=BESIDE,
+        after=1,
+        in_both=False,
+    ),
+    Column(
+        "`PeerToPeerSMSOperator`<br>`witness_recipient`",
+        f"{_OURS}:send_with_witness_recipient",
+        in_both=False,
+    ),
+    Column("`PeerToPeerSMSOperator`<br>none of these", f"{_OURS}:send_alone"),
+    Column("`PeerToPeerSMSOperator`<br>no reports", f"{_OURS}:send_json", reports=False),
     Column("`HttpOperator`", "scripts.faults.peers:send_with_http_operator"),
     Column("requests and<br>tenacity", "scripts.faults.peers:send_with_tenacity"),
     Column("Twilio SDK<br>alone", "scripts.faults.peers:send_with_twilio", messages=1),
@@ -44,10 +74,15 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Figure:
-    """How often each recipient got their text, and what the caller was told."""
+    """
+    How often each recipient got their text, and what the caller was told.
+
+    ``beside`` is for the recipients of the send's other requests.
+    """
 
     arrived: tuple[int, ...]
     told: str
+    beside: tuple[int, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -57,12 +92,12 @@ class Figure:
     @property
     def twice(self) -> bool:
         """Whether somebody got a text more than once."""
-        return max(self.arrived) > 1
+        return max(self.arrived + self.beside) > 1
 
     @property
     def lost(self) -> bool:
         """Whether somebody got none, and the caller believes otherwise."""
-        return min(self.arrived) == 0 and self.told in {"ok", "retried"}
+        return min(self.arrived + self.beside) == 0 and self.told in {"ok", "retried"}
 
     @property
     def wrongly_failed(self) -> bool:
@@ -88,9 +123,24 @@ def measure(column: Column, fault: str, *, rule: bool) -> Figure:
         duplicate_window_s=RULE_S if rule else 0, reports=column.reports, report_lag_s=REPORT_LAG_S
     )
     with gateway as sandbox:
-        with row.meet(sandbox):
+        with row.meet(sandbox, after=column.after):
             told = send(sandbox)
-        arrived = Counter((message.recipient, message.text) for message in sandbox.arrived)
-    if strangers := set(arrived) - set(MESSAGES):
+        return figure(sandbox, MESSAGES[: column.messages], told, beside=column.beside)
+
+
+def figure(
+    sandbox: Sandbox, messages: Sequence[Message], told: str, *, beside: Sequence[Message] = ()
+) -> Figure:
+    """Count what arrived."""
+    arrived = Counter(
+        (message.recipient, message.text)
+        for message in sandbox.arrived
+        if message.recipient != OWN_NUMBER and not message.recipient.startswith(PREFIX)
+    )
+    if strangers := set(arrived) - {*messages, *beside}:
         raise AssertionError(f"{len(strangers)} messages arrived that nobody sent")
-    return Figure(tuple(arrived[message] for message in MESSAGES[: column.messages]), told)
+    return Figure(
+        tuple(arrived[message] for message in messages),
+        told,
+        tuple(arrived[message] for message in beside),
+    )

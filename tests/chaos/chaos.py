@@ -3,14 +3,22 @@
 
 A trial is one send of 200 batches, JSON or file. Its tries end by SIGKILL at a random instant, or stand
 still (SIGSTOP) while their successors run, and go on later. Meanwhile the gateway fails in all its ways, its
-reports are late, and from try to try rows are added and put into another order and other batches. A last try
-is left in peace, and then every message must have arrived exactly once. Where the gateway has no reports
-nothing may have arrived twice, and what was not accepted must be named in the outcomes.
+reports have habits drawn at random, others send from the same account, and from try to try rows are added and
+put into another order and other batches. A last try is left in peace, and retried as Airflow would.
+
+Whatever the reports are like, nothing may arrive twice, and each message is named in the outcomes as what it
+is. How many sends end by themselves and how many for a person depends on the reports, and is counted.
+
+Reports lie about order in none of these trials (each message late by a time of its own): then a later message
+proves nothing about an earlier one (docs/ledger.md, "What remains").
 
 Each trial's choices come from the seed and its number; the instants within a batch are the machine's.
 """
 
 import argparse
+import http.client
+import itertools
+import json
 import logging
 import multiprocessing
 import os
@@ -18,7 +26,9 @@ import random
 import signal
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -29,15 +39,25 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from airflow_provider_p2psms.sandbox import Sandbox
-from airflow_provider_p2psms.sandbox.faults import FAULTS
-from tests.chaos.child import Pace, Row, Try, clean_processes, warm_up
+from airflow_provider_p2psms.sandbox.faults import FAULTS, SEND_PATH
+from airflow_provider_p2psms.sending.times import Times
+from tests.chaos.child import SENDER, TOKEN, Pace, Row, Try, clean_processes, warm_up
+from tests.chaos.habits import Reports, draw_reports
 
 BATCHES, BATCH_SIZE = 200, 5
 MOST_DISTURBED = 6
 LAST_TRIES = 3
-# Long enough for a busy machine: the protocol rests on a gateway that takes nothing after all of this.
-PACE = Pace(connect_timeout_s=0.3, read_timeout_s=0.7, start_within_s=1.5, skew_s=0.1, report_lag_s=0.4)
-MOST_LAG_S = 0.25
+# Long enough for a busy machine: the protocol rests on a gateway that takes nothing after all of this. The
+# gateway's clock is known to about a second, so less skew would be believed too early.
+TIMES = Times(
+    start_within_s=1.5,
+    linger_s=0.3,
+    skew_s=1.2,
+    patience_s=3.0,
+    ask_every_s=0.2,
+    ask_at_least_every_s=1.0,
+    questions=10_000,
+)
 # So long may a try take that nobody disturbs, and one that was woken.
 PATIENCE_S = 120.0
 
@@ -45,6 +65,14 @@ REFUSALS = [name for name in FAULTS if name.startswith("refuse_")] + ["status_fa
 DOUBTS = [name for name in FAULTS if name not in REFUSALS]
 REPORT_FAULTS = ["500_before", "502_html", "garbage", "not_utf8", "truncated", "cut_before_answer", "slow"]
 REPORT_PATHS = ["/api/report/new_list", "/api/report/recipients"]
+
+# Letters, digits, signs and spaces that reports are known to show in another way.
+TEXTS = [
+    "Order {} has shipped.",
+    "سفارش {} شما ارسال شد.\nکد پیگیری: ۱۲۳۴",
+    "مشتری گرامی، سفارش {} آماده‌ی تحویل است؛ سپاس از «خرید» شما",
+    'Dear customer, your order {} is "ready" & paid...  Thank you!\nShop <A>',
+]
 
 Dice = random.Random
 Form = Literal["json", "file"]
@@ -87,30 +115,36 @@ class Plan:
     """What one trial does, drawn from the seed and its number."""
 
     number: int
-    reports: bool
+    reports: Reports
     form: Form
     duplicate_window_s: float
-    report_lag_s: float
     latency_s: float
+    others_every_s: float
+    text: str
     disturbances: list[Disturbance]
     rows: list[Row] = field(repr=False)
 
     @classmethod
     def draw(cls, seed: int, number: int, reports: Literal["on", "off", "both"]) -> Self:
         dice = Dice(f"{seed}/{number}")
-        rows, disturbances = list(_draw_rows(dice)), []
+        text = dice.choice(TEXTS)
+        rows, disturbances = list(_draw_rows(dice, text)), []
         for _ in range(dice.randint(1, MOST_DISTURBED)):
             disturbances.append(Disturbance.draw(dice, rows))
-            rows = _mend_rows(dice, rows)
+            rows = _change_rows(dice, rows)
         return cls(
             number=number,
-            # Every fifth does without; the choice is no part of the dice, so that all else stays the same.
-            reports={"on": True, "off": False, "both": number % 5 != 4}[reports],
+            # Every fifth does without; dice of their own, so that all else stays the same.
+            reports=draw_reports(
+                Dice(f"{seed}/{number}/reports"),
+                has_any={"on": True, "off": False, "both": number % 5 != 4}[reports],
+            ),
             form=dice.choice(["json", "file"]),
             # The gateway's own rule against repeats would hide a duplicate.
             duplicate_window_s=dice.choice([0, 0, 0, 40]),
-            report_lag_s=dice.uniform(0, MOST_LAG_S),
             latency_s=dice.choice([0, 0, 0.01, 0.02]),
+            others_every_s=dice.choice([0, 0.4, 0.4, 1.0]),
+            text=text,
             disturbances=disturbances,
             rows=rows,
         )
@@ -124,18 +158,18 @@ def _draw_fault(dice: Dice) -> dict[str, Any]:
     return {"fault": fault, "after": dice.randint(0, BATCHES // 2), "delay_s": dice.uniform(0, 1)}
 
 
-def _draw_rows(dice: Dice) -> Iterator[Row]:
+def _draw_rows(dice: Dice, text_of: str) -> Iterator[Row]:
     """Draw texts of one's own, texts for some at once, and rows that stand there twice."""
     row = ("", "")
     for place in range(BATCHES * BATCH_SIZE):
         kind = dice.random()
         if kind > 0.02 or not place:
-            text = f"Order {place} has shipped." if kind > 0.3 else f"Notice {dice.randint(1, 20)}."
+            text = text_of.format(place) if kind > 0.3 else f"Notice {dice.randint(1, 20)}."
             row = f"+98912{place:07}", text
         yield row
 
 
-def _mend_rows(dice: Dice, rows: list[Row]) -> list[Row]:
+def _change_rows(dice: Dice, rows: list[Row]) -> list[Row]:
     rows = list(rows)
     if dice.random() < 0.3:
         rows += [
@@ -155,12 +189,14 @@ class Outcome:
     """
     What came of a trial; ``wrong`` names the rules that it broke.
 
-    ``retried`` counts the last tries that were not disturbed and did not reach the gateway in time: a machine
-    that is too busy lets their requests come too late, and they do not leave.
+    ``lost`` counts messages that did not arrive, and are named as accepted, or belong to a successful send.
+    ``retried`` counts the last tries, not disturbed, whose error says that a later try goes on: reports show
+    nothing new yet, or a machine that is too busy let requests come too late, and they did not leave.
     """
 
     number: int
-    reports: bool
+    reports: Reports
+    has_others: bool
     trials: int = 1
     tries: int = 0
     kills: int = 0
@@ -172,6 +208,8 @@ class Outcome:
     twice: int = 0
     lost: int = 0
     in_doubt: int = 0
+    by_itself: int = 0
+    for_a_person: int = 0
     seconds: float = 0.0
     wrong: list[str] = field(default_factory=list)
 
@@ -199,11 +237,11 @@ class Trial:
         self._judge(attempt)
 
     def _finish(self) -> tuple[Try, BaseProcess]:
-        """Run a try that nobody disturbs; where it finds no gateway, the next ones, as Airflow would."""
+        """Run a try that nobody disturbs, and as Airflow would the next ones, where they may go on."""
         for retries_left in reversed(range(LAST_TRIES)):
             attempt, process = self._start(self.plan.rows, batch_size=BATCH_SIZE, max_in_flight=4)
             self._wait(process, PATIENCE_S)
-            if attempt.said.get("error") != "UnreachableError" or not retries_left:
+            if attempt.said.get("error") not in {"UnreachableError", "UnsettledError"} or not retries_left:
                 break
             self.outcome.retried += 1
         return attempt, process
@@ -235,7 +273,12 @@ class Trial:
             folder=self.folder,
             number=self.outcome.tries,
             max_in_flight=max_in_flight,
-            pace=PACE,
+            pace=Pace(
+                connect_timeout_s=0.3,
+                read_timeout_s=0.7,
+                times=TIMES,
+                report_lag_s=self.plan.reports.word_s,
+            ),
         )
         process = children.Process(target=attempt.run)
         process.start()
@@ -276,32 +319,36 @@ class Trial:
             for row, line in zip(last.rows, last.outcomes, strict=True)
             if line["outcome"] != "duplicate"
         }
+        sends = [request for request in requests if request.path == SEND_PATH]
         outcome.faults = sum(request.fault is not None for request in requests)
         outcome.messages = len(named)
         outcome.accepted = sum(word == "accepted" for word in named.values())
         outcome.in_doubt = sum(word == "in_doubt" for word in named.values())
+        outcome.by_itself = int("result" in last.said)
+        outcome.for_a_person = 1 - outcome.by_itself
         # Where the gateway's rule against repeats is on it answers 429 to what would have been the second.
-        outcome.twice = sum(number - 1 for number in arrived.values()) + sum(
-            request.status == 429 and request.fault is None for request in requests
+        outcome.twice = sum(arrived[row] - 1 for row in named if arrived[row]) + sum(
+            request.status == 429 and request.fault is None for request in sends
         )
         not_there = [row for row in named if not arrived[row]]
-        # Without reports a message may stay unsent, if that is what the outcomes say.
-        outcome.lost = sum(self.plan.reports or named[row] == "accepted" for row in not_there)
-        unnamed = sum(named.get(row) not in {"accepted", "in_doubt"} for row in arrived)
+        outcome.lost = sum("result" in last.said or named[row] == "accepted" for row in not_there)
+        unnamed = sum(
+            bool(arrived[row]) and word not in {"accepted", "in_doubt"} for row, word in named.items()
+        )
         rules = {
             f"{outcome.twice} twice": not outcome.twice,
             f"{outcome.lost} lost": not outcome.lost,
             f"{unnamed} arrived, and are named as not sent": not unnamed,
-            "not all accepted": outcome.accepted == outcome.messages or not self.plan.reports,
             f"ended with {last.said}": self._end_fits(last),
             "rows without an outcome": set(named) == set(last.rows),
         }
         outcome.wrong += [rule for rule, kept in rules.items() if not kept]
 
     def _end_fits(self, last: Try) -> bool:
-        if self.outcome.accepted < self.outcome.messages:
-            return last.said.get("error") == "OutcomeUnknownError"
-        return "result" in last.said and last.said["result"]["accepted"] == self.outcome.messages
+        outcome = self.outcome
+        if "result" in last.said:
+            return outcome.accepted == outcome.messages == last.said["result"]["accepted"]
+        return last.said.get("error") in {"OutcomeUnknownError", "UnsettledError"}
 
 
 class Gateway:
@@ -310,12 +357,11 @@ class Gateway:
     def __init__(self, plan: Plan) -> None:
         self._pipe, theirs = children.Pipe()
         options = {
-            "reports": plan.reports,
             "duplicate_window_s": plan.duplicate_window_s,
-            "report_lag_s": plan.report_lag_s,
             "latency_s": plan.latency_s,
+            **plan.reports.habits,
         }
-        self.process = children.Process(target=_serve, args=(theirs, options), daemon=True)
+        self.process = children.Process(target=_serve, args=(theirs, options, plan), daemon=True)
         self.process.start()
         theirs.close()
         self.url: str = self._pipe.recv()
@@ -334,23 +380,51 @@ class Gateway:
         return self._pipe.recv()
 
 
-def _serve(pipe: Connection, options: dict[str, Any]) -> None:
+def _serve(pipe: Connection, options: dict[str, Any], plan: Plan) -> None:
     with Sandbox(**options) as sandbox, suppress(EOFError):
         pipe.send(sandbox.base_url)
+        if plan.others_every_s:
+            threading.Thread(target=_send_as_others, args=(sandbox.base_url, plan), daemon=True).start()
         while True:
             name, arguments = pipe.recv()
             value = getattr(sandbox, name)
             pipe.send(value(**arguments) if callable(value) else value)
 
 
+def _send_as_others(url: str, plan: Plan) -> None:
+    """
+    Send what other tasks of the account do, from the same line.
+
+    Some texts are ours and go to others; a few other texts go to recipients of ours.
+    """
+    dice = Dice(f"others of {plan.number}")
+    for place in itertools.count():
+        kind = dice.random()
+        recipient = f"+98936{place:07}" if kind > 0.02 else dice.choice(plan.rows)[0]
+        text = dice.choice(plan.rows)[1] if kind > 0.8 else f"Alert {place}."
+        body = {
+            "sending_type": "peer_to_peer",
+            "from_number": SENDER,
+            "params": [{"recipients": [recipient], "message": text}],
+        }
+        headers = {"Authorization": TOKEN, "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{url}/api/send", json.dumps(body).encode(), headers)
+        with suppress(OSError, http.client.HTTPException), urllib.request.urlopen(request, timeout=2):
+            pass
+        time.sleep(plan.others_every_s)
+
+
 def run_trial(plan: Plan) -> Outcome:
     """Run one trial in this process, which must have no thread: it forks."""
-    outcome, began = Outcome(number=plan.number, reports=plan.reports), time.monotonic()
+    outcome = Outcome(number=plan.number, reports=plan.reports, has_others=bool(plan.others_every_s))
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="p2psms-chaos-") as name, Gateway(plan) as gateway:
         try:
             Trial(plan, Path(name), outcome, gateway).run()
         except Exception as err:  # noqa: BLE001 - one trial that cannot be judged is wrong; the others go on
-            outcome.wrong.append(f"no judgement: {err!r}")
+            said = Path(name, f"said.{outcome.tries}.json")
+            last = said.read_text(encoding="utf-8") if said.exists() else "nothing"
+            outcome.wrong.append(f"no judgement: {err!r}; the last try said {last}")
         finally:
             for process in children.active_children():
                 process.kill()
@@ -404,6 +478,8 @@ COLUMNS = (
     "twice",
     "lost",
     "in_doubt",
+    "by_itself",
+    "for_a_person",
     "seconds",
 )
 
@@ -418,12 +494,12 @@ def total(outcomes: Iterable[Outcome]) -> dict[str, float]:
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
-    """Return the counts, with and without reports."""
-    lines = ["reports " + "".join(f"{name.replace('_', ' '):>11}" for name in COLUMNS)]
-    for word, reports in (("on", True), ("off", False)):
-        some = [outcome for outcome in outcomes if outcome.reports is reports]
-        if some:
-            lines.append(f"{word:<8}" + "".join(f"{number:>11,.0f}" for number in total(some).values()))
+    """Return the counts, a line for each kind of reports."""
+    kinds = dict.fromkeys(outcome.reports.kind for outcome in outcomes)
+    lines = [f"{'reports':<22}" + "".join(f"{name.replace('_', ' '):>13}" for name in COLUMNS)]
+    for kind in sorted(kinds):
+        some = total(outcome for outcome in outcomes if outcome.reports.kind == kind)
+        lines.append(f"{kind:<22}" + "".join(f"{number:>13,.0f}" for number in some.values()))
     return "\n".join(lines)
 
 
@@ -437,16 +513,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         outcomes.append(outcome)
         if outcome.wrong:
             _say(f"Trial {outcome.number} broke: {'; '.join(outcome.wrong)}. {_again(options, outcome)}")
+            _say(f"  Its reports: {outcome.reports}")
         elif len(outcomes) % 50 == 0:
             _say(f"{len(outcomes):,} trials after {time.monotonic() - began:,.0f} s")
-    wrong = sum(bool(outcome.wrong) for outcome in outcomes)
+    wrong, sums = sum(bool(outcome.wrong) for outcome in outcomes), total(outcomes)
     _say(f"\n{table(outcomes)}\n")
-    _say(f"{len(outcomes):,} trials in {time.monotonic() - began:,.0f} s; {wrong} broke a rule.")
+    _say(
+        f"{len(outcomes):,} trials in {time.monotonic() - began:,.0f} s: {sums['twice']:,.0f} twice, "
+        f"{sums['lost']:,.0f} lost in silence, {sums['by_itself']:,.0f} ended by themselves, "
+        f"{sums['for_a_person']:,.0f} for a person; {wrong} broke a rule."
+    )
     return 1 if wrong else 0
 
 
 def _again(options: argparse.Namespace, outcome: Outcome) -> str:
-    reports = "on" if outcome.reports else "off"
+    reports = "off" if outcome.reports.kind == "none" else "on"
     which = f"--seed {options.seed} --trial {outcome.number} --reports {reports}"
     return f"Again: python -m tests.chaos.chaos {which}"
 

@@ -13,12 +13,13 @@ from typing import Any, Literal, TextIO
 from airflow_provider_p2psms.errors import P2PSMSError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.ledger import protocol
 from airflow_provider_p2psms.ledger.stores import ObjectStore
 from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
 from airflow_provider_p2psms.sending.forms import Form, PeerToPeer, PeerToPeerFile
+from airflow_provider_p2psms.sending.ledgers import LedgerRules
 from airflow_provider_p2psms.sending.plan import PlanRules
-from airflow_provider_p2psms.sending.send import LedgerRules, Sender
+from airflow_provider_p2psms.sending.send import Sender
+from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
 from tests.chaos.kill_points import Trap, arm
 
@@ -36,16 +37,15 @@ Row = tuple[str, str]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """
-    How long a request and the reports may take: as in production, but for the scale.
+    How long a request may take and a try may wait: as in production, but for the scale.
 
-    What a try was about to send when it died is believed not to have been taken after all of it in sum.
+    :param report_lag_s: the user's word that the reports show everything after that long; ``None``: no word.
     """
 
     connect_timeout_s: float
     read_timeout_s: float
-    start_within_s: float
-    skew_s: float
-    report_lag_s: float
+    times: Times
+    report_lag_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,6 @@ class Try:
 
     def run(self) -> None:
         """Send, and write the result or the error; to be called in a process of its own."""
-        protocol.START_WITHIN_S, protocol.SKEW_S = self.pace.start_within_s, self.pace.skew_s
         if self.trap:
             arm(self.trap)
         try:
@@ -100,17 +99,18 @@ class Try:
                 rules=PlanRules(),
                 timing=Timing(),
                 ledger=LedgerRules(
-                    store=ObjectStore(self.ledger),
+                    store=ObjectStore(self.ledger, patience_s=2.0),
                     scope="chaos",
                     try_number=self.number,
                     # Once a first try has opened its ledger, a later one must never miss it.
-                    must_exist=(self.ledger / "p2psms.1.0.json").exists(),
+                    must_exist=any(self.ledger.glob("p2psms.1-*.json")),
                     report_lag_s=self.pace.report_lag_s,
                 ),
                 batch_size=self.batch_size,
                 max_in_flight=self.max_in_flight,
                 open_outcomes=self._open_outcomes,
                 stop=threading.Event(),
+                times=self.pace.times,
             )
             return sender.send(check_rows(read_rows(self.rows), RowRules())).as_dict()
 

@@ -23,7 +23,7 @@ class Step(StrEnum):
     """The moments at which a process may end, in their order; the first two come before any batch."""
 
     BEFORE_OPENING = "the ledger was read, and nothing is written"
-    OPENING = "the ledger's first record is written, and no other"
+    OPENING = "the try has taken its turn, and has no journal"
     BEFORE_INTENT = "before the intent is written"
     WRITING_INTENT = "while the file with the intent is written"
     AFTER_INTENT = "after the intent was written"
@@ -71,16 +71,17 @@ def arm(trap: Trap) -> None:
 
 
 def _watch_opening(trap: Trap) -> None:
-    write, numbers = ObjectStore.write, count()
+    create, numbers = ObjectStore.create, count()
 
-    @wraps(write)
-    def watched_write(self: ObjectStore, key: str, value: Any) -> None:
+    @wraps(create)
+    def watched_create(self: ObjectStore, key: str, value: Any) -> bool | None:
         is_first = next(numbers) == 0
         trap.at(Step.BEFORE_OPENING, *[trap.batch] * is_first)
-        write(self, key, value)
+        created = create(self, key, value)
         trap.at(Step.OPENING, *[trap.batch] * is_first)
+        return created
 
-    ObjectStore.write = watched_write  # type: ignore[method-assign]
+    ObjectStore.create = watched_create  # type: ignore[method-assign]
 
 
 def _watch_ledger(trap: Trap) -> None:
@@ -95,8 +96,8 @@ def _watch_ledger(trap: Trap) -> None:
         return doubts
 
     @wraps(settle)
-    def note_receipt(self: Ledger, doubts: Any, *args: Any) -> None:
-        settle(self, doubts, *args)
+    def note_receipt(self: Ledger, doubts: Any, *args: Any, **kwargs: Any) -> None:
+        settle(self, doubts, *args, **kwargs)
         receipts.extend(doubt.number for doubt in doubts)
 
     @wraps(flush)

@@ -14,13 +14,24 @@ import psutil
 import pytest
 
 from airflow_provider_p2psms.sandbox import Sandbox
+from airflow_provider_p2psms.sending.times import Times
 from tests.chaos.child import Pace, Row, Try, clean_processes
 from tests.chaos.kill_points import Step, Trap
 
 # The first four intents are written at once: two batches are under way, and two ahead.
 BATCHES, BATCH_SIZE = 9, 4
 FIRST, MIDDLE, LAST = 0, 5, BATCHES - 1
-PACE = Pace(connect_timeout_s=0.5, read_timeout_s=1.0, start_within_s=1.5, skew_s=0.1, report_lag_s=0.3)
+# The gateway's clock is known to about a second, so less skew would be believed too early.
+TIMES = Times(
+    start_within_s=1.5,
+    linger_s=0.3,
+    skew_s=1.0,
+    patience_s=1.0,
+    ask_every_s=0.2,
+    ask_at_least_every_s=1.0,
+    questions=10_000,
+)
+PACE = Pace(connect_timeout_s=0.5, read_timeout_s=1.0, times=TIMES, report_lag_s=0.3)
 # In each batch two texts of their own, and one that goes to two numbers: in JSON they share a group.
 ROWS: list[Row] = [
     (f"+98912000{place:04}", f"Order {place} has shipped." if place % 4 < 2 else f"Notice {place // 4}.")
@@ -28,6 +39,7 @@ ROWS: list[Row] = [
 ]
 
 STEPS_OF_A_BATCH = [step for step in Step if step not in {Step.BEFORE_OPENING, Step.OPENING}]
+STEPS_BEFORE_THE_REQUEST = {Step.BEFORE_INTENT, Step.WRITING_INTENT, Step.AFTER_INTENT}
 by_form = pytest.mark.parametrize("form", ["json", "file"])
 
 
@@ -122,10 +134,13 @@ def test_without_reports_nothing_is_sent_twice(new_send: NewSend, step: Step, fo
     [second] = run([send])
 
     outcomes = dict(zip(ROWS, (line["outcome"] for line in second.outcomes), strict=True))
-    assert {1} == set(send.arrived.values())
+    # Intents are written ahead: at this batch's intent even the first requests may still be connecting, and a
+    # killed process sends nothing more. At its request all but one of the earlier requests have ended.
+    assert {1} >= set(send.arrived.values())
+    assert step in STEPS_BEFORE_THE_REQUEST or send.arrived
     # The last write of so short a send has all receipts in it, and behind it there is nothing in doubt.
     is_whole = step is Step.AFTER_RECEIPT
-    assert (None if is_whole else "OutcomeUnknownError") == second.said.get("error")
+    assert (None if is_whole else "UnsettledError") == second.said.get("error")
     assert is_whole == ({"accepted"} == set(outcomes.values()))
     assert {row for row, outcome in outcomes.items() if outcome == "accepted"} <= send.arrived.keys()
     assert send.arrived.keys() <= {row for row, outcome in outcomes.items() if outcome != "refused"}

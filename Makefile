@@ -4,6 +4,8 @@
 export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
+# Most of the tests wait most of the time: for answers, reports and processes.
+WORKERS := $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
 OLDER_AIRFLOWS := 2.11 3.1 3.2
 
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ venv: .venv/.ready ## make the virtual environment .venv, if anything in it has 
 	@touch $@
 
 test: lint ## check format, lint, types, and run the tests, with the coverage of every module
-	$(BIN)/pytest -n auto -m "not (browser or slow or stack or explore or far)" --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -n $(WORKERS) -m "not (browser or slow or stack or explore or far)" --cov --cov-report=term-missing:skip-covered
 
 lint: venv ## check format, lint and types
 	$(BIN)/ruff format --check .

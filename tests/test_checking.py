@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -172,28 +173,62 @@ sys.exit(main())
 """
 
 
-def run_in_terminal(*arguments):
+# What the environment of the tests says about a terminal is not about the one that they open.
+ABOUT_A_TERMINAL = {
+    "COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE",
+}  # fmt: skip
+
+
+def run_in_terminal(*arguments, **environment):
     """Run the command with stderr on a terminal and without Airflow; give its exit code and what it drew."""
     here, there = pty.openpty()
-    command = [sys.executable, "-c", SHELL, "check", *arguments]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=there, check=False)
-    os.close(there)
-    drawn = b""
-    try:
-        while part := os.read(here, 4096):
-            drawn += part
-    except OSError:  # how Linux says that the other end is closed
-        pass
-    os.close(here)
-    return done.returncode, drawn.decode()
+    inherited = {name: value for name, value in os.environ.items() if name not in ABOUT_A_TERMINAL}
+    with subprocess.Popen(
+        [sys.executable, "-c", SHELL, "check", *arguments],
+        stdout=subprocess.DEVNULL, stderr=there, env=inherited | environment,
+    ) as process:  # fmt: skip
+        os.close(there)
+        drawn = b""
+        # While the command runs: a terminal that nobody reads blocks the command that writes to it.
+        with suppress(OSError):  # how Linux says that the other end is closed
+            while part := os.read(here, 4096):
+                drawn += part
+        os.close(here)
+    return process.returncode, drawn.decode()
 
 
 def test_progress_is_drawn_on_a_terminal(file):
     """Where stderr is a terminal a bar is drawn on it; the command works on a machine without Airflow."""
-    code, drawn = run_in_terminal(file("recipient,message\n" + "09120000001,hi\n" * 5_000))
+    rows = file("recipient,message\n" + "09120000001,hi\n" * 5_000)
+    code, drawn = run_in_terminal(rows, TERM="xterm")
 
     assert 0 == code
     assert "Checking" in drawn
+
+
+def test_a_terminal_that_cannot_draw_gets_no_control_characters(file):
+    """With `TERM=dumb`, as in an editor's shell, nothing is drawn, and the check is the same."""
+    code, drawn = run_in_terminal(file("recipient,message\n09120000001,hi\n"), TERM="dumb")
+
+    assert 0 == code
+    assert "" == drawn.strip()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"FORCE_COLOR": "1"}, {"TTY_COMPATIBLE": "1"}, {"NO_COLOR": "1"}, {"COLUMNS": "20"}, {"TERM": "dumb"}],
+)
+def test_a_pipe_gets_whole_tables_and_no_bar(environment, file, capsys, monkeypatch):
+    """What the environment says about a terminal neither cuts a table in a pipe nor draws a bar into it."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert 1 == check(file(), "--recipient-column", "mobile", "--text", TEXT)
+
+    told = capsys.readouterr()
+    assert "" == told.err
+    for words in ("Bad rows", "mobile", "duplicates", "cost, about", "not asked"):
+        assert words in told.out
 
 
 def test_a_pipe_is_a_file(capsys, tmp_path):

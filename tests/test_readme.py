@@ -53,18 +53,23 @@ def test_the_connections_lead_to_the_gateway(code, monkeypatch):
 
 
 @pytest.mark.airflow
-def test_the_dag_runs(p2psms_sandbox, run_dag):
-    """The DAG to copy sends its two texts."""
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        ("shipped", ["Dear Sara, order 1001 has shipped.", "Dear Omid, order 1002 has shipped."]),
+        ("invoices", ["Dear Sara, invoice 501 is due."]),
+    ],
+)
+def test_the_dags_run(name, texts, p2psms_sandbox, run_dag):
+    """Each DAG to copy sends its texts."""
     pytest.importorskip("airflow.sdk", reason="the README is written for Airflow 3")
     namespace = {"__name__": "readme"}
-    code = next(code for code in blocks("python") if "@dag" in code)
-    exec(compile(code.replace("\nshipped()\n", "\ndag_object = shipped()\n"), __file__, "exec"), namespace)
+    [code] = [code for code in blocks("python") if f"\n{name}()\n" in code]
+    code = code.replace(f"\n{name}()\n", f"\ndag_object = {name}()\n")
+    exec(compile(code, __file__, "exec"), namespace)
 
     assert "success" == str(run_dag(namespace["dag_object"]).state)
-    assert [
-        "Dear Sara, order 1001 has shipped.",
-        "Dear Omid, order 1002 has shipped.",
-    ] == p2psms_sandbox.texts_arrived
+    assert texts == p2psms_sandbox.texts_arrived
 
 
 def test_the_test_passes(p2psms_sandbox):

@@ -49,10 +49,16 @@ def file(tmp_path):
         stream.close()
 
 
+@pytest.fixture(autouse=True)
 def processes():
-    """Find the processes that this one has started and that check files."""
-    children = psutil.Process().children()
-    return [child for child in children if apart.__name__ in " ".join(child.cmdline())]
+    """
+    Find the processes that the test has started.
+
+    By what was there before, not by their command lines: those are empty for a moment after the start, and
+    again after the end.
+    """
+    before = {child.pid for child in psutil.Process().children()}
+    return lambda: [child for child in psutil.Process().children() if child.pid not in before]
 
 
 def drain(checked):
@@ -65,13 +71,18 @@ def drain(checked):
     return found, None
 
 
-def results(stream, rules):
-    """Check a file apart."""
-    with checking(stream, rules) as checked:
-        assert 1 == len(processes())
-        found = drain(checked)
-    assert [] == processes()
-    return found
+@pytest.fixture
+def results(processes):
+    """Check a file apart, and leave no process behind."""
+
+    def results(stream, rules):
+        with checking(stream, rules) as checked:
+            assert 1 == len(processes())  # it waits for its rules until the first result is asked for
+            found = drain(checked)
+        assert [] == processes()
+        return found
+
+    return results
 
 
 MANY = HEAD + "".join(map(GOOD.format, range(5_000)))
@@ -102,14 +113,14 @@ MIXED = HEAD + "".join(
         ("%PDF", RowRules()),
     ],
 )
-def test_what_comes_is_what_would_come_here(content, rules, file):
+def test_what_comes_is_what_would_come_here(content, rules, file, results):
     """Messages, problems and errors are the same, in the same order."""
     assert drain(check_rows(read_file(file(content), name="rows.csv"), rules)) == results(
         file(content), rules
     )
 
 
-def test_a_workbook(file, tmp_path):
+def test_a_workbook(file, tmp_path, results):
     """XLSX are read there, too."""
     import xlsxwriter
 
@@ -125,14 +136,14 @@ def test_a_workbook(file, tmp_path):
     assert 1_999 == len(found[0])
 
 
-def test_results_come_while_rows_are_read(file):
+def test_results_come_while_rows_are_read(file, processes):
     """Nothing waits for the end of the file."""
     with checking(file(MANY * 40), RowRules()) as checked:
         next(checked)
         assert psutil.STATUS_ZOMBIE != processes()[0].status()
 
 
-def test_a_process_that_is_killed_is_no_end_of_the_rows(file):
+def test_a_process_that_is_killed_is_no_end_of_the_rows(file, processes):
     """For want of memory it may be ended at any time: then nothing is sent, and a later try begins anew."""
     with checking(file(MANY * 40), RowRules()) as checked:
         next(checked)
@@ -203,9 +214,10 @@ def test_it_ends_with_whoever_started_it(file):
         child.wait(timeout=30)
 
 
-def test_nobody_sees_what_it_checks(file, capfd):
+def test_nobody_sees_what_it_checks(file, capfd, processes, results):
     """Neither the list of processes nor its output shows a number or a text, however it ends."""
-    with checking(file(MIXED), RowRules(text="secret {message}")) as checked:
+    # So many rows that the pipe does not hold them: the process is still there after its first result.
+    with checking(file(MIXED * 40), RowRules(text="secret {message}")) as checked:
         next(checked)
         shown = " ".join(processes()[0].cmdline())
         processes()[0].send_signal(signal.SIGINT)
@@ -216,7 +228,7 @@ def test_nobody_sees_what_it_checks(file, capfd):
 
 
 @pytest.mark.parametrize("why", ["small", "no file", "unpacked", "one processor"])
-def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch):
+def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch, processes):
     """A process costs more than it saves, or cannot read what it would be given."""
     stream = file(MANY)
     if why == "small":

@@ -6,7 +6,6 @@ import socket
 import socketserver
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -56,21 +55,56 @@ FROM job JOIN trigger ON triggerer_id = job.id GROUP BY job.id
 """
 
 
+class Questions:
+    """What a gateway was asked: how often for each id, and how many questions were under way at once."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[int] = Counter()
+        self.most_at_once = 0
+        self._under_way: set[object] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, connection: object, ids: list[int]) -> None:
+        """Note a question on a connection."""
+        with self._lock:
+            self.asked.update(ids)
+            self._under_way.add(connection)
+            self.most_at_once = max(self.most_at_once, len(self._under_way))
+
+    def end(self, connection: object) -> None:
+        """Note that the question on a connection is answered, or lost."""
+        with self._lock:
+            self._under_way.discard(connection)
+
+    def restart(self) -> None:
+        """Count from now on."""
+        with self._lock:
+            self.asked.clear()
+            self.most_at_once = 0
+
+
 @contextmanager
-def counting(gateway_port: int, asked: Counter[int]) -> Iterator[int]:
-    """Stand before a gateway and count for which ids it is asked; gives the port."""
+def counting(gateway_port: int, questions: Questions) -> Iterator[int]:
+    """Stand before a gateway and note what it is asked; gives the port."""
 
     class Passage(socketserver.BaseRequestHandler):
         def handle(self):
             with socket.create_connection(("127.0.0.1", gateway_port)) as gateway:
-                threading.Thread(target=self.pass_on, args=(gateway, self.request), daemon=True).start()
+                threading.Thread(target=self.answer, args=(gateway,), daemon=True).start()
                 self.pass_on(self.request, gateway)
+
+        def answer(self, gateway):
+            self.pass_on(gateway, self.request)
+            questions.end(self)
 
         def pass_on(self, source, target):
             target.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with suppress(OSError):  # the other side has ended
                 while data := source.recv(65_536):
-                    asked.update(map(int, re.findall(rb"[?&]messages_outbox_id=(\d+)", data)))
+                    if source is not self.request:
+                        questions.end(self)
+                    elif ids := re.findall(rb"[?&]messages_outbox_id=(\d+)", data):
+                        questions.begin(self, list(map(int, ids)))
                     target.sendall(data)
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Passage) as server:
@@ -112,38 +146,29 @@ def defer_all(airflow: AirflowStack, sandbox: Sandbox, port: int) -> str:
     return run_id
 
 
-def wait_for_all(airflow: AirflowStack, asked: Counter[int]) -> None:
+def wait_for_all(airflow: AirflowStack, questions: Questions) -> None:
     """Wait until the triggers have asked for every id from now on."""
-    asked.clear()
-    airflow.wait_for("all ids to be asked for", lambda: len(asked) == MANY, timeout_s=120)
-
-
-def blocked_times_s(airflow: AirflowStack) -> list[float]:
-    """Return each time that the triggerer says its event loop was blocked for."""
-    log = (airflow.home / "triggerer.log").read_text(encoding="utf-8")
-    return [float(each) for each in re.findall(r"async thread was blocked for ([\d.]+) seconds", log)]
+    questions.restart()
+    airflow.wait_for("all ids to be asked for", lambda: len(questions.asked) == MANY, timeout_s=240)
 
 
 def test_a_thousand_sensors_in_one_triggerer(airflow: AirflowStack):
     """All are asked for again and again, none holds the others up, and all hear of the delivery."""
-    asked: Counter[int] = Counter()
+    questions = Questions()
     sandbox = Sandbox(queue_s=1e9, delivery_s=0, duplicate_window_s=0, latency_s=0.02)
-    with sandbox, counting(sandbox.bound_port, asked) as port:
+    with sandbox, counting(sandbox.bound_port, questions) as port:
         run_id = defer_all(airflow, sandbox, port)
         airflow.start_triggerer()
-        wait_for_all(airflow, asked)
-        # Until here Airflow itself holds its event loop up, for a second or more: it takes them in.
-        before, started = len(blocked_times_s(airflow)), time.monotonic()
-        for _ in range(2):
-            wait_for_all(airflow, asked)
-
-        blocked_s = blocked_times_s(airflow)[before:]
-        assert 0.1 * (time.monotonic() - started) > sum(blocked_s), blocked_s
+        for _ in range(3):
+            wait_for_all(airflow, questions)
+            # One that held the event loop up until its answer came would be the only one to ask. How long the
+            # loop waits for a processor says nothing about us: on a busy machine that is long.
+            assert questions.most_at_once > 1
         [triggerer] = airflow.sql(WATCHING)
         assert (MANY, True) == (triggerer.triggers, triggerer.is_alive)
 
         sandbox.queue_s = 0
 
-        airflow.wait_for("all triggers to fire", lambda: not airflow.sql(WATCHED), timeout_s=180)
+        airflow.wait_for("all triggers to fire", lambda: not airflow.sql(WATCHED), timeout_s=240)
         airflow.wait_for("some to succeed", lambda: states(airflow, run_id)["success"] >= 3)
         assert not states(airflow, run_id)["failed"], airflow.logs()

@@ -511,24 +511,26 @@ def _receipt(noted: Noted, offset_s: float | None) -> Receipt:
 
 
 def _ways_on(machine: SendMachine, in_doubt: int, *, is_final: bool) -> str:
-    """Say since when messages are in doubt, and what can be done, an action a sentence."""
+    """Say since when messages are in doubt, and what can be done, an action a line."""
     since = min((item.at for item in machine.doubtful), default=0.0)
     when = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    words = [f"{in_doubt:,} recipients are in doubt since {when}."]
+    lines = [f"{in_doubt:,} recipients are in doubt since {when}."]
     if reason := next((item.reason for item in machine.doubtful if item.reason), ""):
-        words.append(f"The first of their requests ended so: {reason}")
+        lines.append(f"The first of their requests ended so: {reason}")
     if machine.doubtful and all(item.said_taken for item in machine.doubtful):
-        words.append("The gateway said that it took them, but its reports do not show them.")
+        lines.append("The gateway said that it took them, but its reports do not show them.")
+    lines.append("What to do:")
     if not is_final:
-        words.append(
-            "Airflow's retries ask the reports again and send none of them twice. Reports settle it once "
-            "they show a later message of the account, or if the connection sets report_lag or "
-            "witness_recipient."
+        lines += (
+            "- While retries are left, nothing: each asks the reports again and sends nothing twice.",
+            "  They settle it once they show a later message of the account.",
+            "- On a quiet account, set report_lag or witness_recipient in the connection.",
         )
-    words.append(
-        "To settle it by hand, look at the gateway's outbox of that time. If their texts are there, mark "
-        'this task as successful. If they are not, clear it with on_in_doubt="resend": it asks the reports '
-        "once more and sends what they do not show. (on_in_doubt is a template: an Airflow Variable in it "
-        "needs no new version of the DAG.) To send all anew, give resend a word."
+    lines += (
+        "- By hand: look at the gateway's outbox of that time.",
+        "  If the texts are there, mark this task as successful.",
+        '  If they are not, clear it with on_in_doubt="resend". It asks the reports once more and sends',
+        "  what they do not show. (It is a template: an Airflow Variable in it needs no new DAG version.)",
+        "- To send all anew, give resend a word.",
     )
-    return " ".join(words)
+    return "\n".join(lines)

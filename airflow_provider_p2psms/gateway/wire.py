@@ -231,7 +231,9 @@ def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ())
     said_taken = bool(found) or envelope.ok is True
     ids = _outbox_ids(envelope.data)
     if ids is None:
-        _raise_unknown(answer, "has no message_outbox_ids", found, said_taken=said_taken)
+        _raise_unknown(
+            answer, "has no message_outbox_ids that are positive numbers", found, said_taken=said_taken
+        )
     if len(ids) != expected:
         what = f"has {len(ids):,} ids where {expected:,} are due"
         _raise_unknown(answer, what, found, said_taken=said_taken)

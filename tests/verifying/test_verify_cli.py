@@ -267,8 +267,8 @@ def test_a_later_send_that_is_not_taken_is_reported(gateway, verify, fault, at, 
     [
         ("one_id", "file", "send.file", "1 id for 2 rows."),
         ("too_many_ids", "groups", "send.groups", "4 ids for 3 groups."),
-        ("zero_ids", "groups", "send.groups", "3 groups"),
-        ("502_html", "file again", "repeat.file", "is a server error"),
+        ("zero_ids", "groups", "send.groups", "no message_outbox_ids that are positive numbers"),
+        ("502_html", "file again", "repeat.file", "(HTTP 502, HTML)"),
         ("refuse_422", "short again", "repeat.groups", "The gateway refused (HTTP 422"),
     ],
 )

@@ -644,7 +644,9 @@ class SendMachine:
             # Not later than needed: then the user's word counts.
             due = self._all_over() + self._limits.report_lag_s + times.skew_s
             self._ask_at = min(self._ask_at, max(due, asked_at) + 0.1)
-        self._ask_every_s = min(self._ask_every_s * 2, times.ask_at_least_every_s)
+        # While a request may still be under way a look can only find what was taken: a few are enough.
+        growth = 4 if self._in_doubt and asked_at <= self._all_over() else 2
+        self._ask_every_s = min(self._ask_every_s * growth, times.ask_at_least_every_s)
 
     def witness_sent(self, receipt: Receipt) -> None:
         """Note that a message to the user's own number was scheduled."""

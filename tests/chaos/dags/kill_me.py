@@ -7,13 +7,18 @@ One for each operator and size of batch: the smaller the batches, the longer the
 from datetime import timedelta
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sending.times import Times
 
 try:
     from airflow.sdk import DAG
 except ImportError:
     from airflow import DAG
 
+# How fast the reports may be asked is not what is tried here.
+TIMES = Times(questions=10_000)
+
 for name, operator in {"json": PeerToPeerSMSOperator, "file": PeerToPeerFileOperator}.items():
+    operator._times = TIMES
     for batch_size in (25, 5, 3):
         with DAG(f"{name}_by_{batch_size}", schedule=None) as dag:
             operator(

@@ -10,6 +10,7 @@ from airflow.sdk import DAG, Context
 from airflow_provider_p2psms.ledger.stores import MemoryStore
 from airflow_provider_p2psms.operators import ledger
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from airflow_provider_p2psms.sending.ledgers import Place
 
 
 class Timed(PeerToPeerSMSOperator):
@@ -30,7 +31,7 @@ class Forgetful(Timed):
 
     def execute(self, context: Context) -> dict[str, object]:
         """Send, timed."""
-        with mock.patch.object(ledger, "_store", return_value=MemoryStore()):
+        with mock.patch.object(ledger, "_places", return_value=[Place(MemoryStore())]):
             return super().execute(context)
 
 

@@ -27,7 +27,8 @@ for name, operator in {"json": PeerToPeerSMSOperator, "file": PeerToPeerFileOper
                 batch_size=batch_size,
                 max_in_flight=4,
                 report_lag=2,
-                retries=3,
+                # A loaded machine may end a few tries by itself: Airflow takes them for dead.
+                retries=6,
                 retry_delay=timedelta(seconds=1),
             )
         globals()[dag.dag_id] = dag

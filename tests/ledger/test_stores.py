@@ -261,7 +261,7 @@ class TestObjectStorage:
         assert 1 == store.read("a")
 
     def test_a_first_record_that_is_there_already(self, folder):
-        """Whoever wrote it, exclusive creation works."""
+        """Exclusive creation works, also for a file that another process wrote."""
         ObjectStore(folder).create("a", 1)
 
         assert ObjectStore(folder).create("a", 2) is False

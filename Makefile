@@ -53,7 +53,8 @@ proof: venv ## try out every order of events, kill sends at random instants and 
 	$(BIN)/pytest -n auto -m explore
 	$(BIN)/pytest -m "slow or stack"
 
-explore: venv ## try out every order of events with more batches, tries and faults at once: an hour or so
+explore: venv ## try out new inputs, and every order of events with more batches, tries and faults at once: an hour or so
+	$(BIN)/pytest -n auto -m "hypothesis" --hypothesis-profile=wide
 	$(BIN)/pytest -n auto -m "explore or far" -rP
 
 chaos: venv ## kill 1,000 sends at random instants under a failing gateway, and count (TRIALS=1000)

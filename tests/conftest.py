@@ -18,7 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# A change is judged by inputs that are the same everywhere; `make explore` draws new ones.
+hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
+hypothesis.settings.register_profile("wide", max_examples=3_000, deadline=None)
+hypothesis.settings.load_profile("fixed")
 
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))
 

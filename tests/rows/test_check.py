@@ -1,6 +1,7 @@
 """The check: one result for each recipient, with row, column and reason where it cannot be sent."""
 
 import enum
+import re
 
 import numpy as np
 import pytest
@@ -221,6 +222,8 @@ def test_garbage_is_counted_and_not_shown(rows, text, keyed):
     expected = [number for number, row in enumerate(rows, 1) for _ in range(expected_results(row))]
     assert expected == [result.row for result in results]
     told = " ".join(f"{result}{result!r}" for result in results)
+    # A column's name is shown, and an unprintable letter of it in digits of its own.
+    told = re.sub(r"\\(x\w{2}|u\w{4}|U\w{8})", " ", told)
     assert not [run for run in digits_within(rows) if run in told]
 
 

@@ -16,8 +16,10 @@ from airflow_provider_p2psms.identity import canonical_line, fold
 
 __all__ = ["NO_DIGEST", "Doubted", "Match", "match"]
 
-# Of many records whose text tells whose they are, so many are checked by their recipients.
-_SAMPLE = 20
+# Of many records whose text tells whose they are, so many are checked by their recipients: all requests share
+# the first number, and each has the second at least. A sample speaks for its own request alone: the gateway
+# takes a request, and another task of the account may have sent one of our texts to somebody else.
+_SAMPLE, _LEAST_SAMPLE = 20, 3
 
 Recipients = Callable[[OutboxRecord], tuple[Recipient, ...] | None]
 
@@ -181,13 +183,14 @@ class _Matching:
 
     def _sampled(self, candidates: Sequence[_Candidate]) -> Iterable[_Candidate]:
         """Take what a sample proves; return the records that have to be asked about."""
-        groups: dict[tuple[str, Closeness], list[_Single]] = defaultdict(list)
+        groups: dict[tuple[int, str, Closeness], list[_Single]] = defaultdict(list)
         for single in self._singles(candidates):
             record, fits = single.candidate.record, single.candidate.fits
-            groups[canonical_line(record.line or ""), fits[0].closeness].append(single)
+            groups[id(single.request), canonical_line(record.line or ""), fits[0].closeness].append(single)
+        size = max(_LEAST_SAMPLE, _SAMPLE // len(self._requests))
         for group in groups.values():
-            if len(group) > _SAMPLE:
-                self._try_sample(group)
+            if len(group) > size:
+                self._try_sample(group, size)
         return (each for each in candidates if not each.is_taken)
 
     def _singles(self, candidates: Sequence[_Candidate]) -> Iterable[_Single]:
@@ -207,8 +210,8 @@ class _Matching:
             if relation and is_sure and place in request.open:
                 yield _Single(each, request, relation, place)
 
-    def _try_sample(self, group: Sequence[_Single]) -> None:
-        sample = [group[round(each * (len(group) - 1) / (_SAMPLE - 1))] for each in range(_SAMPLE)]
+    def _try_sample(self, group: Sequence[_Single], size: int) -> None:
+        sample = [group[round(each * (len(group) - 1) / (size - 1))] for each in range(size)]
         proved = denied = 0
         for single in sample:
             candidate = single.candidate
@@ -224,7 +227,7 @@ class _Matching:
         for single in group:
             if single.candidate.is_asked:
                 continue
-            if 2 * proved >= _SAMPLE:
+            if 2 * proved >= size:
                 single.request.take([single.place], single.candidate.record.outbox_id)
                 single.candidate.is_taken = True
             single.candidate.is_asked = True  # nearly nothing is shown yet: it will not be of the others

@@ -416,6 +416,28 @@ def test_a_lost_batch_of_personal_texts_asks_few_questions(fields):
     assert 20 == len(outbox.asked)
 
 
+def test_a_sample_speaks_for_its_own_request_alone():
+    """Other requests were taken; this one was not, though somebody else got one of its texts."""
+    outbox, messages = personal(60, foreign={26})
+    outbox.records = [each for each in outbox.records if each.outbox_id - 1 not in {*range(24, 30)} - {26}]
+    batches = [doubt(*messages[start : start + 6]) for start in range(0, 60, 6)]
+
+    found = outbox.match(*batches)
+
+    assert ([0] * 6, set()) == found.pop(4)
+    assert all(0 not in ids for ids, _ in found)
+
+
+@pytest.mark.parametrize(("batches", "questions"), [(1, 20), (4, 20), (50, 150)])
+def test_many_lost_batches_share_the_questions(batches, questions):
+    """Of each request at least three records are asked about, of one alone twenty."""
+    outbox, messages = personal(50 * batches)
+    lost = [doubt(*messages[start : start + 50]) for start in range(0, 50 * batches, 50)]
+
+    assert all(0 not in ids for ids, _ in outbox.match(*lost))
+    assert questions == len(outbox.asked)
+
+
 def test_twenty_records_are_all_asked_about():
     """Few questions are not worth a sample."""
     outbox, messages = personal(20)

@@ -193,7 +193,16 @@ def _text(extra: Mapping[str, object], name: str) -> str | None:
         return None
     if not isinstance(value, str):
         raise InvalidMessageError(f"The connection's extra {name} is no text; put it in quotes.")
-    return value.strip() or None
+    if not value.strip():
+        raise _blank(name)
+    return value.strip()
+
+
+def _blank(name: str) -> InvalidMessageError:
+    # To read it as "not set" would turn a half-written staging connection into one that texts everybody.
+    return InvalidMessageError(
+        f"The connection's extra {name} is there and holds nothing. Write a value, or remove {name}."
+    )
 
 
 def _outbox_url(extra: Mapping[str, object]) -> str | None:
@@ -211,7 +220,10 @@ def _texts(extra: Mapping[str, object], name: str) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         raise InvalidMessageError(f"The connection's extra {name} is no list of texts.")
-    return tuple(item.strip() for item in items if item.strip())
+    texts = tuple(item.strip() for item in items if item.strip())
+    if name in extra and not texts:
+        raise _blank(name)
+    return texts
 
 
 def _boolean(extra: Mapping[str, object], name: str) -> bool:

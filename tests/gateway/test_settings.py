@@ -119,6 +119,19 @@ def test_extras_of_a_uri_are_texts():
     assert parse(extra=typed) == parse(extra=texts)
 
 
+@pytest.mark.parametrize(
+    "extra",
+    [
+        *({"allowed_recipients": value} for value in ([], " ", ",", " , ", ["", ""], ["\u00a0"])),
+        *({name: " "} for name in ("redirect_to", "from_number", "region", "proxy", "witness_recipient")),
+    ],
+)
+def test_an_extra_that_is_there_and_holds_nothing_is_an_error(extra):
+    """A staging connection that was written half, or by a failed template, does not text everybody."""
+    with pytest.raises(InvalidMessageError, match="is there and holds nothing"):
+        parse(extra=extra)
+
+
 def test_fields_left_empty_are_absent():
     """The connection form stores what was not filled in as null or an empty text."""
     assert parse() == parse(extra=dict.fromkeys(EXTRAS)) == parse(extra=dict.fromkeys(EXTRAS, ""))

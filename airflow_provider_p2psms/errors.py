@@ -31,6 +31,7 @@ class RowProblem:
     fault. ``value`` is masked: its shape without its content. ``reason`` says what is wrong and what would be
     right.
     ``key`` is the row's own name for its owner (the value of the key column), and never shown.
+    ``place`` says where a person finds the row: ``customers.csv, line 7``; "" for rows that are in no file.
     """
 
     row: int
@@ -38,10 +39,11 @@ class RowProblem:
     value: str
     reason: str
     key: str = field(default="", repr=False)
+    place: str = ""
 
     def __str__(self) -> str:
         shown = f" {self.value}" if self.value else ""
-        return f"row {self.row}, {self.column}{shown}: {self.reason}"
+        return f"{self.place or f'row {self.row}'}, {self.column}{shown}: {self.reason}"
 
 
 class P2PSMSError(Exception):

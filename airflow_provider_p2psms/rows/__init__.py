@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from airflow_provider_p2psms.rows.files import read_file
     from airflow_provider_p2psms.rows.masking import mask
     from airflow_provider_p2psms.rows.message import Block, Message
+    from airflow_provider_p2psms.rows.rendering import render_text
     from airflow_provider_p2psms.rows.row import Row
-    from airflow_provider_p2psms.rows.rules import RowRules
+    from airflow_provider_p2psms.rows.rules import FileRules, RowRules
     from airflow_provider_p2psms.rows.sources import read_rows
     from airflow_provider_p2psms.rows.template import Template, parse_template
     from airflow_provider_p2psms.rows.texts import count_parts
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Block": "message",
     "Checked": "check",
+    "FileRules": "rules",
     "Message": "message",
     "Row": "row",
     "RowRules": "rules",
@@ -37,6 +39,7 @@ _HOMES = {
     "parse_template": "template",
     "read_file": "files",
     "read_rows": "sources",
+    "render_text": "rendering",
 }
 
 
@@ -49,6 +52,7 @@ def __getattr__(name: str) -> Any:
 __all__ = [
     "Block",
     "Checked",
+    "FileRules",
     "Message",
     "Row",
     "RowRules",
@@ -61,4 +65,5 @@ __all__ = [
     "parse_template",
     "read_file",
     "read_rows",
+    "render_text",
 ]

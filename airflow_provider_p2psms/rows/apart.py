@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import BinaryIO, Self, cast
 
 import msgspec
@@ -23,7 +23,8 @@ from airflow_provider_p2psms.errors import P2PSMSError, RowProblem
 from airflow_provider_p2psms.rows.check import Checked, check_rows
 from airflow_provider_p2psms.rows.files import find_encoding, read_file
 from airflow_provider_p2psms.rows.message import Block
-from airflow_provider_p2psms.rows.rules import RowRules
+from airflow_provider_p2psms.rows.reading import Reading
+from airflow_provider_p2psms.rows.rules import FileRules, RowRules
 
 # The process takes 0.1 s to start, and 20 MB: it saves as much time with 8 MB, and twice as much with these.
 LARGE_BYTES = 16 * 2**20
@@ -45,7 +46,7 @@ class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     first: int = 0
     problem: RowProblem | None = None
     failure: bytes = b""  # pickled
-    is_all: bool = False
+    reading: Reading | None = None  # said last
 
     @classmethod
     def of(cls, result: Block | RowProblem) -> Self:
@@ -66,7 +67,9 @@ class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 
 @contextmanager
-def check_file(stream: BinaryIO, *, name: str) -> Iterator[Callable[[RowRules], Checked]]:
+def check_file(
+    stream: BinaryIO, *, name: str, how: FileRules | None = None
+) -> Iterator[Callable[[RowRules], Checked]]:
     """
     Get ready to check a CSV or XLSX file: gives what does it, once, by the rules that it is told.
 
@@ -76,8 +79,9 @@ def check_file(stream: BinaryIO, *, name: str) -> Iterator[Callable[[RowRules], 
     :param stream: left open; nobody else reads it meanwhile.
     :raises P2PSMSError: among the results, if the process ended too early, e.g. for want of memory.
     """
+    how, reading = how or FileRules(), Reading()
     if not _is_worth_it(stream):
-        yield lambda rules: check_rows(read_file(stream, name=name), rules)
+        yield lambda rules: check_rows(read_file(stream, name=name, **asdict(how)), rules)
         return
     with subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
         [sys.executable, "-c", _START.format(__name__)],
@@ -87,7 +91,9 @@ def check_file(stream: BinaryIO, *, name: str) -> Iterator[Callable[[RowRules], 
         pipesize=_PIPE_BYTES,
     ) as process:
         try:
-            yield lambda rules: Checked(_listen(process, stream, name, rules))
+            yield lambda rules: Checked(
+                _listen(process, stream, name=name, how=how, rules=rules, reading=reading), reading
+            )
         finally:
             process.kill()
 
@@ -100,12 +106,19 @@ def _is_worth_it(stream: BinaryIO) -> bool:
 
 
 def _listen(
-    process: subprocess.Popen[bytes], stream: BinaryIO, name: str, rules: RowRules
+    process: subprocess.Popen[bytes],
+    stream: BinaryIO,
+    *,
+    name: str,
+    how: FileRules,
+    rules: RowRules,
+    reading: Reading,
 ) -> Iterator[Block | RowProblem]:
     stdin, results = cast("io.BufferedWriter", process.stdin), cast("io.BufferedReader", process.stdout)
-    encoding = find_encoding(stream, name=name)  # here, as long as the process has not started yet
+    if not how.encoding:  # found out here, as long as the process has not started yet
+        how = replace(how, encoding=find_encoding(stream, name=name, region=rules.region))
     with suppress(BrokenPipeError):  # it has ended already, as is found below
-        stdin.write(pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, encoding, rules)))
+        stdin.write(pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, how, rules)))
         stdin.close()
     decoder, frame = msgspec.msgpack.Decoder(_Said), bytearray()
     while len(head := results.read(_HEAD_BYTES)) == _HEAD_BYTES:
@@ -118,7 +131,8 @@ def _listen(
         said = decoder.decode(content)
         if said.failure:
             raise pickle.loads(said.failure)  # noqa: S301 - from a process of our own
-        if said.is_all:
+        if said.reading:
+            reading.become(said.reading)
             return
         yield said.result()
     raise P2PSMSError(
@@ -136,12 +150,13 @@ def main() -> None:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()  # no cycles are made here, and a process that ends leaves none
-    file, name, encoding, rules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from a process of our own
+    file, name, how, rules = pickle.load(sys.stdin.buffer)  # noqa: S301 - from a process of our own
     try:
         with os.fdopen(file, "rb") as stream:
-            for result in check_rows(read_file(stream, name=name, encoding=encoding), rules).blocks():
+            checked = check_rows(read_file(stream, name=name, **asdict(how)), rules)
+            for result in checked.blocks():
                 _say(_Said.of(result))
-        _say(_Said(is_all=True))
+        _say(_Said(reading=checked.reading))
     except Exception as err:  # noqa: BLE001 - raised again where the results are read
         _say(_Said(failure=pickle.dumps(err)))
     sys.stdout.buffer.flush()

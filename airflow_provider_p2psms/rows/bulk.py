@@ -12,15 +12,18 @@ as one text, ``map`` and ``zip`` for what is left. All that the rules decide is 
 built.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
 from airflow_provider_p2psms.rows.headers import Columns
+from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.message import Block, encode_all
+from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.row import GROUP, Header
-from airflow_provider_p2psms.rows.table import Columnar, is_blank
+from airflow_provider_p2psms.rows.stand_ins import as_words
+from airflow_provider_p2psms.rows.table import Columnar, is_blank_cell
 from airflow_provider_p2psms.rows.template import Place, Template
 from airflow_provider_p2psms.rows.texts import check_texts
 from airflow_provider_p2psms.rows.values import key_text
@@ -40,22 +43,30 @@ class _Places:
     message: Place | None
     key: Place | None
     template: Template | None
+    text_values: Collection[str]
 
 
-def for_mappings(columns: Columns, known: Known) -> Bulk:
+def for_mappings(columns: Columns, known: Known, reading: Reading) -> Bulk:
     """Check dicts (not what only behaves like one) that are no groups."""
+    needed = (columns.key, *columns.template.columns) if columns.template else (columns.message,)
+    may_lack = None if columns.message in needed else columns.message
 
     def open_rows(rows: Sequence[Any]) -> Take:
         if set(map(type, rows)) != {dict} or any(GROUP in row for row in rows):
             raise ValueError
-        return lambda place: list(map(itemgetter(place), rows))
 
-    return _build(
-        _Places(columns.recipient, columns.message, columns.key, columns.template), known, open_rows
-    )
+        def take(place: Place) -> Sequence[Any]:
+            if place == may_lack and not any(place in row for row in rows):
+                return [None] * len(rows)
+            return list(map(itemgetter(place), rows))
+
+        return take
+
+    places = _Places(columns.recipient, columns.message, columns.key, columns.template, columns.text_values)
+    return _build(places, known, open_rows, reading)
 
 
-def for_pairs(columns: Columns, known: Known) -> Bulk:
+def for_pairs(columns: Columns, known: Known, reading: Reading) -> Bulk:
     """Check pairs with a text of their own."""
     if columns.key is not None:
         return _unsure
@@ -66,10 +77,12 @@ def for_pairs(columns: Columns, known: Known) -> Bulk:
         cells: dict[Place, Sequence[Any]] = dict(enumerate(zip(*rows, strict=True)))
         return cells.__getitem__
 
-    return _build(_Places(0, 1, None, None), known, open_rows)
+    return _build(_Places(0, 1, None, None, columns.text_values), known, open_rows, reading)
 
 
-def for_records(columns: Columns, header: Header, known: Known, *, blank_is_nothing: bool) -> Bulk:
+def for_records(
+    columns: Columns, header: Header, known: Known, reading: Reading, *, blank_is_nothing: bool
+) -> Bulk:
     """Check the records of a table that have as many cells as its header."""
     index = {name: place for place, name in enumerate(header.columns)}
     if GROUP in index and columns.recipient != GROUP:
@@ -80,6 +93,7 @@ def for_records(columns: Columns, header: Header, known: Known, *, blank_is_noth
         message=index.get(columns.message),
         key=None if columns.key is None else index[columns.key],
         template=template and template.renamed(index),
+        text_values=columns.text_values,
     )
 
     # A number or text of a row that is blank is found out as one that lacks.
@@ -95,20 +109,23 @@ def for_records(columns: Columns, header: Header, known: Known, *, blank_is_noth
             return cells.__getitem__
         return lambda place: cells[place] if place in as_they_are else _without_blanks(cells[place])
 
-    return _build(places, known, open_rows)
+    return _build(places, known, open_rows, reading)
 
 
-def _build(places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], Take]) -> Bulk:
+def _build(
+    places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], Take], reading: Reading
+) -> Bulk:
     def bulk(first: int, rows: Sequence[Any]) -> Block | None:
         try:
             take = open_rows(rows)
             recipients = known(take(places.recipient))
             if "" in recipients:
                 return None
-            texts = _texts(places, take, len(rows))
+            texts, of_column = _texts(places, take, len(rows))
             encoded = encode_all(texts)
-            parts = check_texts(texts, encoded)
-            keys = [""] * len(rows) if places.key is None else list(map(key_text, take(places.key)))
+            parts = check_texts(texts, encoded, are_whole=of_column > 0)
+            keys = [""] * len(rows) if places.key is None else _keys(take(places.key), places.text_values)
+            reading.count_texts(len(rows), of_column=of_column)
             numbers = range(first, first + len(rows))
             return Block(numbers, encode_all(recipients), encoded, parts, keys)
         except (LookupError, TypeError, ValueError):  # an `UnfitError` is one, too
@@ -117,24 +134,31 @@ def _build(places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], T
     return bulk
 
 
-def _texts(places: _Places, take: Take, size: int) -> Sequence[str]:
+def _texts(places: _Places, take: Take, size: int) -> tuple[Sequence[str], int]:
+    """Give the texts, and how many of them are the rows' own."""
     message, template = places.message, places.template
-    if template is None:
-        return take(message) if message is not None else ()
     if message is None:
-        return template.fill_all(take, size)
+        return (template.fill_all(take, size), 0) if template else ((), 0)
     own = take(message)
+    if template is None:
+        return own, size
     if not set(map(type, own)) <= {str, type(None)}:
         raise TypeError
+    lacks = [not text or is_blank(text) for text in own]
+    if True not in lacks:
+        return own, size
     filled = template.fill_all(take, size)
-    return [mine if mine and not mine.isspace() else other for mine, other in zip(own, filled, strict=True)]
+    texts = [other if lack else mine for mine, other, lack in zip(own, filled, lacks, strict=True)]
+    return texts, lacks.count(False)
+
+
+def _keys(values: Sequence[Any], text_values: Collection[str]) -> Sequence[str]:
+    return as_words(values) or [key_text(value, text_values) for value in values]
 
 
 def _without_blanks(cells: Sequence[Any]) -> Sequence[Any]:
     """Put ``None`` where a cell of a file has nothing to be seen in it."""
-    if set(map(type, cells)) == {str} and all(map(str.strip, cells)):
-        return cells
-    return [None if is_blank(cell) else cell for cell in cells]
+    return as_words(cells) or [None if is_blank_cell(cell) else cell for cell in cells]
 
 
 def _unsure(first: int, rows: Sequence[Any]) -> None:  # noqa: ARG001

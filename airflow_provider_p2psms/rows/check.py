@@ -1,34 +1,44 @@
 """Turns rows into messages, or into what is wrong with them: one result for each recipient handed in."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby
 from typing import Any, TypeAlias, cast
 
 from airflow_provider_p2psms.errors import RowProblem
-from airflow_provider_p2psms.rows.bulk import Bulk, Known, for_mappings, for_pairs, for_records
+from airflow_provider_p2psms.rows.bulk import Bulk, for_mappings, for_pairs, for_records
+from airflow_provider_p2psms.rows.cells import CellError
 from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
+from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.masking import describe_columns, mask
 from airflow_provider_p2psms.rows.message import Block, Message
+from airflow_provider_p2psms.rows.reading import Reading
+from airflow_provider_p2psms.rows.recipients import Recipients
 from airflow_provider_p2psms.rows.row import GROUP, Header, NumberedRow, Row
 from airflow_provider_p2psms.rows.rules import RowRules
-from airflow_provider_p2psms.rows.table import Table
+from airflow_provider_p2psms.rows.stand_ins import LONGEST, find_stand_in
+from airflow_provider_p2psms.rows.swallowed import SwallowedRows
+from airflow_provider_p2psms.rows.table import Record, Table
 from airflow_provider_p2psms.rows.texts import check_text
 from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number, key_text
 
 _ABSENT = object()
-# To compile the patterns of a column takes as long as to read thousands of numbers one by one.
-_FEW_NUMBERS = 100
 _FEW = 16
 
 
 class Checked(Iterator[Message | RowProblem]):
-    """The results of a check: one by one as an iterator, or by ``blocks``; both read one stream, once."""
+    """
+    The results of a check: one by one as an iterator, or by ``blocks``; both read one stream, once.
 
-    def __init__(self, results: Iterator[Block | Message | RowProblem]) -> None:
+    ``reading`` says how the rows were read, and is complete after the last result.
+    """
+
+    def __init__(self, results: Iterator[Block | Message | RowProblem], reading: Reading) -> None:
         self._results = results
+        self.reading = reading
         self._singly = chain.from_iterable(
             result if isinstance(result, Block) else (result,) for result in results
         )
@@ -47,11 +57,16 @@ def check_rows(rows: Iterable[Row], rules: RowRules) -> Checked:
 
     Rows are numbered from 1; the recipients of a group share its number, and each is checked on its own. A
     row without a readable recipient gives one problem. Nothing is kept but the thousand rows that are checked
-    at a time: duplicates are not looked for.
+    at a time, and integers that end in six zeros with their texts: duplicates are not looked for.
 
-    :raises InvalidMessageError: a table lacks a column that all its rows need, or cannot be read on.
+    :raises InvalidMessageError: a table lacks a column that all its rows need, or cannot be read on; or the
+        recipients show together that they lost digits (``rounding``).
     """
-    return Checked(_check_table(rows, rules) if isinstance(rows, Table) else _check_stream(rows, rules))
+    if isinstance(rows, Table):
+        rows.region = rules.region
+        return Checked(_check_table(rows, rules), rows.reading)
+    reading = Reading()
+    return Checked(_check_stream(rows, rules, reading), reading)
 
 
 def join_blocks(results: Iterable[Block | Message | RowProblem]) -> Iterator[Block | RowProblem]:
@@ -65,92 +80,96 @@ def join_blocks(results: Iterable[Block | Message | RowProblem]) -> Iterator[Blo
 
 
 _Results: TypeAlias = Generator[Block | Message | RowProblem, None, int]
-_CheckOne: TypeAlias = Callable[[int, Any], _Results]
+# Given the number of a row, the row, and its index in its chunk.
+_CheckOne: TypeAlias = Callable[[int, Any, int], _Results]
 
 
 def _check_table(table: Table, rules: RowRules) -> Iterator[Block | Message | RowProblem]:
-    normalise, known = _numbers(rules)
+    reader = Recipients(rules)
     header = table.header
-    if header is None:
+    # A frame or a query without rows may lack any column: it is nobody's that one is missed.
+    if header is None or not (header.is_first_row or table.has_rows()):
         return
     columns = find_columns(header, rules)
-    bulk = for_records(columns, header, known, blank_is_nothing=table.blank_is_nothing)
+    bulk = for_records(columns, header, reader.known, table.reading, blank_is_nothing=table.blank_is_nothing)
+    swallowed = SwallowedRows(table, header, columns, reader.known)
 
-    def check_one(number: int, record: Any) -> _Results:
+    def check_one(records: Sequence[Record], number: int, record: Any, index: int) -> _Results:
         if (row := table.name(record)) is None:
             return number
-        yield from _check_row(number, row, columns, normalise)
+        for result in _check_row(number, row, columns, reader, table.reading):
+            if isinstance(result, RowProblem):
+                result = replace(result, place=table.locate(records, index))  # noqa: PLW2901
+            yield result
         return number + 1
 
     number = 1
     for records in filter(len, table.chunks):
-        number = yield from _check_chunk(number, records, bulk, check_one)
+        swallowed.refuse_in(records)
+        number = yield from _check_chunk(number, records, bulk, partial(check_one, records))
+        reader.losses.require_none(header.origin)
 
 
-def _check_stream(rows: Iterable[Row], rules: RowRules) -> Iterator[Block | Message | RowProblem]:
-    normalise, known = _numbers(rules)
+def _check_stream(
+    rows: Iterable[Row], rules: RowRules, reading: Reading
+) -> Iterator[Block | Message | RowProblem]:
+    reader = Recipients(rules)
     columns = columns_of(rules)
-    mappings, pairs = for_mappings(columns, known), for_pairs(columns, known)
+    mappings = for_mappings(columns, reader.known, reading)
+    pairs = for_pairs(columns, reader.known, reading)
 
     def bulk(number: int, chunk: Sequence[Any]) -> Block | None:
         return (mappings if type(chunk[0]) is dict else pairs)(number, chunk)
 
-    def check_one(number: int, row: Row) -> _Results:
+    def check_one(number: int, row: Row, _index: int) -> _Results:
         nonlocal columns, mappings
         if isinstance(row, Header):
             columns = find_columns(row, rules)
-            mappings = for_mappings(columns, known)
+            mappings = for_mappings(columns, reader.known, reading)
             return number
-        yield from _check_row(number, row, columns, normalise)
+        yield from _check_row(number, row, columns, reader, reading)
         return number + 1
 
     number = 1
     for chunk in in_chunks(rows):
         number = yield from _check_chunk(number, chunk, bulk, check_one)
+        reader.losses.require_none()
 
 
-def _check_chunk(number: int, rows: Sequence[Any], bulk: Bulk, check_one: _CheckOne) -> _Results:
+def _check_chunk(
+    number: int, rows: Sequence[Any], bulk: Bulk, check_one: _CheckOne, index: int = 0
+) -> _Results:
     """Check rows together if they are all good, else each half by itself; a few are checked one by one."""
     if (block := bulk(number, rows)) is not None:
         yield block
         return number + len(rows)
     if len(rows) <= _FEW:
-        for row in rows:
-            number = yield from check_one(number, row)
+        for place, row in enumerate(rows, index):
+            number = yield from check_one(number, row, place)
         return number
     half = len(rows) // 2
-    number = yield from _check_chunk(number, rows[:half], bulk, check_one)
-    return (yield from _check_chunk(number, rows[half:], bulk, check_one))
-
-
-def _numbers(rules: RowRules) -> tuple[Callable[[object], str], Known]:
-    # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
-    from airflow_provider_p2psms.rows.numbers import known_columns, known_numbers, to_e164  # noqa: PLC0415
-
-    region = rules.region
-
-    def known(values: Sequence[object]) -> list[str]:
-        few = len(values) < _FEW_NUMBERS
-        return list(map(known_numbers(region), values)) if few else known_columns(region)(values)
-
-    return partial(to_e164, region=region), known
+    number = yield from _check_chunk(number, rows[:half], bulk, check_one, index)
+    return (yield from _check_chunk(number, rows[half:], bulk, check_one, index + half))
 
 
 def _check_row(
-    number: int, row: NumberedRow, columns: Columns, normalise: Callable[[object], str]
+    number: int, row: NumberedRow, columns: Columns, reader: Recipients, reading: Reading
 ) -> Iterator[Message | RowProblem]:
     if isinstance(row, tuple):
         row = _name_pair(row, columns)
     if isinstance(row, UnfitError):
         yield row.as_problem(number)
         return
-    key, text, parts, fault = "", "", 0, None
+    key, own, text, parts, fault = "", None, "", 0, None
     try:
         key = _key_of(row, columns)
-        text = _text_of(row, columns)
+        own = _own_text(row, columns)
+        text = _common_text(row, columns) if own is None else own
         parts = check_text(text)
     except UnfitError as err:
-        fault = err.as_problem(number, key=key, column=columns.message)
+        filled = columns.template is not None and text and own is None
+        damaged = columns.template.damaged_column(row) if columns.template and filled else ""
+        fault = err.as_problem(number, key=key, column=damaged or columns.message)
     try:
         column, recipients = _recipients_of(row, columns)
     except UnfitError as err:
@@ -158,10 +177,13 @@ def _check_row(
         return
     for recipient in recipients:
         try:
-            e164 = normalise(recipient)
+            e164 = reader.read(recipient)
         except UnfitError as err:
             yield RowProblem(number, column, mask(recipient), str(err), key)
         else:
+            if fault is None:
+                reader.losses.require_one_text(number, column, recipient, e164, text)
+                reading.count_texts(1, of_column=0 if own is None else 1)
             yield fault or Message(number, e164, text, parts, key)
 
 
@@ -189,26 +211,32 @@ def _recipients_of(row: dict[Any, Any], columns: Columns) -> tuple[str, Sequence
     raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.recipient)
 
 
-def _text_of(row: dict[Any, Any], columns: Columns) -> str:
-    """Find the text of one row: its own, else the template's."""
+def _own_text(row: dict[Any, Any], columns: Columns) -> str | None:
+    """Find the text that a row has itself; ``None`` if it has none."""
     own = row.get(columns.message)
+    if is_missing(own):
+        return None
     if isinstance(own, str):
-        if own and not own.isspace():
-            return str.__str__(own)  # a subclass (an enum, numpy's) as the plain text that it holds
-    elif not is_missing(own):
-        return _number_as_text(own)
+        text = str.__str__(own)  # a subclass (an enum, numpy's) as the plain text that it holds
+        if is_blank(text):
+            return None
+    elif isinstance(own, CellError) or is_number(own):
+        # A code alone in its column is a number to a database; nothing else was meant to be sent as a text.
+        text = as_text(own)
+    else:
+        raise UnfitError(f"is a {type(own).__name__}, not a text")
+    if len(text) <= LONGEST and (reason := find_stand_in(text, columns.text_values)):
+        raise UnfitError(reason)
+    return text
+
+
+def _common_text(row: dict[Any, Any], columns: Columns) -> str:
+    """Write the template's text for a row without one."""
     if columns.template is not None:
         return columns.template.fill(row)
     if columns.message in row:
         raise UnfitError("is empty, and there is no text for rows without one")
     raise UnfitError(f"no such column, and no text for rows without one; {describe_columns(row)}")
-
-
-def _number_as_text(own: object) -> str:
-    # A code alone in its column is a number to a database; nothing else was meant to be sent as a text.
-    if not is_number(own):
-        raise UnfitError(f"is a {type(own).__name__}, not a text")
-    return as_text(own)
 
 
 def _key_of(row: dict[Any, Any], columns: Columns) -> str:
@@ -218,6 +246,6 @@ def _key_of(row: dict[Any, Any], columns: Columns) -> str:
         raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.key)
     value = row[columns.key]
     try:
-        return key_text(value)
+        return key_text(value, columns.text_values)
     except UnfitError as err:
         raise UnfitError(str(err), column=columns.key, shape=mask(value)) from None

@@ -3,59 +3,112 @@
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property, partial
+from itertools import accumulate, chain, islice
+from typing import Any, BinaryIO, overload
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.chunks import in_chunks
-from airflow_provider_p2psms.rows.encoding import decode
-from airflow_provider_p2psms.rows.table import Columnar, Record
+from airflow_provider_p2psms.rows.encoding import decode, display_name
+from airflow_provider_p2psms.rows.reading import Reading
+from airflow_provider_p2psms.rows.table import Columnar, Placed, Record
 
 _DELIMITERS = ",;\t|"
 _END = "\x1e"  # of a record, as ASCII has it: stands in the place of a line end, in a cell of its own
 _BYTES = 3 << 15  # about a thousand lines; more of them would not stay in the processor's cache
+# Characters of one cell: a quote that is never closed must not load a whole file into memory.
+_LONGEST_CELL = 1 << 22
 # Excel writes and reads this line above the header, to say which delimiter follows.
 _says_delimiter = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE).fullmatch
+_WRITE_TWO = 'write a quote within a text as ""'
 
 
-def read_csv(stream: BinaryIO, origin: str, encoding: str) -> Iterator[Sequence[Record]]:
+def read_csv(stream: BinaryIO, encoding: str, reading: Reading) -> Iterator[Sequence[Record]]:
     """
     Stream the records of a CSV file, in chunks; its texts are not altered. Leaves the stream open.
 
+    Each record has its line in the file, counted from 1, as its place: the first of its lines if it has many.
+
     :raises InvalidMessageError: a byte is none of its encoding, or a quote is open or stands in the wrong
-        place, where it does.
+        place, with the line.
     """
-    texts = _whole_lines(decode(stream, encoding, origin=origin, size=_BYTES))
+    texts = _whole_lines(decode(stream, encoding, origin=reading.origin, size=_BYTES))
     first = next(texts, "")
     start, delimiter = _look_at_head(first)
-    place = start
-    for text in chain([first[start:]], texts):
-        if (records := _split(text, delimiter)) is None:
-            reader = csv.reader(_lines(chain([text], texts)), delimiter=delimiter, strict=True)
-            try:
-                yield from in_chunks(reader)
-            except csv.Error as err:
-                line = _count_lines(stream, encoding, place) + reader.line_num
-                raise InvalidMessageError(f"{origin}, line {line:,}: {_explain(err)}") from None
+    reading.encoding, reading.delimiter = display_name(encoding), delimiter
+    line = 2 if start else 1
+    for text in filter(None, chain([first[start:]], texts)):
+        if (found := _split(text, delimiter)) is None:
+            yield from _read_on(chain([text], texts), line, stream, encoding, reading)
             return
+        records, breaks = found
+        rows = partial(zip, *records.columns)  # not the records themselves: they would hold each other
+        records.places = _Starts(rows, line) if breaks else range(line, line + len(records))
         yield records
-        place += len(text)
+        line += len(records) + breaks
+
+
+class _Starts(Sequence[int]):
+    """The lines in which records begin, counted when one is asked for: few ever are."""
+
+    def __init__(self, records: Callable[[], Iterable[Record]], first: int) -> None:
+        self._records = records
+        self._first = first
+
+    @cached_property
+    def _found(self) -> list[int]:
+        sizes = (1 + _count_ends('"'.join(record)) for record in self._records())
+        return list(accumulate(sizes, initial=self._first))[:-1]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @overload
+    def __getitem__(self, index: int) -> int: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[int]: ...
+    def __getitem__(self, index: int | slice) -> int | list[int]:
+        return self._found[index]
+
+
+def _read_on(
+    texts: Iterable[str], first: int, stream: BinaryIO, encoding: str, reading: Reading
+) -> Iterator[Placed]:
+    """Read the rest of a file, from one of its lines on, as Python's reader does."""
+    # The limit is the whole process's; to raise it takes nothing from others.
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+    reader = csv.reader(_lines(texts), delimiter=reading.delimiter, strict=True)
+    start = end = first
+    try:
+        for chunk in in_chunks(reader):
+            start, end = end, first + reader.line_num
+            has_breaks = end - start != len(chunk)
+            yield Placed(chunk, _Starts(chunk.__iter__, start) if has_breaks else range(start, end))
+    except csv.Error as err:
+        end = first + reader.line_num
+        text = "".join(_lines_between(stream, encoding, start, end))
+        line, reason = _explain(err, text, reading.delimiter, start, end - 1)
+        raise InvalidMessageError(f"{reading.origin}, line {line:,}: {reason}") from None
 
 
 def _whole_lines(texts: Iterable[str]) -> Iterator[str]:
     """Cut a text behind whole lines, and not within quotes: what stands there may go on over many lines."""
-    rest = ""
+    rest, quotes, counted = "", 0, 0
     for text in texts:
         searched = max(0, len(rest) - 1)
         rest += text
-        end = _end_of_line(rest, searched, len(rest) - 1)
+        end = _end_of_line(rest, searched, len(rest) - 1) or counted
         # To find that there is no quote is fast, to count them is not; so it is with line ends below.
-        if '"' in rest and rest.count('"', 0, end) % 2 and len(rest) <= csv.field_size_limit():
-            end = _end_of_line(rest, 0, rest.rfind('"', 0, end))
+        if quotes or '"' in rest:
+            quotes += rest.count('"', counted, end)
+            counted = end
+            if quotes % 2 and len(rest) <= _LONGEST_CELL:
+                end = _end_of_line(rest, 0, rest.rfind('"', 0, end))
         if end:
             yield rest[:end]
-            rest = rest[end:]
+            rest, counted = rest[end:], counted - end if counted else 0
+            quotes = rest.count('"', 0, counted)
     if rest:
         yield rest
 
@@ -69,29 +122,25 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
     return chain.from_iterable(io.StringIO(text, newline="") for text in texts)
 
 
-def _count_lines(stream: BinaryIO, encoding: str, place: int) -> int:
-    """Count the lines above a place, given in characters; a text in quotes may hold some, too."""
+def _lines_between(stream: BinaryIO, encoding: str, start: int, end: int) -> Iterator[str]:
+    """Read some lines of a file once more; the last of them is the one before ``end``."""
     stream.seek(0)
-    lines = io.TextIOWrapper(stream, encoding, newline="")
-    count = 0
-    while place > 0:
-        place -= len(lines.readline())
-        count += 1
-    lines.detach()  # else it closes a stream that is not ours
-    return count
+    lines = io.TextIOWrapper(stream, encoding, errors="replace", newline="")
+    try:
+        yield from islice(lines, start - 1, end - 1)
+    finally:
+        lines.detach()  # else it closes a stream that is not ours
 
 
-def _split(text: str, delimiter: str) -> Sequence[Record] | None:
+def _split(text: str, delimiter: str) -> tuple[Columnar, int] | None:
     """
     Take whole lines apart by columns, in a third of the time in which Python's reader comes to the same.
 
-    ``None`` if the lines are not all alike: not as many cells in each, more than one kind of line end,
-    quotes other than around a whole cell, a cell that may be too long. From the first of these on all is for
-    the reader.
+    Gives the number of line ends within quotes, too. ``None`` if the lines are not all alike: not as many
+    cells in each, more than one kind of line end, quotes other than around a whole cell, a cell that may be
+    too long. From the first of these on all is for the reader.
     """
-    if not text:
-        return ()
-    if len(text) > csv.field_size_limit():
+    if len(text) > _LONGEST_CELL:
         return None
     # Odd pieces stand in quotes. What is left has one quote in the place of each: a cell of its own, if these
     # were around a whole one, and if none was doubled within.
@@ -110,9 +159,17 @@ def _split(text: str, delimiter: str) -> Sequence[Record] | None:
         return None
     columns = [cells[place :: width + 1] for place in range(width)]
     if not quoted:
-        return Columnar(columns)
+        return Columnar(columns), 0
     marks = [column.count('"') for column in columns]
-    return Columnar(_unquote(columns, marks, quoted)) if sum(marks) == len(quoted) else None
+    if sum(marks) != len(quoted):
+        return None
+    return Columnar(_unquote(columns, marks, quoted)), _count_ends('"'.join(quoted))
+
+
+def _count_ends(text: str) -> int:
+    if "\r" not in text:
+        return text.count("\n") if "\n" in text else 0
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
 
 
 def _unquote(columns: list[list[str]], marks: list[int], quoted: list[str]) -> list[list[str]]:
@@ -140,8 +197,28 @@ def _look_at_head(text: str) -> tuple[int, str]:
     return 0, max(_DELIMITERS, key=unquoted.count)
 
 
-def _explain(err: csv.Error) -> str:
-    """Say what to do; the texts of Python's reader hold nothing of the file, but nothing to go by either."""
-    if "field limit" in str(err) or "end of data" in str(err):
-        return 'a quote is opened and never closed; write a quote within a text as ""'
-    return 'something stands behind a closing quote; write a quote within a text as ""'
+def _explain(err: csv.Error, text: str, delimiter: str, head: int, tail: int) -> tuple[int, str]:
+    """
+    Say in which line a cell begins that cannot be read, and what to do.
+
+    The errors of Python's reader hold nothing of the file, but nothing to go by either.
+
+    :param text: the lines ``head`` to ``tail``, of which the last is where the reader gave up.
+    """
+    start = _cells(delimiter, text)
+    line = min(head + _count_ends(text[:start]), tail)
+    if "end of data" in str(err):
+        return line, f"a quote is opened and never closed; {_WRITE_TWO}"
+    if "field limit" in str(err):
+        reason = f"a cell is longer than {_LONGEST_CELL:,} characters: is a quote opened and never closed?"
+        return line, f"{reason} If so, {_WRITE_TWO}; else leave this column out"
+    where = f"the quoted text that begins here is closed in line {tail:,}, and " if tail > line else ""
+    return line, f"{where}something stands behind a closing quote; {_WRITE_TWO}"
+
+
+def _cells(delimiter: str, text: str) -> int:
+    """Find how far a text consists of whole cells."""
+    mark = re.escape(delimiter)
+    cell = rf'(?:"(?:[^"]|"")*+"|(?!")[^{mark}\r\n]*+)'
+    whole: Any = re.compile(rf"(?:{cell}(?:{mark}|\r\n|\r|\n))*+").match(text)
+    return int(whole.end())

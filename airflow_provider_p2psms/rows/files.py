@@ -4,26 +4,26 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
-from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.csv_file import read_csv
-from airflow_provider_p2psms.rows.encoding import detect_encoding
+from airflow_provider_p2psms.rows.encoding import detect_encoding, settle_encoding
+from airflow_provider_p2psms.rows.formats import is_workbook
+from airflow_provider_p2psms.rows.rules import FileRules, HiddenRows
 from airflow_provider_p2psms.rows.table import Record, Sheet, Table
 from airflow_provider_p2psms.rows.xlsx_file import read_xlsx
 
-_ZIP = b"PK"
-# What would otherwise be read as a CSV of strange letters.
-_OTHERS = {
-    b"\xd0\xcf\x11\xe0": "an old .xls or an encrypted workbook; save it as .xlsx without a password",
-    b"\x1f\x8b": "compressed with gzip; unpack it first",
-    b"PAR1": "a Parquet file; read it into a DataFrame and hand that in as messages",
-    b"%PDF": "a PDF; save the table as .csv or .xlsx",
-}
 
-
-def read_file(stream: BinaryIO, *, name: str, encoding: str | None = None) -> Table:
+def read_file(
+    stream: BinaryIO,
+    *,
+    name: str,
+    sheet: str | int | None = None,
+    hidden_rows: HiddenRows = "fail",
+    encoding: str | None = None,
+) -> Table:
     """
     Stream the rows of a CSV or XLSX file behind their header; lines without any value are no rows.
 
@@ -32,40 +32,39 @@ def read_file(stream: BinaryIO, *, name: str, encoding: str | None = None) -> Ta
 
     :param stream: read from its beginning if it can seek, else from where it stands; left open.
     :param name: shown in errors, without its folders.
-    :param encoding: what ``find_encoding`` said, if it was asked.
+    :param sheet: the name of a worksheet, or its number from 1. Default: the only visible one with rows.
+    :param hidden_rows: rows that are hidden in the sheet: ``"fail"``, ``"skip"`` or ``"send"``.
+    :param encoding: the encoding of a CSV. Default: found out.
     :raises InvalidMessageError: it is neither, or damaged: where the first rows are asked for if that shows
         at its beginning, else where it does.
     """
-    origin = PurePosixPath(name).name
-    return Sheet(origin, _read_chunks(stream, origin, encoding))
+    rules = FileRules(sheet=sheet, hidden_rows=hidden_rows, encoding=encoding)
+    return Sheet(PurePosixPath(name).name, partial(_read_chunks, stream, rules))
 
 
-def find_encoding(stream: BinaryIO, *, name: str) -> str | None:
+def find_encoding(stream: BinaryIO, *, name: str, region: str) -> str | None:
     """
     Name the encoding of a CSV; ``None`` for a workbook.
 
     :param stream: one that can seek; left at its beginning.
+    :param region: the country whose code page it may be written in.
     :raises InvalidMessageError: it is neither, or its encoding is damaged.
     """
     origin = PurePosixPath(name).name
-    return None if _is_workbook(stream, origin) else detect_encoding(stream, origin=origin)
+    return None if is_workbook(stream, origin) else detect_encoding(stream, origin=origin, region=region)
 
 
-def _read_chunks(stream: BinaryIO, origin: str, encoding: str | None) -> Iterator[Sequence[Record]]:
+def _read_chunks(stream: BinaryIO, rules: FileRules, table: Table) -> Iterator[Sequence[Record]]:
+    reading = table.reading
     with _rewindable(stream) as source:
-        if _is_workbook(source, origin):
-            yield from read_xlsx(source, origin)
+        if is_workbook(source, reading.origin):
+            yield from read_xlsx(source, rules, reading)
         else:
-            yield from read_csv(source, origin, encoding or detect_encoding(source, origin=origin))
-
-
-def _is_workbook(stream: BinaryIO, origin: str) -> bool:
-    head = stream.read(4)
-    stream.seek(0)
-    for magic, reason in _OTHERS.items():
-        if head.startswith(magic):
-            raise InvalidMessageError(f"{origin} is {reason}")
-    return head.startswith(_ZIP)
+            if rules.encoding:
+                encoding = settle_encoding(source, rules.encoding, origin=reading.origin)
+            else:
+                encoding = detect_encoding(source, origin=reading.origin, region=table.region)
+            yield from read_csv(source, encoding, reading)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from typing import Any, TypeGuard
 
 from airflow_provider_p2psms.rows.chunks import in_chunks
 from airflow_provider_p2psms.rows.headers import build_header
+from airflow_provider_p2psms.rows.rounding import is_coarse
 from airflow_provider_p2psms.rows.table import Table
 
 
@@ -19,8 +20,7 @@ def read_frame(frame: Any) -> Table:
 
     :raises InvalidMessageError: two columns have the same name.
     """
-    coarse = (str(kind).lower() in {"float32", "float16"} for kind in frame.dtypes)
-    header = build_header("the DataFrame", frame.columns, coarse=coarse)
+    header = build_header("the DataFrame", frame.columns, coarse=map(is_coarse, frame.dtypes))
     is_polars = hasattr(frame, "iter_rows")
     return Table(
         header, in_chunks(frame.iter_rows() if is_polars else frame.itertuples(index=False, name=None))

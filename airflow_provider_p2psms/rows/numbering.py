@@ -8,12 +8,14 @@ that stands in for a prefix, another country's prefix for calls abroad) costs ti
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Final, cast
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberDesc
 
-_MOST_DIGITS: Final = 16  # as in `numbers.to_e164`
+from airflow_provider_p2psms.rows.dialling import MOST_DIGITS, prefix_abroad
+
 _NEVER: Final = "(?!)"
 # The likeliest first; which of them a number is does not matter.
 _KINDS: Final = (
@@ -31,17 +33,34 @@ _KINDS: Final = (
 
 
 @cache
-def spellings(country_code: int, region: str | None = None) -> re.Pattern[str]:
+def spellings(country_code: int, region: str | None = None, *, mobiles_only: bool = False) -> re.Pattern[str]:
     """
     Compile what is certainly a valid number of a country code; its last group is the number behind that code.
 
-    :param region: a region of this country code, for spellings without ``+`` or ``00``, as dialled there.
+    :param region: a region of this country code, for spellings without ``+``, as dialled there.
+    :param mobiles_only: only those that are certainly mobile numbers, too.
     """
     main = _plan(country_code, COUNTRY_CODE_TO_REGION_CODE[country_code][0])
-    ways = [rf"(?:\+|00){country_code}{_kept(main)}"]
+    abroad = rf"(?:\+|{certain_zeros(region)})" if region else r"\+"
+    ways = [f"{abroad}{country_code}{_kept(main)}"]
     if region:
         ways += _ways_within(country_code, _plan(country_code, region), main)
-    return re.compile(f"(?:{'|'.join(ways)})({_valid(country_code)})", re.ASCII)
+    valid = _valid(country_code, mobiles_only=mobiles_only)
+    return re.compile(f"(?:{'|'.join(ways)})({valid})", re.ASCII)
+
+
+def certain_zeros(region: str) -> str:
+    """
+    Match 00 in front of a number where it certainly stands for ``+`` in a region.
+
+    Where it is not the only prefix for calls abroad, no other one may fit, and no number of the region.
+    """
+    prefix = prefix_abroad(region)
+    if prefix == "00":
+        return prefix
+    plan = PhoneMetadata.metadata_for_region(region)
+    at_home = f"(?!{_uncaptured(_whole(plan))})" if plan else ""
+    return rf"(?:{at_home}(?!(?:{prefix})(?<!00))00)"
 
 
 def as_line(pattern: re.Pattern[str]) -> re.Pattern[str]:
@@ -77,7 +96,7 @@ def _ways_within(code: int, here: PhoneMetadata, main: PhoneMetadata) -> list[st
         # It is taken off for certain if a possible number is left; within one region a valid number is one.
         shares_code = len(COUNTRY_CODE_TO_REGION_CODE[code]) > 1
         possible = f"(?={_long(_lengths(here))})(?={whole})" if shares_code else ""
-        ways.insert(0, rf"(?!\d{{{_MOST_DIGITS + 1}}}){own}(?>{prefix}){plain}{possible}")
+        ways.insert(0, rf"(?!\d{{{MOST_DIGITS + 1}}}){own}(?>{prefix}){plain}{possible}")
     ways.append(f"{not_abroad}(?!{whole}){code}(?={whole}){_kept(here)}{_kept(main)}")
     return ways
 
@@ -93,14 +112,18 @@ def _kept(plan: PhoneMetadata) -> str:
     return f"(?:(?!{_uncaptured(prefix)})|(?={whole})(?!(?:{_uncaptured(prefix)}){whole}))"
 
 
-def _valid(country_code: int) -> str:
+def _valid(country_code: int, *, mobiles_only: bool) -> str:
     """Match a valid number of a country code: of the first of its regions that claims it."""
     pattern = _NEVER
     for region in reversed(COUNTRY_CODE_TO_REGION_CODE[country_code]):
         plan = _plan(country_code, region)
-        own = _valid_in(plan)
+        wanted = own = _valid_in(plan)
+        if mobiles_only:
+            wanted = _mobile_in(plan)
         if claim := plan.leading_digits:
-            pattern = f"(?:(?={claim}){own}|(?!{claim}){pattern})"
+            pattern = f"(?:(?={claim}){wanted}|(?!{claim}){pattern})"
+        elif mobiles_only:
+            pattern = f"(?:{wanted}|(?!{own}){pattern})"
         else:
             pattern = f"(?:{own}|{pattern})"
     return pattern
@@ -108,18 +131,29 @@ def _valid(country_code: int) -> str:
 
 def _valid_in(plan: PhoneMetadata) -> str:
     # The parser does not look at mobile numbers where their pattern is that of the fixed lines.
-    kinds = [getattr(plan, kind) for kind in _KINDS[plan.same_mobile_and_fixed_line_pattern :]]
+    return f"(?={_whole(plan)}){_of_kinds(plan, _KINDS[bool(plan.same_mobile_and_fixed_line_pattern) :])}"
+
+
+def _mobile_in(plan: PhoneMetadata) -> str:
+    # The parser asks for mobiles last: what may be one of the others, too, is left to it.
+    mobile = _of_kinds(plan, _KINDS[1:2] if plan.same_mobile_and_fixed_line_pattern else _KINDS[:1])
+    return f"(?={_whole(plan)})(?!{_of_kinds(plan, _KINDS[2:])}){mobile}"
+
+
+def _of_kinds(plan: PhoneMetadata, kinds: Sequence[str]) -> str:
+    """Match a whole number that has the pattern and a length of one of the kinds."""
+    descriptions = (cast("PhoneNumberDesc | None", getattr(plan, kind)) for kind in kinds)
     patterns = (
         rf"(?={_long(_lengths(plan).intersection(kind.possible_length))})(?:{kind.national_number_pattern})\Z"
-        for kind in kinds
+        for kind in descriptions
         if kind and kind.national_number_pattern
     )
-    return f"(?={_whole(plan)})(?:{'|'.join(patterns)})"
+    return f"(?:{'|'.join(patterns) or _NEVER})"
 
 
 def _lengths(plan: PhoneMetadata) -> set[int]:
     """Give the lengths that a number has with its area code and fewer digits than ``to_e164`` takes."""
-    most = _MOST_DIGITS - len(str(plan.country_code))
+    most = MOST_DIGITS - len(str(plan.country_code))
     possible = {length for length in _general(plan).possible_length if length <= most}
     return possible.difference(_general(plan).possible_length_local_only)
 

@@ -2,8 +2,8 @@
 Phone numbers as people type them and spreadsheets damage them, into E.164.
 
 What a number is, is decided by the numbering plans of ``phonenumbers`` alone; there is no list of operators
-here. What cannot be read for certain is refused with what to do, never guessed. Its parser is asked only
-where the patterns of ``numbering`` know nothing: it takes fifty times as long.
+here. What cannot be read for certain is refused with what to do, never guessed. Its parser is asked (in
+``dialling``) only where the patterns of ``numbering`` know nothing: it takes fifty times as long.
 """
 
 import re
@@ -12,22 +12,23 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, Final, cast
 
-import phonenumbers
-from phonenumbers import (
-    COUNTRY_CODE_TO_REGION_CODE,
-    NumberParseException,
-    PhoneNumber,
-    PhoneNumberFormat,
-    ValidationResult,
-    country_code_for_region,
-)
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, country_code_for_region
 
-from airflow_provider_p2psms.rows.numbering import as_column, as_line, spellings
+from airflow_provider_p2psms.rows.cells import CellError
+from airflow_provider_p2psms.rows.dialling import MOST_DIGITS, find_number, has_room
+from airflow_provider_p2psms.rows.invisible import is_blank
+from airflow_provider_p2psms.rows.numbering import as_column, as_line, certain_zeros, spellings
+from airflow_provider_p2psms.rows.rounding import (
+    LOST_DIGITS,
+    LOST_ZEROS,
+    ends_in_lost_zeros,
+    is_coarse,
+    is_quantity,
+)
+from airflow_provider_p2psms.rows.stand_ins import find_stand_in
 from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import is_missing, is_number
 
-# E.164, section 6: 15 digits with the country code; one more is a zero for the way within the country.
-_MOST_DIGITS: Final = 16
 # Two runs of so many digits in one cell are two numbers.
 _DIGITS_OF_A_NUMBER: Final = 7
 _FLOAT32_LIMIT: Final = 2**24
@@ -74,118 +75,146 @@ _wrapped = re.compile(
     r"""'(?P<marked>[^']*)'?|="(?P<formula>[^"]*)"|tel:(?P<link>.*)""", re.IGNORECASE
 ).fullmatch
 _is_number = re.compile(r"\+?[0-9]+").fullmatch
-_is_float = re.compile(r"([0-9]+)\.0+").fullmatch
+_is_float = re.compile(r"(\+?[0-9]+)\.0+").fullmatch
 # Nobody puts a dot behind nine digits of a number: to drop it would add a digit to what was counted.
-_is_fraction = re.compile(r"[0-9]{9,}\.[0-9]+").fullmatch
+_is_fraction = re.compile(r"\+?[0-9]{9,}\.[0-9]+").fullmatch
 # A few digits behind a number that is already told: a note, or the last digits of a second number.
 _is_followed = re.compile(r".*[0-9](\([0-9]{1,3}\)|/[0-9]{1,3})").fullmatch
-_is_scientific = re.compile(r"\+?[0-9]+([.,][0-9]+)?e\+?[0-9]+", re.IGNORECASE).fullmatch
+_is_scientific = re.compile(
+    r"\+?[0-9]+([.,][0-9]+)?(e\+?[0-9]+|[x\xd7*]10(\^\+?[0-9]+|\*\*[0-9]+|[⁰¹²³⁴-⁹]+))", re.IGNORECASE
+).fullmatch
 _is_never_met = re.compile("(?!)")
-_is_abroad = re.compile(rf"(?:\+|00)({'|'.join(map(str, COUNTRY_CODE_TO_REGION_CODE))})").match
 _runs_of_digits = re.compile(r"\d+").findall
 
 _EMPTY: Final = "is empty; it needs a phone number"
 _TWO_NUMBERS: Final = "holds more than one number; a row holds one"
 _TOO_LONG: Final = "too long for a phone number"
 _DIGITS_LOST: Final = "digits were lost; format the column as text and fill it again"
+_ROUNDED: Final = f"ends in six zeros, as rounded numbers do: {LOST_DIGITS}"
 _NOT_WHOLE: Final = "is not a whole number; format the column as text"
-_NO_COUNTRY: Final = "its country code is unknown"
 
 
-def to_e164(value: object, region: str) -> str:
+def to_e164(value: object, region: str, *, trust_e164: bool = False, mobiles_only: bool = False) -> str:
     """
     Give the E.164 form of one number, however it was typed.
 
     :param region: the country of numbers without a country code.
+    :param trust_e164: take a full number (``+``, or a prefix for calls abroad, and the country code) of a
+        possible length that the metadata does not have.
+    :param mobiles_only: refuse numbers that are certainly no mobile number.
     :raises UnfitError: it is no number, or not surely one; says why and what to do, and shows no digit.
     """
     typed = value if isinstance(value, str) else _digits_of(value)
-    if known := known_numbers(region)(typed):
+    if known := known_numbers(region, mobiles_only=mobiles_only)(typed):
         return known
     plain = _plain(typed)
     if not _is_number(plain):
         raise UnfitError(_why_no_digits(typed, plain))
-    # 00 stands for + in all countries but a few that have another prefix, and no number begins with it there.
-    number = "+" + plain[2:] if plain.startswith("00") else plain
-    if len(number.lstrip("+")) > _MOST_DIGITS:
+    if not has_room(plain, region):
         raise UnfitError(_TWO_NUMBERS if _holds_two(typed) else _TOO_LONG)
-    return phonenumbers.format_number(_parse(number, region), PhoneNumberFormat.E164)
+    return find_number(plain, region, trust_e164=trust_e164, mobiles_only=mobiles_only)
 
 
 @cache
-def known_numbers(region: str) -> Callable[[object], str]:
+def known_numbers(region: str, *, mobiles_only: bool = False) -> Callable[[object], str]:
     """
     Give the reader of spellings that are certainly valid: their E.164 form, "" for all others.
 
     The country code of the region comes first and in one step; a country's patterns are compiled when its
     first number comes. What it does not know may still be a number: ``to_e164`` finds out, and says why not.
+    Integers that end in six zeros are not certain: only the whole list tells (``rounding``).
     """
     country_code = country_code_for_region(region)
-    at_home = spellings(country_code, region) if country_code else _is_never_met
+    at_home = spellings(country_code, region, mobiles_only=mobiles_only) if country_code else _is_never_met
     match, number, prefix = at_home.fullmatch, at_home.groups, f"+{country_code}"
+    read_foreign = _foreign_numbers(region, mobiles_only=mobiles_only)
 
     def read(value: object) -> str:
-        typed = value if isinstance(value, str) else _digits_of(value)
+        typed = value if isinstance(value, str) else _certain_digits_of(value)
         if found := match(typed):
             return prefix + found[number]
         plain = _plain(typed)
         if found := match(plain):
             return prefix + found[number]
-        return _read_foreign(plain)
+        return read_foreign(plain)
 
     return read
 
 
 @cache
-def known_columns(region: str) -> Callable[[Sequence[object]], list[str]]:
+def known_column(
+    region: str, *, mobiles_only: bool = False
+) -> Callable[[Sequence[object]], list[str] | None]:
     """
-    Give the reader of many numbers: ``known_numbers`` of each, in one search if they are all of the region.
+    Give the reader of many numbers in one search: ``known_numbers`` of each, if all are text of the region.
 
-    An ``UnfitError`` is raised where that raises one.
+    ``None`` for all other columns.
     """
-    read, country_code = known_numbers(region), country_code_for_region(region)
+    country_code = country_code_for_region(region)
     if not country_code:
-        return lambda values: list(map(read, values))
-    at_home, prefix = as_line(spellings(country_code, region)), f"+{country_code}"
-    in_full = as_column(as_line(spellings(country_code)))
+        return lambda _values: None
+    at_home = as_line(spellings(country_code, region, mobiles_only=mobiles_only))
+    in_full = as_column(as_line(spellings(country_code, mobiles_only=mobiles_only)))
+    prefix = f"+{country_code}"
 
-    def read_all(values: Sequence[object]) -> list[str]:
-        if set(map(type, values)) == {str}:
-            lines = "\n".join([*cast("Sequence[str]", values), ""])
-            if lines.count("+") == len(values) == lines.count("\n") and in_full.fullmatch(lines):
-                return cast("list[str]", list(values))  # they are E.164 as they stand
-            found = at_home.findall(lines)
-            if len(found) == len(values) == lines.count("\n"):
-                return [prefix + (each if type(each) is str else each[-1]) for each in found]
-        return list(map(read, values))
+    def read_all(values: Sequence[object]) -> list[str] | None:
+        if set(map(type, values)) != {str}:
+            return None
+        lines = "\n".join([*cast("Sequence[str]", values), ""])
+        if lines.count("+") == len(values) == lines.count("\n") and in_full.fullmatch(lines):
+            return cast("list[str]", list(values))  # they are E.164 as they stand
+        found = at_home.findall(lines)
+        if not len(found) == len(values) == lines.count("\n"):
+            return None
+        return [prefix + (each if type(each) is str else each[-1]) for each in found]
 
     return read_all
 
 
-def _read_foreign(plain: str) -> str:
-    """Read a number with + or 00 and any country code."""
-    if not (found := _is_abroad(plain)):
-        return ""
-    pattern = spellings(int(found[1]))
-    known = pattern.fullmatch(plain)
-    return f"+{found[1]}{known[pattern.groups]}" if known else ""
+def _foreign_numbers(region: str, *, mobiles_only: bool) -> Callable[[str], str]:
+    """Give the reader of numbers with + or 00 and any country code."""
+    codes = "|".join(map(str, COUNTRY_CODE_TO_REGION_CODE))
+    is_abroad = re.compile(rf"(?:\+|{certain_zeros(region)})(?P<number>(?P<code>{codes})[0-9]*)").fullmatch
+
+    def read(plain: str) -> str:
+        if not (found := is_abroad(plain)):
+            return ""
+        full = f"+{found['number']}"
+        return full if spellings(int(found["code"]), mobiles_only=mobiles_only).fullmatch(full) else ""
+
+    return read
+
+
+def _certain_digits_of(value: object) -> str:
+    """Write a number that arrived as a number, "" if it may be a rounded one."""
+    if type(value) is int and 0 < value < _FLOAT_LIMIT:
+        return str(value) if value % LOST_ZEROS else ""
+    digits = _digits_of(value)
+    return "" if ends_in_lost_zeros(digits) else digits
 
 
 def _digits_of(value: Any) -> str:
     """Write a number that arrived as a number; what is neither that nor text is refused."""
     if type(value) in {int, float} and 0 < value < _FLOAT_LIMIT and value == int(value):
+        if type(value) is float and not value % LOST_ZEROS:
+            raise UnfitError(_ROUNDED)
         return str(int(value))
     if is_missing(value):
         raise UnfitError(_EMPTY)
+    if isinstance(value, CellError):
+        raise UnfitError(value.reason)
     if not is_number(value):
         raise UnfitError(f"is a {type(value).__name__}, not a phone number")
-    if not 0 < value < 10**_MOST_DIGITS:
+    if not 0 < value < 10**MOST_DIGITS:
         raise UnfitError("is a number, but no phone number")
     if value != int(value):
         raise UnfitError(_NOT_WHOLE)
-    if type(value).__name__ in {"float16", "float32"} and value >= _FLOAT32_LIMIT:
+    if is_coarse(type(value).__name__) and value >= _FLOAT32_LIMIT:
         raise UnfitError(_DIGITS_LOST)
-    return str(int(value))
+    digits = str(int(value))
+    if is_quantity(value) and ends_in_lost_zeros(digits):
+        raise UnfitError(_ROUNDED)
+    return digits
 
 
 def _plain(typed: str) -> str:
@@ -196,7 +225,7 @@ def _plain(typed: str) -> str:
     if found := _wrapped(plain):
         plain = "".join(filter(None, found.groups()))
     if found := _is_float(plain):  # 9121234567.0: a spreadsheet or pandas took the number for a quantity
-        return found[1]
+        return plain if ends_in_lost_zeros(found[1]) else found[1]
     if _is_fraction(plain) or _is_followed(plain) or ("/" in plain and _holds_two(plain)):
         return plain
     return plain.translate(_GROUPING)
@@ -209,9 +238,12 @@ def _holds_two(text: str) -> bool:
 
 def _why_no_digits(typed: str, plain: str) -> str:
     """Name what stands in the way, the most telling first."""
+    stand_in = find_stand_in(typed)
     faults = (
-        (not typed.strip(), _EMPTY),
+        (is_blank(typed), _EMPTY),
+        (bool(stand_in), stand_in),
         (_is_scientific(plain), _DIGITS_LOST),
+        (_is_float(plain), _ROUNDED),
         (_holds_two(plain), _TWO_NUMBERS),
         (_is_fraction(plain), _NOT_WHOLE),
         (_is_followed(plain), "has digits in brackets or behind a slash at its end; write one number only"),
@@ -221,29 +253,3 @@ def _why_no_digits(typed: str, plain: str) -> str:
     )
     other = "holds a character that no phone number has; write digits only"
     return next((reason for is_so, reason in faults if is_so), other)
-
-
-def _parse(number: str, region: str) -> PhoneNumber:
-    try:
-        parsed = phonenumbers.parse(number, region)
-    except NumberParseException as err:
-        unknown = err.error_type == NumberParseException.INVALID_COUNTRY_CODE
-        raise UnfitError(_NO_COUNTRY if unknown else "too short for a phone number") from None
-    if not phonenumbers.is_valid_number(parsed):
-        raise UnfitError(_why_invalid(parsed, None if number.startswith("+") else region))
-    return parsed
-
-
-def _why_invalid(parsed: PhoneNumber, region: str | None) -> str:
-    """Say what is wrong with a number; ``region`` is ``None`` where it has a country code of its own."""
-    country = region or phonenumbers.region_code_for_country_code(parsed.country_code or 0)
-    elsewhere = "; one of another country needs + and its country code" if region else ""
-    match phonenumbers.is_possible_number_with_reason(parsed):
-        case ValidationResult.TOO_SHORT:
-            return f"too short for a number of {country}{elsewhere}"
-        case ValidationResult.TOO_LONG:
-            return f"too long for a number of {country}{elsewhere}"
-        case ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
-            return f"lacks the area code that a number of {country} has"
-        case _:
-            return f"no number of {country} is like this: a digit is missing, wrong or too many{elsewhere}"

@@ -14,12 +14,14 @@ class Header:
     The columns of a table, ahead of its rows; it is no row itself and has no number.
 
     ``origin`` names the table in errors, ``columns`` are its names in order. ``coarse`` are those whose type
-    (``Float32``) cannot hold the digits of a phone number.
+    (``Float32``) cannot hold the digits of a phone number. ``is_first_row`` says that they are
+    the first row of a file, which perhaps is no header.
     """
 
     origin: str
     columns: tuple[str, ...] = field(repr=False)  # without a header row these are somebody's data
     coarse: frozenset[str] = field(default=frozenset(), repr=False)
+    is_first_row: bool = False
 
 
 # A dict by column names (a gateway-shaped group is one, too), a (recipient, message) pair, or what makes it

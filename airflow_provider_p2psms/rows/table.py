@@ -5,23 +5,48 @@ A table is a stream of rows like any other, each by its column names. But who kn
 takes the records as they are: to name the cells of a million rows takes as long as to check them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, TypeAlias, overload
+from typing import Any, ClassVar, SupportsIndex, TypeAlias, cast, overload
 
 from airflow_provider_p2psms.rows.headers import build_header
+from airflow_provider_p2psms.rows.invisible import is_blank
+from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.row import Header, NumberedRow, Row
 from airflow_provider_p2psms.rows.unfit import UnfitError
 
 Record: TypeAlias = Sequence[Any]
 
 
-class Columnar(Sequence[Record]):
-    """Records that stand by columns, of which each has one cell of every record."""
+class Placed(list[Record]):
+    """Records, each with its place: the line of a file, or the row of a sheet, in which it begins."""
 
-    def __init__(self, columns: Sequence[Sequence[Any]]) -> None:
+    __slots__ = ("places",)
+
+    def __init__(self, records: Iterable[Record], places: Sequence[int]) -> None:
+        super().__init__(records)
+        self.places = places
+
+    @overload
+    def __getitem__(self, place: SupportsIndex) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Placed": ...
+    def __getitem__(self, place: "SupportsIndex | slice") -> "Record | Placed":
+        found: Any = super().__getitem__(place)
+        return Placed(found, self.places[place]) if isinstance(place, slice) else cast("Record", found)
+
+
+class Columnar(Sequence[Record]):
+    """
+    Records that stand by columns, of which each has one cell of every record.
+
+    ``places`` are as in ``Placed``.
+    """
+
+    def __init__(self, columns: Sequence[Sequence[Any]], places: Sequence[int] = ()) -> None:
         self.columns = columns
+        self.places = places
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -35,7 +60,7 @@ class Columnar(Sequence[Record]):
     def __getitem__(self, place: slice) -> "Columnar": ...
     def __getitem__(self, place: int | slice) -> "Record | Columnar":
         cells = [column[place] for column in self.columns]
-        return Columnar(cells) if isinstance(place, slice) else cells
+        return Columnar(cells, self.places[place]) if isinstance(place, slice) else cells
 
 
 class Table(Iterator[Row]):
@@ -50,6 +75,9 @@ class Table(Iterator[Row]):
 
     def __init__(self, header: Header | None, chunks: Iterator[Sequence[Record]]) -> None:
         self.chunks = chunks
+        self.reading = Reading()
+        # The country whose code page a file may be written in. Whoever knows it sets it before the first row.
+        self.region = "IR"
         self._header = header
         self._is_header_told = False
 
@@ -62,6 +90,10 @@ class Table(Iterator[Row]):
         """Give one record its column names; ``None`` for one that is no row."""
         return dict(zip(self._columns, record, strict=True))
 
+    def locate(self, records: Sequence[Record], index: int) -> str:  # noqa: ARG002 - for subclasses
+        """Say where a person finds one record of a chunk; "" if only its number tells."""
+        return ""
+
     @cached_property
     def records(self) -> Iterator[Record]:
         """The records one by one."""
@@ -72,28 +104,38 @@ class Table(Iterator[Row]):
         return self.header.columns if self.header else ()
 
     def __next__(self) -> Row:
-        if not self._is_header_told and self.header:
+        header = self.header
+        if not self._is_header_told and header and (header.is_first_row or self.has_rows()):
             self._is_header_told = True
-            return self.header
+            return header
         for record in self.records:
             if (row := self.name(record)) is not None:
                 return row
         raise StopIteration
+
+    def has_rows(self) -> bool:
+        """Tell whether a record follows, for those who have not asked for any yet."""
+        self.chunks = filter(len, self.chunks)
+        for chunk in self.chunks:
+            self.chunks = chain([chunk], self.chunks)
+            return True
+        return False
 
 
 class Sheet(Table):
     """
     A table in a file: the first record with a value is its header, records without one are no rows.
 
-    :raises InvalidMessageError: two columns have the same name, when ``header`` is read.
+    ``read`` gives the chunks, as ``Placed`` or ``Columnar`` records, and notes in ``reading`` how it reads.
+
     """
 
     # Blank cells stand for nothing: a file has no other way to say that there is no value.
     blank_is_nothing = True
 
-    def __init__(self, origin: str, chunks: Iterator[Sequence[Record]]) -> None:
-        super().__init__(None, chunks)
-        self._origin = origin
+    def __init__(self, origin: str, read: Callable[["Sheet"], Iterator[Sequence[Record]]]) -> None:
+        super().__init__(None, read(self))
+        self.reading.origin = origin
 
     @property
     def header(self) -> Header | None:
@@ -101,16 +143,23 @@ class Sheet(Table):
         if self._header is None:
             for chunk in self.chunks:
                 for place, names in enumerate(chunk):
-                    if any(not is_blank(name) for name in names):
-                        shown = ("" if is_blank(name) else name for name in names)
-                        self._header = build_header(self._origin, shown)
+                    if any(not is_blank_cell(name) for name in names):
+                        shown = ("" if is_blank_cell(name) else name for name in names)
+                        self._header = build_header(self.reading.origin, shown, is_first_row=True)
                         self.chunks = chain([chunk[place + 1 :]], self.chunks)
                         return self._header
         return self._header
 
+    def locate(self, records: Sequence[Record], index: int) -> str:
+        """Name the file, and the line or the sheet and row of one record of a chunk."""
+        place = cast("Placed", records).places[index]
+        sheet = self.reading.sheet
+        where = f'sheet "{sheet}", row {place:,}' if sheet else f"line {place:,}"
+        return f"{self.reading.origin}, {where}"
+
     def name(self, record: Record) -> NumberedRow | None:
         """Give one record its column names, ``None`` where a cell is blank or lacks."""
-        cells = [None if is_blank(cell) else cell for cell in record]
+        cells = [None if is_blank_cell(cell) else cell for cell in record]
         columns = self._columns
         if not any(cell is not None for cell in cells):
             return None
@@ -121,6 +170,6 @@ class Sheet(Table):
         return dict(zip(columns, cells + [None] * (len(columns) - len(cells)), strict=False))
 
 
-def is_blank(cell: object) -> bool:
+def is_blank_cell(cell: object) -> bool:
     """Tell whether a cell of a file has nothing to be seen in it."""
-    return cell is None or (isinstance(cell, str) and not cell.strip())
+    return cell is None or (isinstance(cell, str) and is_blank(cell))

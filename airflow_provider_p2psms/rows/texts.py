@@ -6,11 +6,15 @@ Lengths decide first, then encoders, which look at characters in C; only doubles
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from operator import itemgetter
 
+from airflow_provider_p2psms.rows.damage import SIGNS, find_damage, may_be_damaged, signs_in
+from airflow_provider_p2psms.rows.invisible import is_blank, may_be_blank
 from airflow_provider_p2psms.rows.masking import measure
+from airflow_provider_p2psms.rows.stand_ins import LONGEST, have_stand_in
 from airflow_provider_p2psms.rows.unfit import UnfitError
 
 MAX_CHARACTERS = 1_400
@@ -23,8 +27,10 @@ _GSM_BASIC = (
 )
 # Bytes with which characters begin in UTF-8.
 _FIRST_OF_GSM = frozenset(char.encode()[0] for char in _GSM_BASIC + _GSM_ESCAPED)
-_FIRST_BEYOND_THE_BMP = bytes(range(0xF0, 0xF5))
+_FIRST_BEYOND_THE_BMP = frozenset(range(0xF0, 0xF5))
 _GSM_SINGLES_OF_ASCII = _GSM_BASIC.encode("ascii", "ignore")
+# With those of them that may be a sign of damage left over, and what is left then if none is.
+_GSM_WITHOUT_SIGNS = _GSM_SINGLES_OF_ASCII.translate(None, SIGNS)
 _escaped = re.compile(f"[{re.escape(_GSM_ESCAPED)}]")
 _beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
 
@@ -33,14 +39,14 @@ def check_text(text: str) -> int:
     """
     Count the parts of a text that can be sent as it is.
 
-    :raises UnfitError: it is empty or too long, or holds what no SMS can carry.
+    :raises UnfitError: it is empty or too long, damaged, or holds what no SMS can carry.
     """
-    if not text or text.isspace():
-        raise UnfitError("the text is empty")
+    if is_blank(text):
+        raise UnfitError("the text is empty, or has nothing to be seen in it")
     if len(text) > MAX_CHARACTERS:
         raise UnfitError(f"longer than the gateway takes: {MAX_CHARACTERS:,} characters", shape=measure(text))
-    if "\0" in text or not (text.isascii() or _is_whole(text)):
-        raise UnfitError("holds a NUL or half a character, which no SMS can carry", shape=measure(text))
+    if reason := find_damage(text):
+        raise UnfitError(reason, shape=measure(text))
     parts = count_parts(text)
     if parts > MAX_PARTS:
         raise UnfitError(
@@ -49,30 +55,41 @@ def check_text(text: str) -> int:
     return parts
 
 
-def check_texts(texts: Sequence[str], encoded: Sequence[bytes]) -> bytes:
+def check_texts(texts: Sequence[str], encoded: Sequence[bytes], *, are_whole: bool = False) -> bytes:
     """
     Count the parts of many texts, a byte each, as ``check_text`` does, looking at all of them as one.
 
     :param encoded: the texts in UTF-8, in which what is sought has bytes of its own.
+    :param are_whole: they are cells or values as they came, of which none may be a stand-in.
     :raises UnfitError: one of them cannot be sent, or is of a class of its own.
     """
-    if set(map(type, texts)) != {str} or not all(texts) or any(map(str.isspace, texts)):
+    if set(map(type, texts)) != {str} or not all(texts):
         raise UnfitError("not all texts can be sent as they are")
     lengths = list(map(len, texts))
-    longest = max(lengths)
+    different = frozenset(lengths)
+    longest = max(different)
+    if are_whole and min(different) <= LONGEST and have_stand_in(texts):
+        raise UnfitError("a text may be a stand-in")
     joined = b"".join(encoded)
-    if longest > MAX_CHARACTERS or 0 in joined:
+    firsts: AbstractSet[int] = frozenset()
+    if is_ascii := joined.isascii():
+        signs = joined.translate(None, _GSM_WITHOUT_SIGNS)
+        is_empty = any(map(str.isspace, texts))
+    else:
+        signs, firsts = signs_in(joined), frozenset(map(itemgetter(0), encoded))
+        is_empty = may_be_blank(firsts, joined) and any(map(is_blank, texts))
+    if is_empty or longest > MAX_CHARACTERS or (signs and _are_damaged(texts, joined, signs)):
         raise UnfitError("not all texts can be sent as they are")
-    if joined.isascii() and not joined.translate(None, _GSM_SINGLES_OF_ASCII):
-        return bytes(map(_by_length(160, 153).__getitem__, lengths))
-    if any(map(joined.__contains__, _FIRST_BEYOND_THE_BMP)):
+    if is_ascii and not signs.translate(None, SIGNS):
+        return _parts_by_length(lengths, different, single=160, several=153)
+    if not _FIRST_BEYOND_THE_BMP.isdisjoint(signs):
         return bytes(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
     if longest <= 70:
         return bytes([1]) * len(texts)
-    parts = bytes(map(_by_length(70, 67).__getitem__, lengths))
+    parts = _parts_by_length(lengths, different, single=70, several=67)
     # A text that begins as nothing of GSM-7 does, like nearly all Persian ones, is UCS-2.
-    if not _FIRST_OF_GSM.isdisjoint(map(itemgetter(0), encoded)):
+    if is_ascii or not _FIRST_OF_GSM.isdisjoint(firsts):
         beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
         parts = bytes(
             count if beyond else count_parts(text)
@@ -116,17 +133,20 @@ def _beyond_gsm() -> re.Pattern[str]:
     return re.compile(f"[{gsm}]*+([^{gsm}\0]?)[^\0]*+\0")
 
 
-def _is_whole(text: str) -> bool:
-    """Tell whether a text has no half of a surrogate pair: UTF-8 has none for it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+def _are_damaged(texts: Iterable[str], joined: bytes, signs: Iterable[int]) -> bool:
+    return may_be_damaged(joined, signs) and any(map(find_damage, texts))
 
 
 def _count_singles(length: int, *, single: int, several: int) -> int:
     return 1 if length <= single else -(-length // several)
+
+
+def _parts_by_length(
+    lengths: Sequence[int], different: Collection[int], *, single: int, several: int
+) -> bytes:
+    parts = _by_length(single, several)
+    least, most = parts[min(different)], parts[max(different)]
+    return bytes([most]) * len(lengths) if least == most else bytes(map(parts.__getitem__, lengths))
 
 
 @cache

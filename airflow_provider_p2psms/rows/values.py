@@ -1,16 +1,21 @@
 """What a cell holds, whoever filled it: nothing, a whole number dressed as a float, or what has a text."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 from numbers import Real
 
+from airflow_provider_p2psms.rows.cells import CellError
+from airflow_provider_p2psms.rows.invisible import is_blank
+from airflow_provider_p2psms.rows.stand_ins import find_stand_in
 from airflow_provider_p2psms.rows.unfit import UnfitError
 
 # Known at once to be no containers; to ask for `Iterable` costs more than all the rest.
 _SINGLES = frozenset({str, int, float, bool, Decimal, date, datetime})
 # Spreadsheets keep 15 digits of a number and put zeros behind them.
 _FLOAT_LIMIT = 10**15
+_INFINITIES = (float("inf"), float("-inf"))
 
 
 def is_missing(value: object) -> bool:
@@ -50,30 +55,56 @@ def whole(value: object) -> object:
     return value
 
 
-def key_text(value: object) -> str:
+def key_text(value: object, text_values: Collection[str] = ()) -> str:
     """
-    Write the value of a key column as text, "" where it has none.
+    Write the value of a key column as text, "" where it has none or nothing to be seen.
 
-    :raises UnfitError: it holds several values or bytes.
+    :raises UnfitError: it is a stand-in, or holds several values, bytes or an object without a text.
     """
-    if type(value) is str:
-        return value
-    return "" if is_missing(value) else as_text(value)
+    if is_missing(value):
+        return ""
+    text = as_text(value)
+    if is_blank(text):
+        return ""
+    if reason := find_stand_in(text, text_values):
+        raise UnfitError(reason)
+    return text
 
 
 def as_text(value: object, spec: str = "") -> str:
     """
-    Write one value as ``str.format`` does, whole floats as integers.
+    Write one value as ``str.format`` does, whole floats as integers, a subclass of ``str`` as its own text.
 
-    :raises UnfitError: it holds several values or bytes, or the format does not fit it.
+    :raises UnfitError: it holds several values or bytes, is infinite, has no text of its own, or the format
+        does not fit it.
     """
-    if type(value) is str and not spec:
-        return value
-    if type(value) not in _SINGLES and isinstance(value, Iterable) and not isinstance(value, str):
-        raise UnfitError(f"holds a {type(value).__name__}, not a single value")
+    if isinstance(value, str):
+        value = str.__str__(value)
+        if not spec:
+            return value
+    elif isinstance(value, CellError):
+        raise UnfitError(value.reason)
+    elif type(value) not in _SINGLES:
+        _require_text_of_its_own(value)
+    if isinstance(value, float | Decimal) and value in _INFINITIES:
+        raise UnfitError("is infinite, not a number to be sent")
     if "." not in spec:  # a format with a precision is meant for a float
         value = whole(value)
     try:
         return format(value, spec)
     except Exception:  # noqa: BLE001 - a value's own code may raise anything, and quote itself
         raise UnfitError(f"a {type(value).__name__} does not take the format of the template") from None
+
+
+def _require_text_of_its_own(value: object) -> None:
+    """Refuse containers, and objects of which Python only knows what they are made of, or where they are."""
+    kind = type(value)
+    if isinstance(value, Iterable):
+        raise UnfitError(f"holds a {kind.__name__}, not a single value")
+    if isinstance(value, Enum) and kind.__str__ is Enum.__str__:
+        raise UnfitError(f"holds a member of the enumeration {kind.__name__}; hand in its value")
+    if kind.__str__ is object.__str__ and kind.__format__ is object.__format__:
+        raise UnfitError(
+            f"holds a value of type {kind.__name__}, which has no text of its own; "
+            "hand in the value that was meant"
+        )

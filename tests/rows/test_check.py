@@ -78,7 +78,7 @@ def test_the_text_is_for_rows_without_one(message):
 @pytest.mark.parametrize(
     ("row", "column", "value", "reason"),
     [
-        (("0912", "hi"), "recipient", "••12", "no number of IR"),
+        (("0912", "hi"), "recipient", "••12", "too short for a number of IR"),
         ((None, "hi"), "recipient", "", "is empty"),
         (([NUMBER], "hi"), "recipient", "(list)", "is a list"),
         ({"message": "hi"}, "recipient", "", "no such column; found: message"),

@@ -117,7 +117,8 @@ def test_spellings_of_one_number(typed):
         ({}, "is a dict"),
         (1j, "is a complex"),
         ("12", "too short for a number of IR; one of another country"),
-        ("0912123456", "no number of IR"),
+        ("0912123456", "no number of IR has this length: a digit is missing or too many; one of another"),
+        ("09401234567", "no number of IR is like this in phonenumbers"),
         ("091212345678", "too long for a number of IR"),
         ("1" * 40, "too long for a phone number"),
         ("+", "holds no digits"),
@@ -125,9 +126,10 @@ def test_spellings_of_one_number(typed):
         ("0098", "too short"),
         ("+9991234567", "country code is unknown"),
         ("+0989121234567", "country code is unknown"),
-        ("+98912123456", "no number of IR is like this"),
+        ("+98912123456", "no number of IR has this length: a digit is missing or too many"),
+        ("+989401234567", "no number of IR is like this in phonenumbers"),
         ("+9891212345678", "too long for a number of IR"),
-        ("+9121234567", "no number of IN is like this"),
+        ("+9121234567", "no number of IN has this length"),
     ],
 )
 def test_what_is_refused_says_why(typed, reason):
@@ -135,7 +137,8 @@ def test_what_is_refused_says_why(typed, reason):
     with pytest.raises(InvalidMessageError, match=reason.replace("+", r"\+")) as caught:
         to_e164(typed, "IR")
 
-    assert not any(map(str.isdecimal, str(caught.value)))
+    told = str(caught.value).replace(f"phonenumbers {phonenumbers.__version__}", "").replace("trust_e164", "")
+    assert not any(map(str.isdecimal, told))
 
 
 def test_a_number_without_its_area_code():
@@ -158,7 +161,122 @@ def test_no_chain_behind_a_refusal():
         to_e164("+9991234567", "IR")
 
     assert caught.value.__cause__ is None
-    assert caught.value.__suppress_context__
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "region", "expected"),
+    [
+        ("0011 32 12 34 56 78", "AU", "+3212345678"),
+        ("0014 98 912 123 4567", "AU", RIGHT),
+        ("00 98 912 123 4567", "AU", RIGHT),
+        ("14110011 98 912 123 4567", "AU", RIGHT),
+        ("0015 98 912 123 4567", "BR", RIGHT),
+        ("00 55 11 96123 4567", "BR", "+5511961234567"),
+        ("009 98 912 123 4567", "CO", RIGHT),
+        ("001 98 912 123 4567", "HK", RIGHT),
+        ("00 98 912 123 4567", "HK", RIGHT),
+        ("008 98 912 123 4567", "ID", RIGHT),
+        ("010 98 912 123 4567", "JP", RIGHT),
+        ("001 98 912 123 4567", "KH", RIGHT),
+        ("00700 98 912 123 4567", "KR", RIGHT),
+        ("001 98 912 123 4567", "SG", RIGHT),
+        ("009 98 912 123 4567", "TH", RIGHT),
+        ("002 98 912 123 4567", "TW", RIGHT),
+        ("8~10 98 912 123 4567".replace("~", ""), "RU", RIGHT),
+        ("011 44 (0)20 7946 0958", "US", "+442079460958"),
+        ("00 44 (0)20 7946 0958", "US", "+442079460958"),
+        ("00 44 (0)20 7946 0958", "IR", "+442079460958"),
+        ("00 1 415 555 2671", "KR", "+14155552671"),
+    ],
+)
+def test_prefixes_for_calls_abroad(typed, region, expected):
+    """The prefixes are those of the region; 00 stands for + everywhere if nothing else is possible."""
+    assert expected == to_e164(typed, region)
+    assert expected == to_e164(typed.translate(PERSIAN), region)
+
+
+@pytest.mark.parametrize(
+    ("typed", "region"),
+    [
+        ("0016468124857", "AU"),
+        ("0016497121234", "HK"),
+        ("001 32 12 34 56 78", "KR"),
+        ("001 32 12 34 56 78", "TH"),
+    ],
+)
+def test_a_prefix_that_can_be_two(typed, region):
+    """Where two prefixes give two valid numbers, nobody knows which one was meant."""
+    with pytest.raises(InvalidMessageError, match="may be two numbers, by two prefixes for calls abroad"):
+        to_e164(typed, region)
+    with pytest.raises(InvalidMessageError, match="may be two numbers"):
+        to_e164(typed, region, trust_e164=True)
+
+
+def test_a_trusted_number_that_can_be_two():
+    """Digits that may be two numbers which the metadata lacks are not trusted."""
+    typed = "008 61 199 999 999"
+    with pytest.raises(InvalidMessageError, match="is like this in phonenumbers"):
+        to_e164(typed, "ID")
+    with pytest.raises(InvalidMessageError, match="may be two numbers"):
+        to_e164(typed, "ID", trust_e164=True)
+
+
+@pytest.mark.parametrize("typed", ["+98 940 123 4567", "0098 940 123 4567", "۰۰۹۸۹۴۰۱۲۳۴۵۶۷"])
+def test_a_number_that_the_metadata_lacks(typed):
+    """A number of a new range is refused with the library's version, and taken in full if it is trusted."""
+    with pytest.raises(InvalidMessageError, match=rf"{phonenumbers.__version__}.* set trust_e164=True"):
+        to_e164(typed, "IR")
+
+    assert "+989401234567" == to_e164(typed, "IR", trust_e164=True)
+    assert "+989401234567" == to_e164("011 98 940 123 4567", "US", trust_e164=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "reason"),
+    [
+        ("09401234567", "write it in full"),
+        ("989401234567", "write it in full"),
+        ("+98940123456", "has this length"),
+        ("+98940123456789", "too long"),
+        ("+9999401234567", "country code is unknown"),
+        ("+49 0 100 1234567", "is like this"),
+        ("+2909999", "too short|is like this"),
+        ("+98" + "1" * 14, "too long for a phone number|too long for a number"),
+    ],
+)
+def test_what_is_not_trusted(typed, reason):
+    """Trust is for numbers in full, of a known country, as long as its numbers are."""
+    with pytest.raises(InvalidMessageError, match=reason):
+        to_e164(typed, "IR", trust_e164=True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind"),
+    [
+        ("021 8877 6655", "a landline"),
+        ("+44 20 7946 0958", "a landline"),
+        ("+1 800 555 1234", "a toll-free number"),
+        ("+44 56 1234 5678", "a VoIP number"),
+        ("+44 70 1234 5678", "a personal number"),
+    ],
+)
+def test_mobiles_only(typed, kind):
+    """Landlines are taken unless only mobiles are wanted; then the reason names what the number is."""
+    assert to_e164(typed, "IR")
+    with pytest.raises(InvalidMessageError, match=f"is {kind} and no mobile number"):
+        to_e164(typed, "IR", mobiles_only=True)
+
+
+@pytest.mark.parametrize("typed", ["09121234567", "+1 415 555 2671", "+44 7400 123456"])
+def test_mobiles_among_mobiles(typed):
+    """Mobile numbers pass, and those of countries where a number may be either."""
+    assert to_e164(typed, "IR") == to_e164(typed, "IR", mobiles_only=True)
+
+
+def test_a_trusted_number_among_mobiles():
+    """What the metadata lacks is of no kind: it is taken if it is trusted."""
+    assert to_e164("+989401234567", "IR", mobiles_only=True, trust_e164=True)
 
 
 def national(region):

@@ -115,7 +115,7 @@ def test_a_large_result_is_not_held_in_memory(connection):
     [
         ("SELECT recipient FROM there_is_none", "there_is_none"),
         ("SELEKT 1", "syntax error"),
-        ("SELECT '1' AS a, '2' AS a", "columns of the same name"),
+        ("SELECT '1' AS recipient, '2' AS recipient, '3' AS name", "columns of the same name"),
     ],
 )
 def test_a_wrong_query_is_told_of(connection, query, told):

@@ -1,0 +1,48 @@
+"""How the recipients of one list are read, and what they tell together."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from airflow_provider_p2psms.rows.rounding import Losses
+from airflow_provider_p2psms.rows.rules import RowRules
+
+# To compile the patterns of a column takes as long as to read thousands of numbers one by one.
+_FEW = 100
+
+
+class Recipients:
+    """
+    Reads the recipients of one list, by its rules.
+
+    ``losses`` is told of all that are numbers and no text.
+    """
+
+    def __init__(self, rules: RowRules) -> None:
+        # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
+        from airflow_provider_p2psms.rows.numbers import known_column, known_numbers, to_e164  # noqa: PLC0415
+
+        region, mobiles_only = rules.region, rules.mobiles_only
+        self.losses = Losses()
+        self._read_column = partial(known_column, region, mobiles_only=mobiles_only)
+        self._read_known = partial(known_numbers, region, mobiles_only=mobiles_only)
+        self._read = partial(to_e164, region=region, trust_e164=rules.trust_e164, mobiles_only=mobiles_only)
+
+    def known(self, values: Sequence[object]) -> list[str]:
+        """
+        Read a column; "" for each number that is not certain.
+
+        :raises UnfitError: one cannot be read.
+        """
+        if len(values) >= _FEW and (column := self._read_column()(values)) is not None:
+            return column
+        self.losses.note(values)
+        return list(map(self._read_known(), values))
+
+    def read(self, value: object) -> str:
+        """
+        Read one number.
+
+        :raises UnfitError: it is none, or not surely one; says why.
+        """
+        self.losses.note((value,))
+        return self._read(value)

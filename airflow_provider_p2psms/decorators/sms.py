@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
@@ -19,6 +19,7 @@ from airflow_provider_p2psms.airflow_compat import (
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.sms import (
+    SOURCE_FIELDS,
     Identity,
     OnBackfill,
     OnEmpty,
@@ -50,9 +51,11 @@ class P2PSMSDecoratedOperator(DecoratedOperator, PeerToPeerSMSOperator):
     custom_operator_name = "@task.p2psms"
     template_fields: Sequence[str] = (
         *DecoratedOperator.template_fields,
-        *(name for name in PeerToPeerSMSOperator.template_fields if name not in {"messages", "file"}),
+        *(name for name in PeerToPeerSMSOperator.template_fields if name not in SOURCE_FIELDS),
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"op_args": "json", "op_kwargs": "json"}
+
+    _fields_of_values = frozenset({"op_args", "op_kwargs"})
 
     def __init__(self, *, python_callable: Callable[..., Any], task_id: str, **kwargs: Any) -> None:
         if inspect.iscoroutinefunction(python_callable) or inspect.isasyncgenfunction(python_callable):
@@ -88,9 +91,12 @@ def p2psms_task(python_callable: Callable[P, R], /) -> Task[P, R]: ...
 def p2psms_task(
     *,
     text: str | None = None,
+    text_values: Collection[str] = (),
     recipient_column: str = "recipient",
     message_column: str = "message",
     key_column: str | None = None,
+    trust_e164: bool = False,
+    mobiles_only: bool = False,
     from_number: str | None = None,
     send_time: datetime | str | None = None,
     send_window: tuple[str, str, str] | None = None,

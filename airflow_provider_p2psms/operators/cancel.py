@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException, BaseOperator
+from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
@@ -16,7 +17,7 @@ OnFailed = Literal["fail", "continue"]
 _NAMED = 20
 
 
-class CancelScheduledSMSOperator(BaseOperator):
+class CancelScheduledSMSOperator(AuthorsTemplates, BaseOperator):
     """
     Cancel scheduled messages, each until 5 minutes before its time.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_p2psms import airflow_compat
+from airflow_provider_p2psms.errors import InvalidMessageError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -60,6 +61,21 @@ def ledger_rules(
         on_in_doubt="reconcile" if on_in_doubt == "resend" and not is_by_word else on_in_doubt,
         report_lag_s=report_lag_s,
     )
+
+
+def parse_resend(value: object) -> str | None:
+    """
+    Read ``resend``: a word, or ``None`` for what a template gives where nobody has wished for anything.
+
+    :raises InvalidMessageError: it is neither a text nor a number, such as a whole list.
+    """
+    if value is None or value is False:
+        return None
+    if not isinstance(value, str | int | float):
+        raise InvalidMessageError(f"resend came out as {type(value).__name__}; it is a word.")
+    word = str(value)
+    # As Jinja and JSON write them.
+    return None if word.strip().casefold() in {"", "none", "null", "false"} else word
 
 
 def _places(context: Context, ti: Any, name: str) -> list[Place]:

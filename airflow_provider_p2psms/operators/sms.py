@@ -8,7 +8,7 @@ DAG is parsed, and what Airflow shows of a task is kept free of numbers and text
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
@@ -23,8 +23,9 @@ from airflow_provider_p2psms.airflow_compat import (
 )
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
-from airflow_provider_p2psms.operators.ledger import ledger_rules
+from airflow_provider_p2psms.operators.ledger import ledger_rules, parse_resend
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
+from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
 from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
 from airflow_provider_p2psms.operators.telling import count_in_stats
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
@@ -57,21 +58,31 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+HiddenRows = Literal["fail", "skip", "send"]
 OnInvalid = Literal["fail", "skip"]
 OnEmpty = Literal["skip", "succeed", "fail"]
 OnBackfill = Literal["skip", "send", "fail"]
 OnLate = Literal["fail", "send_now"]
 OnInDoubt = Literal["reconcile", "fail", "resend"]
 Identity = Literal["text", "key"]
+# The template fields of tasks whose rows come from elsewhere lack these.
+SOURCE_FIELDS = frozenset({"messages", "file", "sheet", "encoding"})
+# A text may be the name of a file that holds its template.
+TEXT_FILES = {"text": (".txt", ".j2")}
+# Parameters that are texts, also those that another task gives; the last two may be paths.
+TEXTS = ("text", "from_number", "p2psms_conn_id", "file", "outcomes")
+_PATHS = frozenset({"file", "outcomes"})
 LONGEST_REPORT_LAG_S = 7 * 24 * 3600
 
 
-class _SendOperator(BaseOperator):
+class _SendOperator(AuthorsTemplates, BaseOperator):
     """What both send tasks share; see ``PeerToPeerSMSOperator`` for the parameters."""
 
     template_fields: Sequence[str] = (
         "messages",
         "file",
+        "sheet",
+        "encoding",
         "text",
         "from_number",
         "send_time",
@@ -84,7 +95,12 @@ class _SendOperator(BaseOperator):
     operator_extra_links = (OutboxLink(),)
     ui_color = "#d9f2e6"
 
+    _fields_of_values = frozenset({"messages"})
+    _may_be_none = frozenset({"resend"})
+    _file_suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = TEXT_FILES
+
     _form: ClassVar[Literal["PeerToPeer", "PeerToPeerFile"]]
+    _texts: ClassVar[Sequence[str]] = TEXTS
     # How long a send waits for what (`sending.times.Times`); None: as long as people do.
     _times: ClassVar[Times | None] = None
     _stop: threading.Event | None = None
@@ -94,10 +110,16 @@ class _SendOperator(BaseOperator):
         *,
         messages: object = None,
         file: str | os.PathLike[str] | None = None,
+        sheet: str | int | None = None,
+        hidden_rows: HiddenRows = "fail",
+        encoding: str | None = None,
         text: str | None = None,
+        text_values: Collection[str] = (),
         recipient_column: str = "recipient",
         message_column: str = "message",
         key_column: str | None = None,
+        trust_e164: bool = False,
+        mobiles_only: bool = False,
         from_number: str | None = None,
         send_time: datetime | str | None = None,
         send_window: tuple[str, str, str] | None = None,
@@ -124,10 +146,16 @@ class _SendOperator(BaseOperator):
         super().__init__(**{"multiple_outputs": MULTIPLE_OUTPUTS, **kwargs})
         self.messages = messages
         self.file = file
+        self.sheet = sheet
+        self.hidden_rows = hidden_rows
+        self.encoding = encoding
         self.text: str | Concealed | None = text
+        self.text_values = text_values
         self.recipient_column = recipient_column
         self.message_column = message_column
         self.key_column = key_column
+        self.trust_e164 = trust_e164
+        self.mobiles_only = mobiles_only
         self.from_number = from_number
         self.send_time = send_time
         self.send_window = send_window
@@ -158,6 +186,7 @@ class _SendOperator(BaseOperator):
         with errors_for_airflow(), ExitStack() as stack:
             # First: whatever fails from here on, a later try finds a ledger.
             ledger = self._open_ledger(context)
+            self._check_rendered()
             self._heed_backfill(context)
             check = self._ready_to_check(context, stack)
             hook = SMSHook(self.p2psms_conn_id)
@@ -180,17 +209,11 @@ class _SendOperator(BaseOperator):
     def _check_parameters(self) -> None:
         """Refuse, when the DAG is parsed, what cannot work whatever the rows are."""
         self._check_source()
-        for name, allowed in (
-            ("on_late", OnLate),
-            ("on_invalid", OnInvalid),
-            ("on_empty", OnEmpty),
-            ("on_backfill", OnBackfill),
-            ("on_in_doubt", OnInDoubt),
-            ("identity", Identity),
-        ):
-            value = getattr(self, name)
-            if value not in get_args(allowed) and not (name == "on_in_doubt" and _has_template(value)):
-                raise ValueError(f"{self.task_id}: {name} is one of {', '.join(get_args(allowed))}.")
+        if self.file is None and (self.sheet, self.hidden_rows, self.encoding) != (None, "fail", None):
+            raise ValueError(
+                f"{self.task_id}: sheet, hidden_rows and encoding belong to file; leave them out."
+            )
+        self._check_choices()
         if self.identity == "key" and not self.key_column:
             raise ValueError(f'{self.task_id}: identity="key" needs key_column, the column of the keys.')
         for name in ("batch_size", "max_in_flight", "max_recipients", "max_parts", "max_cost"):
@@ -203,10 +226,34 @@ class _SendOperator(BaseOperator):
         send_time = None if _has_template(self.send_time) else self.send_time
         if send_time or self.send_window:
             self._timing(send_time)
+        self._check_text()
+
+    def _check_text(self) -> None:
+        is_list = isinstance(self.text_values, Collection) and not isinstance(self.text_values, str)
+        if not (is_list and all(isinstance(word, str) for word in self.text_values)):
+            raise ValueError(f'{self.task_id}: text_values is a list of words, such as ["NULL"].')
         if isinstance(self.text, str) and not _has_template(self.text):
             from airflow_provider_p2psms.rows.template import parse_template
 
-            parse_template(self.text)
+            parse_template(self.text, self.text_values)
+
+    def _check_choices(self) -> None:
+        for name, allowed in (
+            ("hidden_rows", HiddenRows),
+            ("on_late", OnLate),
+            ("on_invalid", OnInvalid),
+            ("on_empty", OnEmpty),
+            ("on_backfill", OnBackfill),
+            ("on_in_doubt", OnInDoubt),
+            ("identity", Identity),
+        ):
+            value = getattr(self, name)
+            if value not in get_args(allowed) and not (name == "on_in_doubt" and _has_template(value)):
+                raise ValueError(f"{self.task_id}: {name} is one of {', '.join(get_args(allowed))}.")
+        for name in ("trust_e164", "mobiles_only", "drop_duplicates"):
+            # Not every text that says no is false: "False" of a template or of another task is true.
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"{self.task_id}: {name} is True or False.")  # noqa: TRY004 - as all the others
 
     def _check_seconds(self) -> None:
         lag = self.report_lag
@@ -217,6 +264,19 @@ class _SendOperator(BaseOperator):
         rate = self.requests_per_second
         if rate is not None and not (isinstance(rate, int | float) and rate > 0):
             raise ValueError(f"{self.task_id}: requests_per_second is a number above 0.")
+
+    def _check_rendered(self) -> None:
+        """Refuse what the templates, and other tasks, gave for the parameters."""
+        if self._fault:
+            raise self._fault
+        for name in self._texts:
+            value = reveal(getattr(self, name, None))
+            is_path = name in _PATHS and hasattr(value, "open")
+            if value is not None and not isinstance(value, str) and not is_path:
+                raise InvalidMessageError(
+                    f"{name} came out as {type(value).__name__}. Hand in a text: a number has lost its plus "
+                    "and its leading zeros."
+                )
 
     def _check_source(self) -> None:
         if (self.messages is None) == (self.file is None):
@@ -249,12 +309,13 @@ class _SendOperator(BaseOperator):
     def _ready_to_check(
         self, context: Context, stack: ExitStack
     ) -> Callable[[RowRules], Iterable[Message | RowProblem]]:
-        from airflow_provider_p2psms.rows import check_file, check_rows
+        from airflow_provider_p2psms.rows import FileRules, check_file, check_rows
 
         if self.file is None:
             return lambda rules: check_rows(self._open_source(context, stack), rules)
         stream, name = stack.enter_context(open_rows(self.file))
-        return stack.enter_context(check_file(stream, name=name))
+        how = FileRules(sheet=self.sheet, hidden_rows=self.hidden_rows, encoding=self.encoding)
+        return stack.enter_context(check_file(stream, name=name, how=how))
 
     def _row_rules(self, hook: SMSHook) -> RowRules:
         from airflow_provider_p2psms.rows import RowRules
@@ -262,9 +323,12 @@ class _SendOperator(BaseOperator):
         return RowRules(
             region=hook.settings.region,
             text=reveal(self.text) or None,
+            text_values=self.text_values,
             recipient_column=self.recipient_column,
             message_column=self.message_column,
             key_column=self.key_column,
+            trust_e164=self.trust_e164,
+            mobiles_only=self.mobiles_only,
         )
 
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - for subclasses
@@ -280,7 +344,7 @@ class _SendOperator(BaseOperator):
             context,
             on_in_doubt=self.on_in_doubt,
             report_lag_s=self.report_lag,
-            resend=self.resend,
+            resend=parse_resend(self.resend),
             retries=self.retries or 0,
         )
         return rules.open()
@@ -325,11 +389,9 @@ class _SendOperator(BaseOperator):
 
     # --- what Airflow shows of it
 
-    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
-        # Mapped tasks are rendered through this method alone, so it is the one place that sees every task.
-        super()._do_render_template_fields(parent, *args, **kwargs)
-        if parent is self:
-            self._conceal()
+    def _fails_at_once(self, fields: Collection[str]) -> bool:
+        # `execute` raises the others behind the ledger's opening, so that a later try finds a ledger.
+        return not {"resend", "on_in_doubt"}.isdisjoint(fields)
 
     def _conceal(self) -> None:
         """Hide numbers and texts behind descriptions of them."""
@@ -352,10 +414,20 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param file: instead of ``messages``: a CSV or XLSX with a header, by its local path or any
         ``ObjectStoragePath`` URI (``s3://conn_id@bucket/key``). A local one above 16 MB is checked by a
         process of its own, where there is a second processor. (templated)
+    :param sheet: the worksheet of an XLSX: its name, or its number from 1. Default: the only visible one that
+        has rows. (templated)
+    :param hidden_rows: rows that are hidden in the sheet, by a filter or by hand: ``"fail"`` (default:
+        nothing is sent), ``"skip"`` or ``"send"``.
+    :param encoding: the encoding of a CSV, by a name that Python knows. Default: found out. (templated)
     :param text: the text of rows without one, with columns in braces: ``"Dear {name}"``. (templated)
+    :param text_values: words such as ``["NULL"]`` that are refused in texts and in place of a column, because
+        programs write them for no value, and that are meant as they stand here.
     :param recipient_column: the column of numbers. Default ``recipient``.
     :param message_column: the column of texts. Default ``message``.
     :param key_column: a column that names each row to its owner, for ``outcomes``.
+    :param trust_e164: take a full E.164 number that the library of numbering plans does not know yet.
+        Default False.
+    :param mobiles_only: refuse numbers that are not mobile numbers. Default False: landlines are accepted.
     :param from_number: the sending line; default the connection's. (templated)
     :param send_time: when the gateway is to send: an aware datetime, ISO text with an offset, or
         ``YYYY-MM-DD HH:MM:SS`` in UTC; 5 minutes to 3 months ahead. Default: at once. (templated)

@@ -18,6 +18,7 @@ from airflow_provider_p2psms.airflow_compat import (
     conf,
 )
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
+from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
@@ -33,7 +34,7 @@ OnFailed = Literal["fail", "continue"]
 _GRACE_S = 300
 
 
-class SMSDeliverySensor(BaseSensorOperator):
+class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
     """
     Wait until messages are sent, or delivered, and return what became of them.
 

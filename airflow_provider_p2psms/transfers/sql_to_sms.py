@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_p2psms.airflow_compat import BaseHook
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
-from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from airflow_provider_p2psms.operators.sms import SOURCE_FIELDS, TEXT_FILES, TEXTS, PeerToPeerSMSOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,10 +40,17 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
         "sql",
         "conn_id",
         "parameters",
-        *(name for name in PeerToPeerSMSOperator.template_fields if name not in {"messages", "file"}),
+        *(name for name in PeerToPeerSMSOperator.template_fields if name not in SOURCE_FIELDS),
     )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "parameters": "json"}
+
+    _fields_of_values = frozenset({"parameters"})
+    _file_suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        **TEXT_FILES,
+        "sql": (".sql",),
+    }
+    _texts: ClassVar[Sequence[str]] = (*TEXTS, "sql", "conn_id")
 
     def __init__(
         self,
@@ -72,10 +79,6 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - a query needs none
         from airflow_provider_p2psms.transfers.query import open_query
 
-        if not isinstance(self.sql, str):
-            raise InvalidMessageError(
-                f"sql came out as a {type(self.sql).__name__}; it is one query as a text."
-            )
         self.log.info("Reading rows from the connection %s.", self.conn_id)
         parameters = None if self.parameters is None else reveal_each(self.parameters)
         sql = self.sql.strip().rstrip(";")

@@ -25,6 +25,9 @@ ROWS = [("09120000001", "hi")]
         ({"messages": ROWS, "requests_per_second": 0}, "requests_per_second is a number above 0"),
         ({"messages": ROWS, "max_recipients": False}, "max_recipients is a number of at least 1"),
         ({"messages": ROWS, "max_parts": 0}, "max_parts is a number of at least 1"),
+        ({"messages": ROWS, "drop_duplicates": "False"}, "drop_duplicates is True or False"),
+        ({"messages": ROWS, "trust_e164": "{{ params.trust }}"}, "trust_e164 is True or False"),
+        ({"messages": ROWS, "mobiles_only": None}, "mobiles_only is True or False"),
         ({"messages": ROWS, "max_cost": "1"}, "max_cost is a number of at least 1"),
         ({"messages": ROWS, "send_time": dt.datetime(2026, 1, 1)}, "no time zone"),  # noqa: DTZ001
         ({"messages": ROWS, "send_time": "2026-01-01T00:00"}, "no time zone"),

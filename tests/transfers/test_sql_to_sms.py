@@ -160,6 +160,74 @@ def test_parameters_are_filled_in_and_not_shown(dag, run, shop, p2psms_sandbox):
     assert "who" in rendered
 
 
+@pytest.mark.parametrize("who", ["due.sql", "{{ 7 * 7 }}", "{{ nope }}"])
+@pytest.mark.parametrize("way", ["output", "expand", "expand_kwargs"])
+def test_parameters_of_other_tasks_are_data(way, who, dag, run, shop, p2psms_sandbox, tmp_path):
+    """A name that looks like a template, or like a file of one, is looked for as it is."""
+    shop.ask("INSERT INTO customers VALUES (99, '09120000099', :who)", {"who": who})
+    place = ":who" if "sqlite" in shop.uri else "%(who)s"
+    options = {
+        "sql": f"SELECT * FROM customers WHERE name = {place}",
+        "conn_id": "shop",
+        "text": "Dear {name}",
+    }
+    with dag:
+
+        @task
+        def names():
+            return {"who": who} if way == "output" else [{"who": who}]
+
+        @task
+        def kwargs():
+            return [{"parameters": {"who": who}}]
+
+        if way == "output":
+            send(**options, parameters=names())
+        else:
+            made = SQLToSMSOperator.partial(
+                task_id="send", from_number=LINE, recipient_column="mobile", **options
+            )
+            made.expand(parameters=names()) if way == "expand" else made.expand_kwargs(kwargs())
+
+    assert {"success"} == set(run().values())
+    assert [f"Dear {who}"] == p2psms_sandbox.texts_arrived
+
+
+def test_only_the_query_may_be_a_file_of_sql(dag, run, shop, p2psms_sandbox, tmp_path):
+    """A text or a parameter with such a name is what it says; a parameter in the DAG file is a template."""
+    place = ":who" if "sqlite" in shop.uri else "%(who)s"
+    shop.ask("UPDATE customers SET name = 'due.sql' WHERE id = 1")
+    with dag:
+        send(
+            sql=f"SELECT * FROM customers WHERE name = {place}", parameters={"who": "due.sql"}, text="due.sql"
+        )
+
+    assert {"send": "success"} == run()
+    assert ["due.sql"] == p2psms_sandbox.texts_arrived
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("parameters", {"who": "{{ params.nothing }}"}),
+        ("parameters", {"who": "{{ 'secret'.nope }} secret"}),
+        ("sql", "SELECT * FROM customers WHERE id = {{ params.nothing }}"),
+    ],
+)
+def test_a_parameter_without_a_value_is_no_query_without_rows(
+    field, value, dag, run, shop, p2psms_sandbox, capfd
+):
+    """A template that gives None, or fails, fails the task by the field's name, and shows nothing of it."""
+    dag.params["nothing"] = None
+    with dag:
+        send(**{"sql": "SELECT * FROM customers", "parameters": {}, field: value})
+
+    assert {"send": "failed"} == run()
+    output = "".join(capfd.readouterr())
+    assert f'The template in "{field}" cannot be rendered: ' in output
+    assert "secret" not in output
+
+
 def test_a_query_can_be_mapped(dag, run, shop, p2psms_sandbox):
     """One task for each set of parameters, each a send of its own."""
     place = ":i" if "sqlite" in shop.uri else "%(i)s"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_p2psms.airflow_compat import AirflowException, BaseNotifier, context_merge
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, ReplacedError
 from airflow_provider_p2psms.notifications.event import Event, read_event
+from airflow_provider_p2psms.operators.templates import Renderer, describe_fault
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 DEFAULT_TEXT = "{{ event }}"
 
 _SENT = "sent"
+# Characters of a text: so many fit into the gateway's 20 parts in every alphabet.
+_LONGEST = 1_300
 
 
 class SMSNotifier(BaseNotifier):
@@ -85,15 +88,25 @@ class SMSNotifier(BaseNotifier):
         context_merge(context, {"event": event})
         dag = context.get("dag")  # as the scheduler knows it, it has no templates
         environment = jinja_env or self.get_template_env(dag if hasattr(dag, "get_template_env") else None)
+        renderer = Renderer(context, environment)
         for name in self.template_fields:
             fault = ""
             try:
-                self._do_render_template_fields(self, (name,), context, environment, set())
+                setattr(self, name, _fill(renderer, getattr(self, name)))
             except Exception as err:  # noqa: BLE001 - a template may raise anything
-                fault = type(err).__name__
+                fault = describe_fault(err)
             if fault:
-                self.log.error("The template %s of an SMS cannot be filled in (%s).", name, fault)
-                self.text = str(event) if name == "text" else self.text
+                self.log.error("The template %s of an SMS cannot be filled in: %s.", name, fault)
+                self._leave_out(name)
+        if self.text.strip() in {"", "None", DEFAULT_TEXT}:
+            self.text = str(event)
+        if self.from_number in {"", "None"}:
+            self.from_number = None
+
+    def _leave_out(self, name: str) -> None:
+        # The default text, and the connection's line, are better than nothing.
+        self.text = DEFAULT_TEXT if name == "text" else self.text
+        self.from_number = None if name == "from_number" else self.from_number
 
     def notify(self, context: Any) -> None:
         """Send the text; what fails is logged."""
@@ -143,12 +156,28 @@ class SMSNotifier(BaseNotifier):
     def _send(self, hook: SMSHook, store: Store, event: Event) -> SendResult:
         from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
 
-        rows = [{"recipients": _split(self.recipients), "message": self.text}]
+        rows = [{"recipients": _split(self.recipients), "message": self._fit_text(event)}]
         checked = check_rows(read_rows(rows), RowRules(region=hook.settings.region))
         result = self._sender(hook, store, event).send(checked)
         if not result.accepted and not result.held_back:
             raise InvalidMessageError("none of the recipients is a phone number.")
         return result
+
+    def _fit_text(self, event: Event) -> str:
+        """Make the text one that can be sent: an alert that is cut is better than none."""
+        from airflow_provider_p2psms.rows.damage import clean
+        from airflow_provider_p2psms.rows.texts import check_text
+
+        text = clean(self.text)
+        text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+        try:
+            check_text(text)
+        except InvalidMessageError as err:
+            reason = str(err)
+        else:
+            return text
+        self.log.warning("The text of an SMS %s. The default text is sent instead.", reason)
+        return str(event)
 
     def _sender(self, hook: SMSHook, store: Store, event: Event) -> Sender:
         from airflow_provider_p2psms.sending.forms import PeerToPeer
@@ -180,6 +209,16 @@ class SMSNotifier(BaseNotifier):
             stop=threading.Event(),
             times=self._times or Times(),
         )
+
+
+def _fill(renderer: Renderer, value: Any) -> Any:
+    # Recipients may be a list, also one that a template gives.
+    if isinstance(value, list | tuple):
+        return [_fill(renderer, each) for each in value]
+    if not isinstance(value, str):
+        return value
+    filled = renderer.value(value)
+    return filled if isinstance(filled, list | tuple) else str(filled)
 
 
 def _describe(err: Exception) -> str:

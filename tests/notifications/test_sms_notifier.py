@@ -250,6 +250,80 @@ def test_a_template_that_fails_sends_the_default(dag, p2psms_sandbox):
     assert {"Airflow: shop.notify failed"} == set(p2psms_sandbox.texts_arrived)
 
 
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("field", ["text", "recipients", "from_number"])
+def test_a_template_that_fails_shows_nothing(field, native, request, run_dag, p2psms_sandbox, capfd):
+    """The log names the field and the reason; numbers and texts of the template are not there."""
+    number, word = f"0935{secrets.randbelow(10**7):07d}", secrets.token_hex(8)
+    options = {
+        "recipients": [number, f"{{{{ '{number}'.nope }}}} {word}"] if field == "recipients" else NUMBERS,
+        "text": f"{word} {{{{ '{word}'.nope }}}}" if field == "text" else "failed",
+        "from_number": f"{{{{ 1 / 0 }}}}{word}" if field == "from_number" else "+983000505",
+    }
+    dag = DAG(
+        f"d{abs(hash(request.node.name))}", schedule=None, start_date=pendulum.datetime(2026, 1, 1),
+        render_template_as_native_obj=native,
+    )  # fmt: skip
+    fails(dag, on_failure_callback=notifier(**options))
+    run_dag(dag)
+
+    logs = "".join(
+        file.read_text("utf-8", "replace") for file in Path(os.environ["AIRFLOW_HOME"]).rglob("*.log")
+    )
+    for written in ("".join(capfd.readouterr()), logs):
+        assert number[1:] not in written
+        assert word not in written
+    if field == "text":
+        assert all(text.startswith("Airflow: ") for text in p2psms_sandbox.texts_arrived)
+    # Of a list of recipients the others are told.
+    assert (1 if field == "recipients" else 2) == len(p2psms_sandbox.arrived)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "text", "arrives"),
+    [
+        ("{{ params.number }}", "{{ params.code }}", {(E164[1], "0012")}),
+        (["{{ params.number }}"], "{{ params.whole }}", {(E164[1], "12")}),
+        ("{{ params.numbers }}", "{{ '1e5' }}", {(E164[0], "1e5"), (E164[1], "1e5")}),
+        ("{{ params.bare }}", "x", {(E164[1], "x")}),
+        (NUMBERS[1], "{{ event }}", {(E164[1], "Airflow: shop.notify failed")}),
+        (NUMBERS[1], "{{ none }}", {(E164[1], "Airflow: shop.notify failed")}),
+        (NUMBERS[1], "{{ '' }}", {(E164[1], "Airflow: shop.notify failed")}),
+    ],
+)
+@pytest.mark.parametrize("native", [False, True])
+def test_numbers_and_codes_stay_texts(recipients, text, arrives, native, request, p2psms_sandbox):
+    """Native rendering takes no plus and no zero away; a text that came out as nothing is the default one."""
+    if recipients == "{{ params.numbers }}" and not native:
+        recipients = "{{ params.numbers | join(', ') }}"
+    dag = DAG("shop", schedule=None, render_template_as_native_obj=native)
+    params = {"number": E164[1], "numbers": E164, "bare": 9350000002, "code": "0012", "whole": 12}
+    notifier(recipients=recipients, text=text, from_number="{{ '+983000505' }}")(
+        {**context(dag), "params": params}
+    )
+
+    assert arrives == {(each.recipient, each.text) for each in p2psms_sandbox.arrived}
+    assert {"+983000505"} == {each.from_number for each in p2psms_sandbox.arrived}
+
+
+@pytest.mark.parametrize(
+    ("text", "arrives"),
+    [
+        ("\x1b[31mred\x1b[0m", " [31mred [0m"),
+        ("ValueError: <Orders object at 0x7f5756c5a830>", "ValueError: <Orders object>"),
+        ("آ" * 3_000, "آ" * 1_299 + "…"),
+        ("{{ exception }} #REF!", None),
+        ("\u200c", None),
+    ],
+)
+def test_an_alert_always_leaves(text, arrives, dag, p2psms_sandbox):
+    """What no SMS carries is taken out or cut off; where that is no help, the default text leaves."""
+    notifier(text=text, recipients="09120000001")(context(dag))
+
+    [arrived] = p2psms_sandbox.texts_arrived
+    assert arrived == arrives or (arrives is None and arrived.startswith("Airflow: "))
+
+
 def test_a_bad_number_keeps_nobody_else_from_knowing(dag, p2psms_sandbox):
     """Who has a good number is told."""
     notifier(recipients=["12", *NUMBERS])(context(dag))

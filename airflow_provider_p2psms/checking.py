@@ -9,7 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
 from rich.console import Console
@@ -21,8 +21,17 @@ from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.connection import parse_connection
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.digest import Digester
-from airflow_provider_p2psms.rows import Block, Checked, RowRules, check_rows, read_file
+from airflow_provider_p2psms.rows import (
+    Block,
+    Checked,
+    FileRules,
+    RowRules,
+    check_rows,
+    read_file,
+    render_text,
+)
 from airflow_provider_p2psms.rows.numbers import to_e164
+from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.sending.cost import Cost, ask_prices, cost_of, read_credit
 from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import NoNotes
@@ -38,6 +47,7 @@ class Found:
     """What the check found; ``cost`` and ``credit`` in rial, ``None`` where no gateway was asked."""
 
     plan: Plan
+    reading: Reading
     problems: list[RowProblem] = field(default_factory=list)
     cost: Cost | None = None
     credit: float | None = None
@@ -56,8 +66,20 @@ class Found:
             "cost": round(self.cost.estimate) if self.cost else None,
             "cost_at_most": round(self.cost.at_most) if self.cost else None,
             "credit": self.credit,
+            "sheet": self.reading.sheet or None,
+            "encoding": self.reading.encoding or None,
+            "delimiter": self.reading.delimiter or None,
+            "hidden_rows": self.reading.hidden_rows,
+            "texts_of_column": self.reading.texts_of_column,
+            "texts_of_template": self.reading.texts_of_template,
             "problems": [
-                {"row": each.row, "column": each.column, "value": each.value, "reason": each.reason}
+                {
+                    "row": each.row,
+                    "place": each.place,
+                    "column": each.column,
+                    "value": each.value,
+                    "reason": each.reason,
+                }
                 for each in self.problems
             ],
         }
@@ -89,6 +111,7 @@ def _complain(err: Exception, *, code: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Question:
+    file: FileRules
     rows: RowRules
     sending: PlanRules
     line: str
@@ -100,15 +123,19 @@ def _read_options(options: argparse.Namespace) -> _Question:
     region = options.region or (known.region if known else "IR")
     rows = RowRules(
         region=region,
-        text=options.text,
+        text=None if options.text is None else render_text(options.text),
+        text_values=options.text_values,
         recipient_column=options.recipient_column,
         message_column=options.message_column,
+        trust_e164=options.trust_e164,
+        mobiles_only=options.mobiles_only,
     )
+    file = FileRules(sheet=options.sheet, hidden_rows=options.hidden_rows, encoding=options.encoding)
     line = options.from_number or (known.from_number if known else None) or ""
     gateway = None if options.offline else known
     if gateway and not line:
         raise InvalidMessageError("Prices depend on the sending line: give --from-number, or --offline.")
-    return _Question(rows=rows, sending=_staging(known), line=line, gateway=gateway)
+    return _Question(file=file, rows=rows, sending=_staging(known), line=line, gateway=gateway)
 
 
 def _staging(settings: GatewaySettings | None) -> PlanRules:
@@ -121,10 +148,10 @@ def _staging(settings: GatewaySettings | None) -> PlanRules:
 
 def _check(stream: BinaryIO, question: _Question, *, show_all: bool) -> Found:
     with Spool(batch_size=_PROGRESS_EVERY) as spool:
-        found = Found(Plan(spool, kinds=Kinds()))
-        results = check_rows(read_file(stream, name=stream.name), question.rows)
+        results = check_rows(read_file(stream, name=stream.name, **asdict(question.file)), question.rows)
+        found = Found(Plan(spool, kinds=Kinds()), results.reading)
         build_plan(
-            Checked(_watch(results.blocks(), stream, found.problems, show_all=show_all)),
+            Checked(_watch(results.blocks(), stream, found.problems, show_all=show_all), results.reading),
             found.plan,
             NoNotes(),
             rules=question.sending,
@@ -171,13 +198,24 @@ def _show(found: Found) -> None:
     # What stands in a file is data: no markup, no colours of its own.
     console = Console(markup=False, highlight=False, emoji=False, width=width)
     if found.problems:
-        bad = Table("row", "column", "value", "reason", title="Bad rows", title_justify="left")
+        bad = Table("place", "column", "value", "reason", title="Bad rows", title_justify="left")
         for each in found.problems:
-            bad.add_row(f"{each.row:,}", each.column, each.value, each.reason)
+            bad.add_row(each.place, each.column, each.value, each.reason)
         console.print(bad)
         if more := found.plan.invalid - len(found.problems):
             console.print(f"… and {more:,} more (--all shows them)")
     console.print(_summary(found))
+
+
+def _how_read(reading: Reading) -> list[tuple[str, str]]:
+    told = [("sheet", reading.sheet), ("encoding", reading.encoding), ("delimiter", repr(reading.delimiter))]
+    shown = [each for each in told if each[1] not in ("", "''")]
+    if reading.hidden_rows:
+        shown.append(("hidden rows", f"{reading.hidden_rows:,}"))
+    if reading.texts_of_column and reading.texts_of_template:
+        shown.append(("texts from the message column", f"{reading.texts_of_column:,}"))
+        shown.append(("texts from the template", f"{reading.texts_of_template:,}"))
+    return shown
 
 
 def _summary(found: Found) -> Table:
@@ -185,6 +223,8 @@ def _summary(found: Found) -> Table:
     table = Table(show_header=False)
     table.add_column()
     table.add_column(justify="right")
+    for name, value in _how_read(found.reading):
+        table.add_row(name, value)
     table.add_row("rows", f"{plan.handed_in:,}")
     table.add_row("good", f"{plan.recipients:,}")
     table.add_row("bad", f"{plan.invalid:,}")

@@ -57,10 +57,32 @@ def _fill_check(check: argparse.ArgumentParser) -> None:
     check.set_defaults(run=_run_check)
     add = check.add_argument
     add("file", type=Path, metavar="FILE", help="a CSV or XLSX file with a header")
+    add(
+        "--sheet",
+        metavar="NAME",
+        help="a worksheet's name, or its number from 1 (default: the one with rows)",
+    )
+    add(
+        "--hidden-rows",
+        default="fail",
+        choices=("fail", "skip", "send"),
+        help="rows that are hidden in the sheet (default: %(default)s)",
+    )
+    add("--encoding", metavar="NAME", help="the encoding of a CSV (default: found out)")
     add("--text", help='the text of rows without one: "Dear {name}"')
+    add(
+        "--text-value",
+        dest="text_values",
+        action="append",
+        default=[],
+        metavar="WORD",
+        help="a word such as NULL that is meant as it stands; may be given several times",
+    )
     add("--recipient-column", default="recipient", metavar="NAME", help="default: %(default)s")
     add("--message-column", default="message", metavar="NAME", help="default: %(default)s")
     add("--region", metavar="XX", help="country of short numbers (default: the connection's, else IR)")
+    add("--trust-e164", action="store_true", help="take full E.164 numbers that no numbering plan has yet")
+    add("--mobiles-only", action="store_true", help="refuse numbers that are not mobile numbers")
     add("--from-number", metavar="LINE", help="the sending line (default: the connection's)")
     add(
         "--connection",

@@ -31,6 +31,7 @@ from airflow_provider_p2psms.identity import canonical_line, fold
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.ledger.ledger import Receipt as Noted
 from airflow_provider_p2psms.ledger.records import Closing
+from airflow_provider_p2psms.rows.check import Checked
 from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.collector import rare_collections
 from airflow_provider_p2psms.sending.cost import check_cost
@@ -162,6 +163,8 @@ class Sender:
             try:
                 known = self._known(opened)
                 seen = build_plan(results, plan, notes, rules=self.rules, known=known)
+                for sentence in results.reading.sentences() if isinstance(results, Checked) else ():
+                    log.info(sentence)
                 send = _Send(self, opened, plan, seen=seen, older=known.older)
                 send.check()
                 send.go()

@@ -166,7 +166,7 @@ def test_a_large_file(operator, p2psms_sandbox, tmp_path, monkeypatch):
 
     with pytest.raises(AirflowException, match="1 bad row of 3,001; nothing was sent") as raised:
         send.execute({})
-    assert "row 3001, recipient" in str(raised.value)
+    assert "bad.csv, line 3,002, recipient" in str(raised.value)
     assert not p2psms_sandbox.arrived
 
     send.file = tmp_path / "good.csv"

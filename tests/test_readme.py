@@ -60,8 +60,8 @@ def test_the_connections_lead_to_the_gateway(code, monkeypatch):
         ("invoices", ["Dear Sara, invoice 501 is due."]),
     ],
 )
-def test_the_dags_run(name, texts, p2psms_sandbox, run_dag):
-    """Each DAG to copy sends its texts."""
+def test_the_dags_run(name, texts, p2psms_sandbox, run_dag, capfd):
+    """Each DAG to copy sends its texts, and no number stands in what Airflow writes meanwhile."""
     pytest.importorskip("airflow.sdk", reason="the README is written for Airflow 3")
     namespace = {"__name__": "readme"}
     [code] = [code for code in blocks("python") if f"\n{name}()\n" in code]
@@ -70,6 +70,9 @@ def test_the_dags_run(name, texts, p2psms_sandbox, run_dag):
 
     assert "success" == str(run_dag(namespace["dag_object"]).state)
     assert texts == p2psms_sandbox.texts_arrived
+    written = "".join(capfd.readouterr())
+    assert "Marking run" in written or "success" in written
+    assert "000 000" not in written
 
 
 def test_the_test_passes(p2psms_sandbox):

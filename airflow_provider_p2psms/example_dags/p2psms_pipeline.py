@@ -30,7 +30,7 @@ from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 def p2psms_pipeline() -> None:
     """Tell each customer that their order has shipped."""
 
-    @task
+    @task(show_return_value_in_logs=False)  # they are people's numbers
     def orders(params: dict[str, Any]) -> list[dict[str, str]]:
         """Return a row an order."""
         with Path(params["orders"]).open(encoding="utf-8", newline="") as file:

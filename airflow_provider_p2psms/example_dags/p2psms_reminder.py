@@ -19,7 +19,7 @@ from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 def p2psms_reminder() -> None:
     """Remind each patient of tomorrow's appointment."""
 
-    @task
+    @task(show_return_value_in_logs=False)  # they are people's numbers
     def appointments() -> list[dict[str, Any]]:
         """Stand in for a query of tomorrow's appointments."""
         return [

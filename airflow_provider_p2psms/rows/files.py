@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
+from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.csv_file import read_csv
 from airflow_provider_p2psms.rows.encoding import detect_encoding, settle_encoding
 from airflow_provider_p2psms.rows.formats import is_workbook
@@ -59,12 +60,14 @@ def _read_chunks(stream: BinaryIO, rules: FileRules, table: Table) -> Iterator[S
     with _rewindable(stream) as source:
         if is_workbook(source, reading.origin):
             yield from read_xlsx(source, rules, reading)
+            return
+        if rules.sheet is not None:
+            raise InvalidMessageError(f"{reading.origin} is a text file and has no sheets; leave sheet out")
+        if rules.encoding:
+            encoding = settle_encoding(source, rules.encoding, origin=reading.origin)
         else:
-            if rules.encoding:
-                encoding = settle_encoding(source, rules.encoding, origin=reading.origin)
-            else:
-                encoding = detect_encoding(source, origin=reading.origin, region=table.region)
-            yield from read_csv(source, encoding, reading)
+            encoding = detect_encoding(source, origin=reading.origin, region=table.region)
+        yield from read_csv(source, encoding, reading)
 
 
 @contextmanager

@@ -59,6 +59,15 @@ def test_one_of_several_sheets_is_named(workbook, sheet, p2psms_sandbox):
     assert ["for Omid"] == p2psms_sandbox.texts_arrived
 
 
+def test_a_sheet_of_a_file_that_has_none(tmp_path, p2psms_sandbox):
+    """A CSV in the place of a workbook is not what was asked for."""
+    (tmp_path / "list.csv").write_text("recipient,message\n09120000001,a\n")
+
+    with pytest.raises(AirflowException, match=r"list\.csv is a text file and has no sheets"):
+        send(tmp_path / "list.csv", sheet="List")
+    assert not p2psms_sandbox.arrived
+
+
 def test_hidden_rows(workbook, p2psms_sandbox, caplog):
     """Rows that the author of the list does not see stop the send, until the task says what is meant."""
     file = workbook({"List": PEOPLE}, hidden=[2])

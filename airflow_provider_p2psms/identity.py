@@ -87,10 +87,12 @@ def fold_each(texts: Sequence[bytes]) -> list[bytes]:
     if joined.count(b"\0") >= len(texts):  # one of them holds what separates them
         return [_fold_bytes(text) for text in texts]
     if joined.isascii():
-        folded = joined.translate(_ASCII, _ASCII_LEFT_OUT).split(b"\0")
+        joined = joined.translate(_ASCII, _ASCII_LEFT_OUT)
     else:
-        folded = _fold_letters(joined.decode()).encode().split(b"\0")
-    if b"&" in joined or b"<" in joined or not joined.isascii():
+        joined = _fold_letters(joined.decode()).encode()
+    folded = joined.split(b"\0")
+    # Looked for in all as one: one by one that takes as long as all the rest.
+    if b"&" in joined or b"<" in joined:
         return [_fold_bytes(text) if b"&" in text or b"<" in text else text for text in folded]
     return folded
 

@@ -68,7 +68,7 @@ def _fill_check(check: argparse.ArgumentParser) -> None:
         choices=("fail", "skip", "send"),
         help="rows that are hidden in the sheet (default: %(default)s)",
     )
-    add("--encoding", metavar="NAME", help="the encoding of a CSV (default: found out)")
+    add("--encoding", metavar="NAME", help="the encoding of a CSV (default: detected)")
     add("--text", help='the text of rows without one: "Dear {name}"')
     add(
         "--text-value",

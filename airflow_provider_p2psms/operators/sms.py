@@ -418,7 +418,7 @@ class PeerToPeerSMSOperator(_SendOperator):
         has rows. (templated)
     :param hidden_rows: rows that are hidden in the sheet, by a filter or by hand: ``"fail"`` (default:
         nothing is sent), ``"skip"`` or ``"send"``.
-    :param encoding: the encoding of a CSV, by a name that Python knows. Default: found out. (templated)
+    :param encoding: the encoding of a CSV, by a name that Python knows. Default: detected. (templated)
     :param text: the text of rows without one, with columns in braces: ``"Dear {name}"``. (templated)
     :param text_values: words such as ``["NULL"]`` that are refused in texts and in place of a column, because
         programs write them for no value, and that are meant as they stand here.

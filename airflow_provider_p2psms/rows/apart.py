@@ -115,7 +115,7 @@ def _listen(
     reading: Reading,
 ) -> Iterator[Block | RowProblem]:
     stdin, results = cast("io.BufferedWriter", process.stdin), cast("io.BufferedReader", process.stdout)
-    if not how.encoding:  # found out here, as long as the process has not started yet
+    if not how.encoding:  # detected here, while the process starts
         how = replace(how, encoding=find_encoding(stream, name=name, region=rules.region))
     with suppress(BrokenPipeError):  # it has ended already, as is found below
         stdin.write(pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), name, how, rules)))

@@ -96,7 +96,7 @@ def for_records(
         text_values=columns.text_values,
     )
 
-    # A number or text of a row that is blank is found out as one that lacks.
+    # A blank number or text of a row is treated as a missing one.
     pieces = places.template.pieces if places.template else ()
     as_they_are = {places.recipient, places.message} - {places.key, *(place for _, place, _, _ in pieces)}
 

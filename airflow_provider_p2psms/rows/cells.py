@@ -3,7 +3,7 @@
 
 class CellError:
     """
-    Stands in the place of such a cell, so that whoever uses the cell refuses it with this reason.
+    Replaces such a cell. Each consumer refuses it with this reason.
 
     It is never blank: a text that failed to be computed must not give way to another one.
 

@@ -35,7 +35,7 @@ def read_file(
     :param name: shown in errors, without its folders.
     :param sheet: the name of a worksheet, or its number from 1. Default: the only visible one with rows.
     :param hidden_rows: rows that are hidden in the sheet: ``"fail"``, ``"skip"`` or ``"send"``.
-    :param encoding: the encoding of a CSV. Default: found out.
+    :param encoding: the encoding of a CSV. Default: detected.
     :raises InvalidMessageError: it is neither, or damaged: where the first rows are asked for if that shows
         at its beginning, else where it does.
     """

@@ -1,4 +1,4 @@
-"""Characters that nobody sees, and texts of nothing else: they are empty to whoever reads them."""
+"""Characters that nobody sees. A text that holds nothing else is empty."""
 
 import re
 from collections.abc import Set as AbstractSet

@@ -14,7 +14,7 @@ class Recipients:
     """
     Reads the recipients of one list, by its rules.
 
-    ``losses`` is told of all that are numbers and no text.
+    ``losses`` sees all recipients that are numbers and not text.
     """
 
     def __init__(self, rules: RowRules) -> None:

@@ -76,7 +76,7 @@ class Table(Iterator[Row]):
     def __init__(self, header: Header | None, chunks: Iterator[Sequence[Record]]) -> None:
         self.chunks = chunks
         self.reading = Reading()
-        # The country whose code page a file may be written in. Whoever knows it sets it before the first row.
+        # The country whose code page a file may be written in. `check_rows` sets it before the first row.
         self.region = "IR"
         self._header = header
         self._is_header_told = False

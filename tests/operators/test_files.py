@@ -153,7 +153,7 @@ def test_what_cannot_work_is_refused_when_the_dag_is_parsed(how, reason):
     [({"sheet": ""}, "name of a worksheet"), ({"encoding": "klingon"}, "encoding is not a text encoding")],
 )
 def test_what_a_template_gave_is_checked_before_the_file_is_read(tmp_path, how, reason):
-    """A rendered value that names nothing is an error with the way to mend it."""
+    """A rendered value that names no sheet or encoding is an error that says what to set."""
     (tmp_path / "list.csv").write_text("recipient,message\n09120000001,a\n")
 
     with pytest.raises(AirflowException, match=reason):

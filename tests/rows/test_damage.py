@@ -282,7 +282,7 @@ def test_names_that_resemble_stand_ins(name):
 
 @pytest.mark.parametrize(("value", "text"), [("", "Dear "), (" ", "Dear  ")])
 def test_blank_values_of_rows_in_memory_are_values(value, text):
-    """Whoever hands in "" on purpose gets it; what only looks like it is refused."""
+    """An empty text in a row in memory is used as it is; an invisible one is refused."""
     assert text == check({"recipient": NUMBER, "name": value}, text="Dear {name}")[0].text
     (problem,) = check({"recipient": NUMBER, "name": "\u200c"}, text="Dear {name}")
     assert ("name", "has no value that can be seen, and the text needs one") == (

@@ -162,7 +162,7 @@ def test_french_and_arabic_of_one_region():
 
 
 def test_two_code_pages_that_both_make_words():
-    """Nobody can tell then: refused with the first line that differs."""
+    """If two code pages give different words, the file is refused with the first line that differs."""
     french = "déjà reçu été où Zoë\n".encode("cp1252")
     content = b"recipient;message\n1;" + french + "2;السلام\n".encode("cp1256")
 

@@ -5,8 +5,12 @@ Every request is noted, and all that it takes stored with it in one transaction,
 The pages lie under ``/v1/api`` and under ``/api``: a base address may come with or without its version.
 """
 
-import ipaddress
+import mimetypes
+import time
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from functools import partial
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,14 +19,25 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from airflow_provider_p2psms.sandbox.calls import Call, read_call
-from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, done
-from airflow_provider_p2psms.sandbox.faults import Order, Orders, Takes, delayed, render, say_nothing
+from airflow_provider_p2psms.sandbox.access import ELSEWHERE, STATIC, Gate
+from airflow_provider_p2psms.sandbox.calls import Body, BodyTooLargeError, Call, parse_json, read_call
+from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, done
+from airflow_provider_p2psms.sandbox.faults import (
+    Order,
+    Orders,
+    Takes,
+    delayed,
+    read_order,
+    render,
+    say_nothing,
+)
 from airflow_provider_p2psms.sandbox.outbox import render_outbox
 from airflow_provider_p2psms.sandbox.pages import Pages
+from airflow_provider_p2psms.sandbox.request_log import describe
 from airflow_provider_p2psms.sandbox.settings import Settings
 from airflow_provider_p2psms.sandbox.store import Store
 
+_MAX_ORDER_BYTES = 64 * 1024
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -32,17 +47,28 @@ def build_app(settings: Settings, store: Store, orders: Orders) -> Starlette:
     return Starlette(
         routes=[
             Route("/", front.show_outbox),
+            *(Route(f"{STATIC}{name}", _show_file(name)) for name in ("outbox.css", "outbox.js")),
             Route("/sandbox/faults", front.order_fault, methods=["POST"]),
             Route("/sandbox/faults", front.clear_faults, methods=["DELETE"]),
             Route("/sandbox/habits", front.show_habits),
             Route("/sandbox/habits", front.turn_habits, methods=["PUT", "POST"]),
             Route("/sandbox/state", front.show_state),
-            Route("/sandbox/elsewhere", front.note_follower, methods=_METHODS),
+            Route(ELSEWHERE, front.note_follower, methods=_METHODS),
             Route("/v1/{page:path}", front.answer, methods=_METHODS),
             Route("/api/{page:path}", front.answer, methods=_METHODS),
         ],
-        middleware=[Middleware(Dated, settings=settings)],
+        middleware=[Middleware(Dated, settings=settings), Middleware(Gate, settings=settings)],
     )
+
+
+def _show_file(name: str) -> Callable[[Request], Awaitable[Response]]:
+    media_type = mimetypes.guess_type(name)[0]
+    content = Path(__file__).with_name(name).read_text("utf-8")
+
+    async def show(_request: Request) -> Response:
+        return Response(content, media_type=media_type)
+
+    return show
 
 
 class Dated:
@@ -75,19 +101,24 @@ class Front:
 
     async def answer(self, request: Request) -> ASGIApp:
         """Answer a request to the gateway."""
+        began = time.perf_counter()
         try:
-            call = await read_call(request, clock=self._settings.clock)
+            call = await read_call(request, settings=self._settings)
         except ClientDisconnect:  # half a request is none
             return say_nothing
+        self._settings.call_hooks(call.path)
         order = self._orders.next_for(call.path)
-        app = self._decide(call, order, token=request.headers.get("authorization", ""))
+        answer, order = self._decide(call, order)
+        if self._settings.log:
+            self._settings.log(describe(call, answer, order, took_s=time.perf_counter() - began))
+        app = order.meant.respond(answer, order) if order else render(answer)
         return delayed(app, self._settings.latency_s) if self._settings.latency_s else app
 
-    def _decide(self, call: Call, order: Order | None, *, token: str) -> ASGIApp:
+    def _decide(self, call: Call, order: Order | None) -> tuple[Answer, Order | None]:
         with self._store.transaction():
             call.request_id = self._note(call)
             call.takes = order.meant.takes if order else Takes.ALL
-            answer = done(None) if call.takes is Takes.NOTHING else self._ask(call, token=token)
+            answer = done(None) if call.takes is Takes.NOTHING else self._ask(call)
             if answer.status != 200:
                 order = None  # a refusal leaves no answer to lose
             self._store.note_answer(
@@ -96,63 +127,64 @@ class Front:
                 taken=answer.taken,
                 fault=order.fault if order else None,
             )
-        return order.meant.respond(answer, order) if order else render(answer)
+        return answer, order
 
-    def _ask(self, call: Call, *, token: str) -> Answer:
+    def _ask(self, call: Call) -> Answer:
         try:
-            page = self._pages.find(call)
-            if token != self._settings.token:
-                raise bad_credentials()
-            return page(call)
+            return self._pages.find(call)(call)
         except Refused as refused:
             return refused.answer
 
     def _note(self, call: Call) -> int:
         return self._store.note_request(
-            at=call.now, method=call.method, path=call.path, kind=call.kind, body_size=len(call.body)
+            at=call.now, method=call.method, path=call.path, kind=call.kind, body_size=call.body_size
         )
 
     async def note_follower(self, request: Request) -> Response:
         """Note who followed the fault ``redirect``, and tempt them with a success."""
-        call = await read_call(request, clock=self._settings.clock)
+        call = await read_call(request, settings=self._settings)
         with self._store.transaction():
             self._store.note_answer(self._note(call), status=200, taken=False)
         return render(done({"message_outbox_ids": [1]}))
 
     async def order_fault(self, request: Request) -> Response:
         """Order a fault: the fields of :class:`~airflow_provider_p2psms.sandbox.faults.Order` as JSON."""
-        if not _is_local(request):
-            return Response(status_code=403)
-        try:
-            self._orders.add(Order(**await request.json()))
-        except (AttributeError, TypeError, ValueError) as err:
-            return JSONResponse({"error": str(err)}, status_code=400)
-        return self._state()
+        return await self._obey(request, lambda given: self._orders.add(read_order(given)), self._state)
 
-    async def clear_faults(self, request: Request) -> Response:
+    async def clear_faults(self, _request: Request) -> Response:
         """Forget the faults ordered."""
-        if not _is_local(request):
-            return Response(status_code=403)
         self._orders.clear()
         return self._state()
 
-    async def show_habits(self, request: Request) -> Response:
+    async def show_habits(self, _request: Request) -> Response:
         """Show all habits of the reports."""
-        return JSONResponse(self._settings.habits()) if _is_local(request) else Response(status_code=403)
+        return self._habits()
 
     async def turn_habits(self, request: Request) -> Response:
         """Turn the habits given as JSON; with POST the others stay, with PUT they are off."""
-        if not _is_local(request):
-            return Response(status_code=403)
-        try:
-            self._settings.turn(await request.json(), keep_others=request.method == "POST")
-        except ValueError as err:
-            return JSONResponse({"error": str(err)}, status_code=422)
-        return await self.show_habits(request)
+        turn = partial(self._settings.turn, keep_others=request.method == "POST")
+        return await self._obey(request, turn, self._habits)
 
-    async def show_state(self, request: Request) -> Response:
+    async def show_state(self, _request: Request) -> Response:
         """Show the counts and the faults ordered."""
-        return self._state() if _is_local(request) else Response(status_code=403)
+        return self._state()
+
+    async def _obey(
+        self, request: Request, act: Callable[[object], None], show: Callable[[], Response]
+    ) -> Response:
+        try:
+            # A NaN is read, so that the refusal names its field.
+            act(parse_json(await Body(request, limit=_MAX_ORDER_BYTES).read(), parse_constant=float))
+        except ClientDisconnect:
+            return Response()
+        except BodyTooLargeError:
+            return JSONResponse({"error": f"an order has at most {_MAX_ORDER_BYTES:,} bytes"}, 413)
+        except (ValueError, RecursionError) as err:
+            return JSONResponse({"error": str(err)}, 422)
+        return show()
+
+    def _habits(self) -> Response:
+        return JSONResponse(self._settings.habits())
 
     def _state(self) -> Response:
         return JSONResponse({**self._store.counts(), "faults": self._orders.waiting()})
@@ -161,7 +193,3 @@ class Front:
         """Show the outbox page."""
         page = render_outbox(request.query_params, self._settings, self._store, self._orders)
         return HTMLResponse(page)
-
-
-def _is_local(request: Request) -> bool:
-    return request.client is not None and ipaddress.ip_address(request.client.host).is_loopback

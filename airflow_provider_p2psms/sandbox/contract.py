@@ -24,6 +24,7 @@ MAX_AHEAD_MONTHS = 3
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 _LOCAL = re.compile(r"09[0-9]{9}")
+_LINE_PREFIX = re.compile(r"^(\+|00)?98(?=[0-9])")
 _SEND_TIME = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 # So many errors of one field are told; a file of 10,000 bad rows needs no answer of a megabyte.
 _TOLD = 10
@@ -80,7 +81,7 @@ def check_json(body: Mapping[str, object], *, settings: Settings, now: float) ->
     """
     errors = FieldErrors()
     _check_type(body.get("sending_type"), "peer_to_peer", errors)
-    from_number = _check_text(body.get("from_number"), "from_number", errors)
+    from_number = _check_line(body.get("from_number"), errors, settings=settings)
     groups = tuple(_check_params(body.get("params"), errors))
     if sum(len(group.recipients) for group in groups) > settings.max_recipients:
         errors.add("recipients", phrases.TOO_MANY_RECIPIENTS)
@@ -99,7 +100,7 @@ def check_form(
     """
     errors = FieldErrors()
     _check_type(fields.get("sending_type"), "peer_to_peer_file", errors)
-    from_number = _check_text(fields.get("from_number"), "from_number", errors)
+    from_number = _check_line(fields.get("from_number"), errors, settings=settings)
     groups = tuple(_check_files(files, errors, max_rows=settings.max_rows))
     send_at = _check_send_time(fields, errors, settings=settings, now=now)
     errors.raise_any()
@@ -124,6 +125,19 @@ def _check_text(given: object, field: str, errors: FieldErrors) -> str:
     wrong = given is not None and not isinstance(given, str)
     errors.add(field, phrases.NOT_TEXT if wrong else phrases.required(field))
     return ""
+
+
+def _check_line(given: object, errors: FieldErrors, *, settings: Settings) -> str:
+    line = _check_text(given, "from_number", errors)
+    known = {_bare(each) for each in settings.lines}
+    if line and not settings.any_line and _bare(line) not in known:
+        errors.add("from_number", phrases.UNKNOWN_LINE)
+    return line
+
+
+def _bare(line: str) -> str:
+    # Which spellings of a line the gateway takes is not stated: +983000505, 983000505 and 3000505 are one.
+    return _LINE_PREFIX.sub("", line)
 
 
 def _check_params(params: object, errors: FieldErrors) -> Iterable[Group]:

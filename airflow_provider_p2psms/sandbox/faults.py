@@ -5,7 +5,8 @@ The ways in which an answer can be lost or wrong, to order by name.
 name                              taken       what the client sees
 ================================  ==========  ===========================================================
 ``refuse_400`` ``_401`` ``_403``  nothing     that HTTP status with the gateway's envelope
-``_404`` ``_413`` ``_422`` ``_429``
+``_404`` ``_409`` ``_413``
+``_422`` ``_429``
 ``500_before``, ``500_after``     no / all    HTTP 500 with the gateway's envelope
 ``502_html_before``, ``502_html`` no / all    HTTP 502 with the HTML of a proxy on the way
 ``garbage``                       all         HTTP 200 that is no JSON
@@ -45,7 +46,7 @@ import json
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from enum import Enum
 from typing import Any
 
@@ -54,6 +55,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, missing, not_found
+from airflow_provider_p2psms.sandbox.habits import MOST
 
 SEND_PATH = "/api/send"
 _PROXY_PAGE = "<html>\r\n<head><title>Error</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
@@ -87,17 +89,43 @@ class Order:
     delay_s: float = 5.0
 
     def __post_init__(self) -> None:
-        if self.fault not in FAULTS:
-            raise ValueError(f"no fault {self.fault!r}; known are {', '.join(FAULTS)}")
-        if (self.times is not None and self.times < 1) or self.after < 0 or self.delay_s < 0:
-            raise ValueError("times is 1 or more (or none for all), after and delay_s are 0 or more")
-        if not self.path.startswith("/"):
-            raise ValueError("path begins with a slash")
+        if not isinstance(self.fault, str) or self.fault not in FAULTS:
+            raise ValueError(f"fault is one of {', '.join(FAULTS)}, not {self.fault!r}")
+        if self.times is not None:
+            _check_whole("times", self.times, least=1, hint=" (or null for all requests)")
+        _check_whole("after", self.after, least=0)
+        if not isinstance(self.path, str) or not self.path.startswith("/"):
+            raise ValueError(f"path is a text that begins with a slash, not {self.path!r}")
+        is_number = isinstance(self.delay_s, int | float) and not isinstance(self.delay_s, bool)
+        if not is_number or not 0 <= self.delay_s <= MOST:
+            raise ValueError(f"delay_s is a number of seconds from 0 to {MOST:,}, not {self.delay_s!r}")
 
     @property
     def meant(self) -> "Fault":
         """The fault that is named."""
         return FAULTS[self.fault]
+
+
+def _check_whole(name: str, value: object, *, least: int, hint: str = "") -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= MOST:
+        raise ValueError(f"{name} is a whole number from {least} to {MOST:,}{hint}, not {value!r}")
+
+
+def read_order(given: object) -> Order:
+    """
+    Read the JSON of an order.
+
+    :raises ValueError: a field is missing, unknown or bad; the text names it.
+    """
+    known = [field.name for field in fields(Order)]
+    if not isinstance(given, dict):
+        raise ValueError(f"an order is an object with the fields {', '.join(known)}")  # noqa: TRY004 - a bad value
+    for name in given:
+        if name not in known:
+            raise ValueError(f"an order has no field {name!r}; known are {', '.join(known)}")
+    if "fault" not in given:
+        raise ValueError(f"fault is missing; it is one of {', '.join(FAULTS)}")
+    return Order(**given)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +299,7 @@ FAULTS = {
     "refuse_401": _refusing(bad_credentials()),
     "refuse_403": _refusing(Refused(403, "403-1", phrases.BLOCKED)),
     "refuse_404": _refusing(not_found(phrases.NO_SUCH_PAGE)),
+    "refuse_409": _refusing(Refused(409, "409-1", phrases.REFUSED)),
     "refuse_413": _refusing(Refused(413, "413-1", phrases.REFUSED)),
     "refuse_422": _refusing(missing("message")),
     "refuse_429": _refusing(Refused(429, "429-1", phrases.REPEATED)),

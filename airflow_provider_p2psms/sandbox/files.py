@@ -14,6 +14,7 @@ from pathlib import PurePath
 
 from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.envelope import Refused, wrong_fields
+from airflow_provider_p2psms.sandbox.workbooks import HostileWorkbookError, unpack
 
 HEADER = ["recipient", "message"]
 
@@ -62,9 +63,9 @@ def _read_xlsx(content: bytes) -> list[tuple[str, str]]:
     from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415 - only an XLSX pays for it
 
     try:
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(content)).get_sheet_by_index(0)
+        sheet = CalamineWorkbook.from_filelike(unpack(content)).get_sheet_by_index(0)
         rows = sheet.to_python(skip_empty_area=False)
-    except CalamineError as err:
+    except (CalamineError, HostileWorkbookError) as err:
         raise _refused(phrases.UNREADABLE_FILE) from err
     # The documents mention no header row in XLSX, so one may be there or not.
     if rows and rows[0] == HEADER:

@@ -11,6 +11,9 @@ import math
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
+# No number is greater: SQLite, the calendar and the wire can hold it.
+MOST = 10**9
+
 
 def _habit(default: Any, about: str, *, choices: tuple[str, ...] = (), least: float | None = 0) -> Any:
     return field(default=default, metadata={"about": about, "choices": choices, "least": least})
@@ -175,5 +178,9 @@ def _check(habit: Field[Any], value: object) -> None:
             fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not fits:
         raise ValueError(f"{habit.name} is {kind}, not {value!r}")
-    if least is not None and isinstance(value, int | float) and value < least:
+    if not isinstance(value, int | float):
+        return
+    if least is not None and value < least:
         raise ValueError(f"{habit.name} is {least} or more, not {value!r}")
+    if abs(value) > MOST:
+        raise ValueError(f"{habit.name} is {MOST:,} or less, not {value!r}")

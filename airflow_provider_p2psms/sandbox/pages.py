@@ -8,7 +8,15 @@ from datetime import UTC, datetime
 from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.calls import Call
 from airflow_provider_p2psms.sandbox.contract import MIN_AHEAD_S, check_form, check_json
-from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, done, done_briefly, missing, not_found
+from airflow_provider_p2psms.sandbox.envelope import (
+    Answer,
+    Refused,
+    bad_credentials,
+    done,
+    done_briefly,
+    missing,
+    not_found,
+)
 from airflow_provider_p2psms.sandbox.faults import SEND_PATH
 from airflow_provider_p2psms.sandbox.groups import regroup
 from airflow_provider_p2psms.sandbox.paging import page_number, whole_number
@@ -42,13 +50,18 @@ class Pages:
         """
         Return the page that a call is for.
 
-        :raises Refused: 404 for an unknown path, 405 for an unknown method.
+        :raises Refused: 404 for an unknown path, 405 for an unknown method, 401 without the token, 413 if the
+            body was too large.
         """
         method, page = self._pages.get(call.path, ("", None))
         if page is None or (page == self.report and not self._settings.reports):
             raise not_found(phrases.NO_SUCH_PAGE)
         if call.method != method:
             raise Refused(405, "405-1", phrases.NO_SUCH_PAGE)
+        if not call.authorised:
+            raise bad_credentials()
+        if call.too_large:
+            raise Refused(413, "413-1", phrases.TOO_LARGE)
         return page
 
     def send(self, call: Call) -> Answer:
@@ -60,6 +73,7 @@ class Pages:
             submission = check_form(call.form.fields, call.form.files, settings=settings, now=call.now)
         else:
             submission = check_json(call.json(), settings=settings, now=call.now)
+        call.messages = sum(len(group.recipients) for group in submission.groups)
         submission = replace(submission, groups=regroup(submission.groups, call.takes))
         try:
             ids = self._store.take(

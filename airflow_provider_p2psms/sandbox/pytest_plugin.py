@@ -1,20 +1,30 @@
 """
 The pytest fixture ``p2psms_sandbox``.
 
-Every pytest run of every user loads this module, so it imports next to nothing.
+Every pytest run of every user loads this module, so it imports next to nothing. Tools that import all modules
+of a package do so, too, where there is no pytest.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import pytest
+try:
+    import pytest
+except ModuleNotFoundError:
+    # Nothing can ask for the fixture then.
+    def fixture(function: Any) -> Any:
+        """Return the function as it is."""
+        return function
+
+else:
+    fixture = pytest.fixture  # type: ignore[assignment]
 
 if TYPE_CHECKING:
     from airflow_provider_p2psms.sandbox import Sandbox
 
 
-@pytest.fixture
-def p2psms_sandbox(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Sandbox]":
+@fixture
+def p2psms_sandbox(monkeypatch: "pytest.MonkeyPatch") -> "Iterator[Sandbox]":
     """
     Run a local gateway for one test, and let the connection ``p2psms_default`` lead to it.
 

@@ -1,36 +1,31 @@
 """Runs the sandbox in a thread of this process: for tests, for notebooks, and for ``p2psms sandbox``."""
 
 import asyncio
-import ipaddress
+import errno
 import socket
 import sqlite3
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
+import python_multipart  # noqa: F401 - starlette asks for it at the first upload; without it nothing starts
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from airflow_provider_p2psms.sandbox.addresses import own_addresses
 from airflow_provider_p2psms.sandbox.app import build_app
+from airflow_provider_p2psms.sandbox.expecting import check_arrived, check_each_once, spell_e164
 from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Order, Orders
+from airflow_provider_p2psms.sandbox.protocol import Protocol
 from airflow_provider_p2psms.sandbox.settings import Settings
 from airflow_provider_p2psms.sandbox.store import Store
 from airflow_provider_p2psms.sandbox.tables import Arrived, NotedRequest
 
 # As long as a gateway's front usually keeps an idle connection.
 KEEP_ALIVE_S = 75
-
-
-class _Protocol(H11Protocol):
-    """Shows its transport to the application, so that a fault can cut the connection."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.access_log = False  # the requests are in the store
-        self.app_state = {**self.app_state, "transport": transport}
 
 
 @dataclass(kw_only=True, eq=False)
@@ -94,7 +89,7 @@ class Sandbox(Settings):
         # uvicorn's own Server looks every 0.1 s whether to end and takes signals: neither suits a thread.
         config = uvicorn.Config(
             build_app(self, self._store, self._orders),
-            http=_Protocol,
+            http=Protocol,
             ws="none",
             lifespan="off",
             log_config=None,
@@ -104,7 +99,10 @@ class Sandbox(Settings):
         config.load()
         state = ServerState()
         server = await self._loop.create_server(
-            lambda: _Protocol(config=config, server_state=state, app_state={}), sock=listener
+            lambda: Protocol(
+                receive_timeout_s=self.receive_timeout_s, config=config, server_state=state, app_state={}
+            ),
+            sock=listener,
         )
         ready.set()
         await self._stop_asked.wait()
@@ -121,6 +119,12 @@ class Sandbox(Settings):
         return f"http://{self._address}/v1"
 
     @property
+    def base_urls(self) -> list[str]:
+        """All addresses that lead to it; more than :attr:`base_url` if it listens on all interfaces."""
+        hosts = {"0.0.0.0": own_addresses, "::": own_addresses}.get(self.host, list)()  # noqa: S104 - compared
+        return [self.base_url, *(f"http://{_join(host, self._bound_port)}/v1" for host in hosts)]
+
+    @property
     def connection_uri(self) -> str:
         """The Airflow connection to this sandbox as a URI; it sends from the first of its lines."""
         line = quote(self.lines[0], safe="")
@@ -128,7 +132,7 @@ class Sandbox(Settings):
 
     @property
     def outbox_url(self) -> str:
-        """The page that shows what arrived."""
+        """The page that shows what arrived; beyond this machine it asks for the token once."""
         return f"http://{self._address}/"
 
     @property
@@ -139,15 +143,7 @@ class Sandbox(Settings):
     @property
     def _address(self) -> str:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"[{host}]:{self._bound_port}" if ":" in host else f"{host}:{self._bound_port}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether only this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return _join(host, self._bound_port)
 
     @property
     def arrived(self) -> list[Arrived]:
@@ -158,6 +154,27 @@ class Sandbox(Settings):
     def texts_arrived(self) -> list[str]:
         """The text of every message taken, in order of arrival."""
         return [message.text for message in self.arrived]
+
+    def texts_to(self, recipient: str) -> list[str]:
+        """Return the texts that arrived at a number, in order of arrival; any spelling will do."""
+        number = spell_e164(recipient)
+        return [message.text for message in self.arrived if message.recipient == number]
+
+    def assert_arrived(self, recipient: str, text: str) -> None:
+        """
+        Check that a text arrived at a number, in any spelling.
+
+        :raises AssertionError: it did not; the error shows what came close.
+        """
+        check_arrived(self.arrived, recipient, text)
+
+    def assert_each_once(self, rows: Iterable[tuple[str, str]]) -> None:
+        """
+        Check that each row of (recipient, text) arrived once and that nothing else did.
+
+        :raises AssertionError: it is otherwise; the error shows the differences and what came close.
+        """
+        check_each_once(self.arrived, rows)
 
     @property
     def requests(self) -> list[NotedRequest]:
@@ -203,6 +220,10 @@ class Sandbox(Settings):
         self._store.reset()
 
 
+def _join(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     # Named as TCP, unlike by socket.create_server(): only then asyncio turns Nagle's algorithm off, which
@@ -212,7 +233,13 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(128)
-    except OSError:
+    except OSError as err:
         listener.close()
-        raise
+        raise type(err)(err.errno, _why_not(err, host, port)) from err
     return listener
+
+
+def _why_not(err: OSError, host: str, port: int) -> str:
+    if err.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is in use; choose another port, or 0 for a free one"
+    return f"it cannot listen on port {port} of {host}: {err.strerror}"

@@ -1,5 +1,8 @@
 """What a sandbox can be told: its address, its limits, its pace. It leaves faults to ``faults.py``."""
 
+import ipaddress
+import math
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,6 +10,9 @@ from pathlib import Path
 from typing import Literal
 
 from airflow_provider_p2psms.sandbox.habits import Habits
+
+MAX_PORT = 65_535
+_NOT_NEGATIVE = ("duplicate_window_s", "queue_s", "delivery_s", "latency_s", "credit", "receive_timeout_s")
 
 
 @dataclass(kw_only=True, eq=False)
@@ -20,14 +26,25 @@ class Settings(Habits):
     ``duplicate_window_s=0`` turns the 40-second rule off. ``past_send_time`` is what becomes of a
     ``send_time`` that has gone by: sent at once, so that the documents' own examples work, or refused.
     ``queue_s`` is the time from the moment of sending to *sent*, ``delivery_s`` from there to *delivered*.
+    ``lines`` are the account's lines: a send from another line is refused, unless ``any_line`` is true, as
+    where the gateway lets an account use shared lines. ``log`` gets a line of text for each request.
     ``latency_s`` is waited before every answer. ``credit`` is in rial. ``clock`` gives the time in Unix
     seconds.
+
+    ``token`` is ``sandbox-token`` by default; a random one if other machines can reach ``host``.
+    ``allow_hosts`` are further names in the ``Host`` header that the page and the control paths answer to.
+    A larger body than ``max_json_bytes``, in a multipart request than ``max_upload_bytes``, is refused
+    (HTTP 413). A connection is cut if a request has not arrived whole within ``receive_timeout_s``.
     """
 
     host: str = "127.0.0.1"
     port: int = 0
     database: Path | str | None = None
-    token: str = field(default="sandbox-token", repr=False)
+    token: str = field(default="", repr=False)
+    allow_hosts: tuple[str, ...] = ()
+    max_json_bytes: int = 16 * 1024 * 1024
+    max_upload_bytes: int = 64 * 1024 * 1024
+    receive_timeout_s: float = 30.0
     max_recipients: int = 1_000
     max_rows: int = 10_000
     duplicate_window_s: float = 40.0
@@ -38,4 +55,38 @@ class Settings(Habits):
     credit: float = 1_000_000_000.0
     send_block: bool = False
     lines: tuple[str, ...] = ("+983000505", "+981234567890", "+981234567891")
+    any_line: bool = False
+    log: Callable[[str], None] | None = field(default=None, repr=False)
     clock: Callable[[], float] = time.time
+    _hooks: list[Callable[[str], object]] = field(default_factory=list, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.port <= MAX_PORT:
+            raise ValueError(f"port is from 0 to {MAX_PORT}, not {self.port}")
+        for name in _NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is 0 or more, not {getattr(self, name)}")
+        self.token = self.token or (secrets.token_urlsafe(16) if not self.is_local else "sandbox-token")
+
+    def on_request(self, hook: Callable[[str], object]) -> None:
+        """
+        Call ``hook`` with the path (``/api/send``) of each request, before anything of it is taken.
+
+        It runs in the sandbox's thread, which answers nothing until it returns. If it fails, the request is
+        answered with HTTP 500 and leaves nothing.
+        """
+        self._hooks.append(hook)
+
+    def call_hooks(self, path: str) -> None:
+        """Call every hook, in the order in which they came."""
+        for hook in self._hooks:
+            hook(path)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"

@@ -62,8 +62,11 @@ class Asker:
         content_type: str = "application/json",
         token: str | None = None,
         timeout: float = 10,
+        **headers: str,
     ) -> Reply:
-        headers = {"Authorization": self.sandbox.token if token is None else token}
+        """Further ``headers`` are named with underscores; one given as ``""`` is sent empty."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        headers |= {"Authorization": self.sandbox.token if token is None else token}
         if json_body is not None:
             body = json.dumps(json_body).encode()
         if body is not None:
@@ -117,7 +120,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def sandbox(clock: Clock) -> Iterator[Sandbox]:
-    with Sandbox(clock=clock) as sandbox:
+    with Sandbox(clock=clock, lines=("+983000505", "+981000", "BANK")) as sandbox:
         yield sandbox
 
 

@@ -13,6 +13,7 @@ from dataclasses import fields
 import pytest
 
 from airflow_provider_p2psms import cli
+from airflow_provider_p2psms.sandbox.addresses import own_addresses
 from airflow_provider_p2psms.sandbox.habits import Habits
 
 MODULE = [sys.executable, "-m", "airflow_provider_p2psms.sandbox"]
@@ -80,10 +81,10 @@ def test_it_says_where_it_is_and_ends_cleanly(number, start, tmp_path):
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_the_printed_curl_commands_work(start, asker):
-    """Both sends can be pasted into a shell as they are printed."""
+    """Both sends and the order can be pasted into a shell as they are printed."""
     started = start()
     commands = []
-    while len(commands) < 2:
+    while len(commands) < 3:
         line = started.process.stdout.readline().strip()
         if line.startswith(("curl", "printf")):
             while line.endswith("\\"):
@@ -95,8 +96,9 @@ def test_the_printed_curl_commands_work(start, asker):
         for command in commands
     ]
 
-    assert [json.loads(answer.stdout)["meta"]["status"] for answer in answers] == [True, True]
-    assert asker(started)("GET", "/sandbox/state").json["messages"] == 2
+    *sends, order = [json.loads(answer.stdout) for answer in answers]
+    assert [send["meta"]["status"] for send in sends] == [True, True]
+    assert (order["messages"], order["faults"][0]["fault"]) == (2, "cut_before_answer")
 
 
 def test_its_options_reach_the_sandbox(start, asker, tmp_path):
@@ -167,19 +169,42 @@ def test_the_installed_command(start, asker):
     assert end(started.process)[0] == 0
 
 
-def test_it_warns_when_others_can_reach_it(start):
-    """An address beyond this machine needs to be asked for, and is warned about."""
-    started = start("--host", "0.0.0.0")
+def test_others_need_the_printed_token(start, asker):
+    """Beyond this machine the token is random; the greeting has it, the true addresses, and what is open."""
+    started = start("--host", "0.0.0.0", "--allow-host", "sandbox")
+    ask = asker(started)
 
-    code, _, err = end(started.process)
+    assert ask("GET", "/sandbox/state").status == 401  # with the token that everybody knows
+    _, out, err = end(started.process)
 
-    assert (code, "other machines can reach it" in err) == (0, True)
+    token = re.search(r"token +(\S+)", out)[1]
+    assert token != "sandbox-token"
+    assert f"http://127.0.0.1:{started.bound_port}/?token={token}\n" in out
+    for address in own_addresses():
+        assert f"http://{address}:{started.bound_port}/v1\n" in out
+    assert "open to     other machines: page, gateway and control, each with this token\n" in out
+    assert err == ""
+
+
+@pytest.mark.parametrize(("options", "printed"), [((), 1), (("-q",), 0)])
+def test_a_line_for_each_request(options, printed, start, asker):
+    """The terminal shows what was asked and answered, unless it is to be quiet."""
+    started = start("--line", "BANK", "--line", "+98500", *options)
+
+    assert asker(started).send("hello", from_number="+98500").status == 200
+    assert asker(started).send("hello").status == 422
+    _, out, _ = end(started.process)
+
+    assert len(re.findall(r"^\d\d:\d\d:\d\d send 1 message . 1 id \d+ ms$", out, re.MULTILINE)) == printed
+    assert "?from_number=BANK" in out
 
 
 def test_what_it_cannot_start_with(sandbox, tmp_path, capsys):
     """A taken port, an unknown fault and a broken database are told in a line, with exit code 1."""
     for arguments in (
         ["--port", str(sandbox.bound_port)],
+        ["--port", "70000"],
+        ["--port", "0", "--latency-ms", "-1"],
         ["--port", "0", "--fault", "thunder"],
         ["--port", "0", "--page-empty", "-1"],
         ["--port", "0", "--database", str(tmp_path)],
@@ -208,5 +233,6 @@ def test_in_this_process(port_file, monkeypatch, tmp_path, capsys):
 
     printed = capsys.readouterr()
     assert shlex.quote("Authorization: it's") in printed.out
-    assert printed.err.startswith("Warning") == (not port_file)
+    assert ("open to     this machine alone\n" in printed.out) == port_file
+    assert printed.err == ""
     assert not list(tmp_path.iterdir())

@@ -231,3 +231,22 @@ def test_parts(text, parts, ask):
 def test_operators(recipient, operator):
     """A number's first digits tell its operator."""
     assert operator_of(recipient) == operator
+
+
+@pytest.mark.parametrize("line", ["+983000506", "+989120000000", "98BANK", "bank"])
+def test_a_line_that_the_account_does_not_have(line, ask, sandbox):
+    """A send from it is refused with 422 on ``from_number``, unless ``any_line`` lets it pass."""
+    upload = "recipient,message\n09120000000,hello\n"
+
+    for reply in (ask.send("hello", from_number=line), ask.upload(upload, from_number=line)):
+        assert (reply.status, set(reply.errors)) == (422, {"from_number"})
+    assert sandbox.arrived == []
+
+    sandbox.any_line = True
+    assert ask.send("hello", from_number=line).status == 200
+
+
+@pytest.mark.parametrize("line", ["+983000505", "983000505", "00983000505", "3000505"])
+def test_the_spellings_of_a_line(line, ask):
+    """The contract does not say which are taken: all are."""
+    assert ask.send("hello", from_number=line).status == 200

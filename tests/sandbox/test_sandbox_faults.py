@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 
 import pytest
@@ -50,6 +51,7 @@ def parts_of(raw_answer):
         ("refuse_401", 401, []),
         ("refuse_403", 403, []),
         ("refuse_404", 404, []),
+        ("refuse_409", 409, []),
         ("refuse_413", 413, []),
         ("refuse_422", 422, []),
         ("refuse_429", 429, []),
@@ -314,36 +316,71 @@ def test_a_refusal_is_stronger_than_a_lost_answer(sandbox, ask):
     assert [request.fault for request in sandbox.requests] == [None, None]
 
 
-@pytest.mark.parametrize(
-    "order",
-    [
-        {"fault": "thunder"},
-        {"fault": "silence", "times": 0},
-        {"fault": "silence", "after": -1},
-        {"fault": "slow", "delay_s": -1},
-        {"fault": "slow", "path": "send"},
-    ],
-)
-def test_an_order_at_fault(order, sandbox, ask):
-    """An unknown fault or a senseless number is refused, here and over HTTP."""
-    with pytest.raises(ValueError, match=r"known are|or more|a slash"):
+ODD_ORDERS = [
+    ({"fault": "thunder"}, "fault is one of refuse_400, "),
+    ({"fault": []}, "fault is one of refuse_400, "),
+    ({"fault": "silence", "times": 0}, "times is a whole number from 1 to 1,000,000,000 (or null for all"),
+    ({"fault": "silence", "times": 1.5}, "times is a whole number"),
+    ({"fault": "silence", "times": True}, "times is a whole number"),
+    ({"fault": "silence", "times": "2"}, "times is a whole number"),
+    ({"fault": "silence", "times": float("nan")}, "times is a whole number"),
+    ({"fault": "silence", "times": 10**400}, "times is a whole number"),
+    ({"fault": "silence", "after": -1}, "after is a whole number from 0"),
+    ({"fault": "silence", "after": None}, "after is a whole number from 0"),
+    ({"fault": "slow", "delay_s": -1}, "delay_s is a number of seconds"),
+    ({"fault": "slow", "delay_s": False}, "delay_s is a number of seconds"),
+    ({"fault": "slow", "delay_s": float("nan")}, "delay_s is a number of seconds"),
+    ({"fault": "slow", "delay_s": float("inf")}, "delay_s is a number of seconds"),
+    ({"fault": "slow", "path": "send"}, "path is a text that begins with a slash"),
+    ({"fault": "slow", "path": 1}, "path is a text that begins with a slash"),
+]
+
+
+@pytest.mark.parametrize(("order", "sentence"), ODD_ORDERS)
+def test_an_order_with_a_bad_field(order, sentence, sandbox, ask):
+    """The sentence names the field, here and over HTTP, and nothing is ordered."""
+    with pytest.raises(ValueError, match=re.escape(sentence)):
         sandbox.order_fault(**order)
-    assert ask("POST", "/sandbox/faults", order).status == 400
-
-
-@pytest.mark.parametrize("order", [[], {}, {"fault": "silence", "when": 1}, {"fault": "slow", "path": 1}])
-def test_an_order_that_cannot_be_read(order, ask):
-    """Another shape than an order's is refused, with a reason."""
     reply = ask("POST", "/sandbox/faults", order)
 
-    assert (reply.status, list(reply.json)) == (400, ["error"])
+    assert (reply.status, reply.json["error"].startswith(sentence)) == (422, True)
+    assert sandbox.state()["faults"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"[]", "an order is an object with the fields fault, times, after, path, delay_s"),
+        (b"{}", "fault is missing"),
+        (b'{"fault": "silence", "when": 1}', "an order has no field 'when'; known are fault, times,"),
+        (b"{", "Expecting property name"),
+        (b"", "Expecting value"),
+        (b"\xff", "'utf-8' codec can't decode"),
+        (b"[" * 60_000, "the JSON is nested too deeply"),
+        (b'{"fault": ' * 5_000 + b"1" + b"}" * 5_000, "the JSON is nested too deeply"),
+        (b'{"fault": ' + b"[" * 900 + b"]" * 900 + b"}", "fault is one of refuse_400, "),
+    ],
+)
+def test_an_order_that_cannot_be_read(body, sentence, sandbox, ask):
+    """Another shape than an order's is refused with a sentence, and nothing is ordered."""
+    reply = ask("POST", "/sandbox/faults", body=body)
+
+    assert (reply.status, reply.json["error"][: len(sentence)]) == (422, sentence)
+    assert sandbox.state()["faults"] == []
+
+
+def test_an_order_that_is_too_long(ask):
+    """An order needs a few bytes; a long one is not read to its end."""
+    reply = ask("POST", "/sandbox/faults", body=b" " * 70_000)
+
+    assert (reply.status, reply.json) == (413, {"error": "an order has at most 65,536 bytes"})
 
 
 def test_faults_by_the_control_pages(ask):
-    """Faults can be ordered, seen and cleared over HTTP without a token."""
+    """Faults can be ordered and cleared over HTTP with the token, and seen without it."""
     order = {"fault": "500_before", "times": 2, "after": 1}
 
-    state = ask("POST", "/sandbox/faults", order, token="").json
+    state = ask("POST", "/sandbox/faults", order).json
     assert state["faults"] == [order | {"path": "/api/send", "delay_s": 5.0}]
     assert [ask.send(text).status for text in "ab"] == [200, 500]
 

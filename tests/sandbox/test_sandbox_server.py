@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import re
 import socket
 import sqlite3
 import subprocess
@@ -151,10 +152,58 @@ def test_latency_delays_the_answer(asker):
 
 def test_a_taken_port_and_a_broken_database(sandbox, tmp_path):
     """Neither leaves anything open."""
-    with pytest.raises(OSError, match="in use"):
+    with pytest.raises(OSError, match=f"port {sandbox.bound_port} of 127.0.0.1 is in use; choose another"):
         Sandbox(port=sandbox.bound_port).start()
+    with pytest.raises(OSError, match=r"it cannot listen on port 0 of 192\.0\.2\.1: "):
+        Sandbox(host="192.0.2.1").start()
     with pytest.raises(sqlite3.Error):
         Sandbox(database=tmp_path).start()
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ({"port": 65_536}, "port is from 0 to 65535, not 65536"),
+        ({"port": -1}, "port is from 0 to 65535, not -1"),
+        ({"latency_s": -1}, "latency_s is 0 or more, not -1"),
+        ({"queue_s": float("nan")}, "queue_s is 0 or more, not nan"),
+        ({"delivery_s": float("inf")}, "delivery_s is 0 or more, not inf"),
+    ],
+)
+def test_an_option_out_of_range(option, sentence):
+    """It is an error with a sentence, before anything starts."""
+    with pytest.raises(ValueError, match=sentence):
+        Sandbox(**option)
+
+
+def test_a_line_for_each_request(asker, clock):
+    """The log counts messages and ids, names faults and fields, and shows no number and no text."""
+    lines = []
+    with Sandbox(clock=clock, log=lines.append) as sandbox:
+        ask = asker(sandbox)
+        ask.send("secret", "two")
+        ask.send("secret three")
+        ask.upload("recipient,message\n0912,secret\n")
+        ask("POST", "/v1/api/send", {}, token="guess")
+        sandbox.order_fault("502_html")
+        ask.send("four")
+        sandbox.order_fault("cut_before_answer")
+        with pytest.raises(ConnectionError):
+            ask.send("five")
+        ask.get("payment/credit/mine")
+        ask("GET", "/v1/api/a%1Bb")
+
+    told = [re.fullmatch(r"\d\d:\d\d:\d\d (.+) [\d,]+ ms", line)[1] for line in lines]
+    assert told == [
+        "send 2 messages → 2 ids",
+        "send 1 message → 1 id",
+        "send → HTTP 422 (files)",
+        "send → HTTP 401",
+        "send 1 message → fault 502_html (HTTP 502)",
+        "send 1 message → fault cut_before_answer (no answer)",
+        "payment/credit/mine → HTTP 200",
+        "a\\x1bb → HTTP 404",
+    ]
 
 
 def test_a_request_that_fails_inside_leaves_nothing(sandbox, ask, clock, monkeypatch):
@@ -173,9 +222,10 @@ def test_a_request_that_fails_inside_leaves_nothing(sandbox, ask, clock, monkeyp
 def test_half_a_request_is_none(sandbox):
     """A client who leaves in the middle of a body has sent nothing."""
     with socket.create_connection(("127.0.0.1", sandbox.bound_port)) as connection:
-        connection.sendall(b"POST /v1/api/send HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        head = f"POST /v1/api/send HTTP/1.1\r\nHost: x\r\nAuthorization: {sandbox.token}\r\n"
+        connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
     with socket.create_connection(("127.0.0.1", sandbox.bound_port)) as connection:
-        connection.sendall(b"GET /sandbox/state HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.sendall(b"GET /sandbox/state HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert b"200 OK" in connection.recv(1000)
 
     assert sandbox.requests == []
@@ -264,25 +314,6 @@ def test_an_empty_outbox_page(ask):
     """A fresh sandbox has a page too, and looking at it is no request."""
     assert "None." in ask("GET", "/").content.decode()
     assert ask.sandbox.requests == []
-
-
-def test_control_is_for_this_machine(monkeypatch, asker):
-    """Where other machines can reach the sandbox, they cannot order faults, turn habits or read its state."""
-    from airflow_provider_p2psms.sandbox import app
-
-    monkeypatch.setattr(app, "_is_local", lambda _request: False)
-    with Sandbox() as sandbox:
-        ask = asker(sandbox)
-        replies = [
-            ask("POST", "/sandbox/faults", {"fault": "silence"}),
-            ask("DELETE", "/sandbox/faults"),
-            ask("GET", "/sandbox/state"),
-            ask("GET", "/sandbox/habits"),
-            ask("PUT", "/sandbox/habits", {"time_local": True}),
-        ]
-
-    assert [reply.status for reply in replies] == [403] * 5
-    assert sandbox.habits_turned() == {}
 
 
 def test_the_fixture_leads_the_connection_to_a_sandbox(pytester):

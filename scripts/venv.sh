@@ -1,7 +1,8 @@
 #!/bin/sh
 # Makes a virtual environment with pinned packages and this package, editable:
 #   scripts/venv.sh DIRECTORY REQUIREMENTS
-# Takes $PYTHON, or else the first Python 3.11 to 3.13 that runs. The Makefile decides when it is due.
+# Takes $PYTHON, or else the first Python 3.11 to 3.13 that runs. An environment that another Python than $PYTHON
+# made is made anew. The Makefile decides when it is due.
 set -eu
 
 dir=$1
@@ -9,7 +10,7 @@ requirements=$2
 UV=uv==0.13.9
 
 newest=13
-case $requirements in *airflow-2.*) newest=12 ;; esac # Airflow 2.11 does not install on Python 3.13
+case $requirements in *airflow-2.* | *airflow-lowest* | *airflow-3.0*) newest=12 ;; esac # older Airflows allow no 3.13
 
 # A name on the PATH proves nothing: version managers leave shims for Pythons that are not there.
 fits() {
@@ -27,7 +28,15 @@ find_python() {
     return 1
 }
 
-if ! fits "$dir/bin/python"; then
+name_of() {
+    "$1" -c "import sys; print(sys.version, sys.base_prefix)" 2>/dev/null
+}
+
+is_wanted() {
+    [ -z "${PYTHON:-}" ] || [ "$(name_of "$PYTHON")" = "$(name_of "$1")" ]
+}
+
+if ! fits "$dir/bin/python" || ! is_wanted "$dir/bin/python"; then
     python=$(find_python)
     echo "Making $dir with $("$python" --version)"
     if ! "$python" -m venv --clear "$dir"; then

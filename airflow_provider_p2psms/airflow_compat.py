@@ -4,39 +4,48 @@ Airflow's names, the same on 2.11 to 3.3; where its versions differ is told apar
 Airflow's own names load on first use: a DAG file with a send task does not pay for sensors and decorators.
 """
 
+import importlib
 import logging
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow import __version__ as airflow_version
-from airflow.providers.common.compat import sdk
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import (
-        AirflowException,
-        AirflowFailException,
-        AirflowSensorTimeout,
-        AirflowSkipException,
+    from airflow.sdk import (
+        DAG,
         Asset,
         BaseHook,
         BaseNotifier,
         BaseOperator,
         BaseOperatorLink,
         BaseSensorOperator,
-        DecoratedOperator,
         ObjectStoragePath,
+        Param,
         PokeReturnValue,
-        conf,
-        context_merge,
-        determine_kwargs,
-        task_decorator_factory,
+        dag,
+        task,
+        task_group,
+    )
+    from airflow.sdk.bases.decorator import DecoratedOperator, determine_kwargs, task_decorator_factory
+    from airflow.sdk.configuration import conf
+    from airflow.sdk.definitions.context import context_merge
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        XComNotFound,
     )
 
 __all__ = [
+    "DAG",
     "MULTIPLE_OUTPUTS",
     "AirflowException",
     "AirflowFailException",
+    "AirflowNotFoundException",
     "AirflowSensorTimeout",
     "AirflowSkipException",
     "Asset",
@@ -47,28 +56,69 @@ __all__ = [
     "BaseSensorOperator",
     "DecoratedOperator",
     "ObjectStoragePath",
+    "Param",
     "PokeReturnValue",
+    "XComNotFound",
     "airflow_home",
     "ask_airflow",
     "conf",
     "context_merge",
+    "dag",
     "determine_kwargs",
     "leave_state_to_newer_try",
     "lineage",
     "never_expire",
     "push_outputs",
     "stats",
+    "task",
     "task_decorator_factory",
+    "task_group",
     "xcom_value",
 ]
+
+# Where Airflow keeps each name: in the newest version, and in older ones. common-compat has such a table,
+# too, but not in the versions that Airflow's own constraints pin for 2.11.0, 3.0 and the first 3.1.
+_MODULES = {
+    "AirflowException": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "AirflowFailException": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "AirflowNotFoundException": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "AirflowSensorTimeout": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "AirflowSkipException": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "Asset": ("airflow.sdk", "airflow.datasets:Dataset"),
+    "BaseHook": ("airflow.sdk", "airflow.hooks.base"),
+    "BaseNotifier": ("airflow.sdk", "airflow.notifications.basenotifier"),
+    "BaseOperator": ("airflow.sdk", "airflow.models.baseoperator"),
+    "BaseOperatorLink": ("airflow.sdk", "airflow.models.baseoperatorlink"),
+    "BaseSensorOperator": ("airflow.sdk", "airflow.sensors.base"),
+    "DAG": ("airflow.sdk", "airflow.models.dag"),
+    "DecoratedOperator": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
+    "ObjectStoragePath": ("airflow.sdk", "airflow.io.path"),
+    "Param": ("airflow.sdk", "airflow.models.param"),
+    "PokeReturnValue": ("airflow.sdk", "airflow.sensors.base"),
+    "Stats": ("airflow.sdk.observability.stats", "airflow.stats"),
+    "XCom": ("airflow.sdk.execution_time.xcom", "airflow.models.xcom"),
+    "XComNotFound": ("airflow.sdk.exceptions", "airflow.exceptions"),
+    "conf": ("airflow.sdk.configuration", "airflow.configuration"),
+    "context_merge": ("airflow.sdk.definitions.context", "airflow.utils.context"),
+    "dag": ("airflow.sdk", "airflow.decorators"),
+    "determine_kwargs": ("airflow.sdk.bases.decorator", "airflow.utils.operator_helpers"),
+    "get_current_context": ("airflow.sdk", "airflow.operators.python"),
+    "task": ("airflow.sdk", "airflow.decorators"),
+    "task_decorator_factory": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
+    "task_group": ("airflow.sdk", "airflow.decorators"),
+}
 
 T = TypeVar("T")
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(sdk, name)
+    for place in _MODULES.get(name, ()):
+        module, _, older_name = place.partition(":")
+        try:
+            return getattr(importlib.import_module(module), older_name or name)
+        except (ImportError, AttributeError):
+            continue
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # Airflow 3.0 fails a task one of whose outputs is null, after the task has done its work.
@@ -77,9 +127,11 @@ MULTIPLE_OUTPUTS = not airflow_version.startswith("3.0.")
 
 def push_outputs(context: Any, result: dict[str, Any]) -> None:
     """Push each key of a result as an XCom of its own where Airflow itself cannot."""
+    # A context made by hand, as in a test, may have no such task instance.
+    push = None if MULTIPLE_OUTPUTS else getattr(context.get("ti"), "xcom_push", None)
     for key, value in result.items():
-        if not MULTIPLE_OUTPUTS and "ti" in context and value is not None:
-            context["ti"].xcom_push(key, value)
+        if push and value is not None:
+            push(key, value)
 
 
 def never_expire() -> Any:
@@ -98,9 +150,7 @@ def lineage() -> Any:
 
 def stats() -> Any:
     """Return Airflow's metrics, wherever this version keeps them."""
-    from airflow.providers.common.compat.sdk import Stats  # noqa: PLC0415 - only who runs a task pays
-
-    return Stats
+    return __getattr__("Stats")
 
 
 def airflow_home() -> str:
@@ -117,7 +167,9 @@ def leave_state_to_newer_try() -> None:
     Airflow 2 does: all tries share one row. Its task processes belong to a job; ``dag.test()`` has none, and
     goes on. On Airflow 3 a try that was replaced can write nothing, and this returns.
     """
-    if airflow_version.startswith("2.") and getattr(sdk.get_current_context()["ti"], "job_id", None):
+    if not airflow_version.startswith("2."):
+        return
+    if getattr(__getattr__("get_current_context")()["ti"], "job_id", None):
         logging.shutdown()
         os._exit(1)
 
@@ -131,6 +183,4 @@ async def ask_airflow(question: Callable[[], T]) -> T:
 
 def xcom_value(ti_key: Any, key: str) -> Any:
     """Return an XCom of one task instance; ``None`` if it has none."""
-    from airflow.providers.common.compat.sdk import XCom  # noqa: PLC0415 - not for a DAG file's parsing
-
-    return XCom.get_value(ti_key=ti_key, key=key)
+    return __getattr__("XCom").get_value(ti_key=ti_key, key=key)

@@ -1,4 +1,4 @@
-"""The command line: ``p2psms check`` tells what a send comes to, ``p2psms sandbox`` is a local gateway."""
+"""The command line: ``p2psms``, and, by ``airflow_cli.py``, ``airflow p2psms``."""
 
 import argparse
 import json
@@ -9,9 +9,11 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow_provider_p2psms.ledger_cli import fill_ledger
 from airflow_provider_p2psms.verify_cli import fill_verify
@@ -19,9 +21,11 @@ from airflow_provider_p2psms.verify_cli import fill_verify
 if TYPE_CHECKING:
     from airflow_provider_p2psms.sandbox import Sandbox
 
+ABOUT = "Check files before a send, know your gateway, run a local one, and look after ledgers."
 CONNECTION = "AIRFLOW_CONN_P2PSMS_DEFAULT"
 # Options whose names differ from those of their habits.
 _HABIT_OPTIONS = {"report_lag_s": "--report-lag", "report_lag_most_s": "--report-lag-most"}
+_OPEN_TO_ALL = "other machines: page, gateway and control, each with this token"
 _METAVARS = {str: "TEXT", int: "N", float: "S"}
 _ABOUT_CHECK = """
 Check the rows of a CSV or XLSX file as a send does, and say how many parts they have and, with a
@@ -38,22 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="p2psms", description=__doc__)
+    parser = argparse.ArgumentParser(prog="p2psms", description=ABOUT)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _fill_check(
-        commands.add_parser(
-            "check", help="check a file's rows, count parts and cost; sends nothing", description=_ABOUT_CHECK
-        )
-    )
-    fill_verify(commands.add_parser("verify", help="send to your own number; report how the gateway behaves"))
-    _fill_sandbox(
-        commands.add_parser("sandbox", help="run a local gateway that keeps the contract and sends nothing")
-    )
-    fill_ledger(commands.add_parser("ledger", help="list, show and prune ledgers that are kept in files"))
+    for name, about, fill in COMMANDS:
+        fill(commands.add_parser(name, help=about))
     return parser
 
 
 def _fill_check(check: argparse.ArgumentParser) -> None:
+    check.description = _ABOUT_CHECK
     check.set_defaults(run=_run_check)
     add = check.add_argument
     add("file", type=Path, metavar="FILE", help="a CSV or XLSX file with a header")
@@ -108,7 +105,29 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
     add("--port", type=int, default=8025, help="port to listen on; 0 takes a free one (default: %(default)s)")
     add("--port-file", type=Path, metavar="PATH", help="file to write the port to once it answers")
-    add("--token", default="sandbox-token", help="the token it accepts (default: %(default)s)")
+    add(
+        "--token",
+        default="",
+        help="the token it accepts (default: sandbox-token; a random one if other machines can reach HOST)",
+    )
+    add(
+        "--allow-host",
+        dest="allow_hosts",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name by which browsers may open its page; may be given several times",
+    )
+    add(
+        "--line",
+        dest="lines",
+        action="append",
+        metavar="LINE",
+        help="a line of the account; may be given several times "
+        "(default: +983000505, +981234567890, +981234567891). Sends from other lines are refused",
+    )
+    add("--any-line", action="store_true", help="accept sends from any line")
+    add("-q", "--quiet", action="store_true", help="no line for each request")
     add("--database", type=Path, metavar="PATH", help="SQLite file that outlives it (default: memory)")
     add(
         "--fault",
@@ -175,6 +194,7 @@ def _run_sandbox(options: argparse.Namespace) -> int:
     try:
         from airflow_provider_p2psms.sandbox import Sandbox  # noqa: PLC0415 - the extra may be missing
         from airflow_provider_p2psms.sandbox.habits import Habits  # noqa: PLC0415 - as above
+        from airflow_provider_p2psms.sandbox.settings import Settings  # noqa: PLC0415 - as above
     except ModuleNotFoundError as err:
         print(err, file=sys.stderr)
         return 1
@@ -183,6 +203,10 @@ def _run_sandbox(options: argparse.Namespace) -> int:
             host=options.host,
             port=options.port,
             token=options.token,
+            allow_hosts=tuple(options.allow_hosts),
+            lines=tuple(options.lines or Settings.lines),
+            any_line=options.any_line,
+            log=None if options.quiet else _print_line,
             database=options.database,
             latency_s=options.latency_ms / 1000,
             queue_s=options.queue_s,
@@ -197,9 +221,15 @@ def _run_sandbox(options: argparse.Namespace) -> int:
             sandbox.order_fault(fault, times=times, path=path)
         sandbox.start()
     except (OSError, ValueError, sqlite3.Error) as err:
-        print(f"The sandbox cannot start: {err}", file=sys.stderr)
+        print(f"The sandbox cannot start: {getattr(err, 'strerror', None) or err}", file=sys.stderr)
         return 1
     return _stay(sandbox, options.port_file)
+
+
+def _print_line(line: str) -> None:
+    encoding = sys.stdout.encoding or "ascii"
+    with suppress(OSError):  # a terminal that is gone must not fail a request
+        print(line.encode(encoding, "replace").decode(encoding), flush=True)
 
 
 def _stay(sandbox: "Sandbox", port_file: Path | None) -> int:
@@ -208,10 +238,6 @@ def _stay(sandbox: "Sandbox", port_file: Path | None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop_asked.set())
     print(_greeting(sandbox), flush=True)
-    if not sandbox.is_local:
-        print(
-            "Warning: other machines can reach it and read every text. Control stays local.", file=sys.stderr
-        )
     if port_file:
         _write_whole(port_file, str(sandbox.bound_port))
     stop_asked.wait()
@@ -231,22 +257,38 @@ def _write_whole(path: Path, text: str) -> None:
 def _greeting(sandbox: "Sandbox") -> str:
     authorization = shlex.quote(f"Authorization: {sandbox.token}")
     group = {"recipients": ["+989120000000"], "message": "Hello from the sandbox"}
-    body = {"sending_type": "peer_to_peer", "from_number": "+983000505", "params": [group]}
+    body = {"sending_type": "peer_to_peer", "from_number": sandbox.lines[0], "params": [group]}
+    line = shlex.quote(sandbox.lines[0])
+    other_urls = "".join(f"\n              {url}" for url in sandbox.base_urls[1:])
+    page = sandbox.outbox_url if sandbox.is_local else f"{sandbox.outbox_url}?token={quote(sandbox.token)}"
+    order = f"curl -H {authorization} -H 'Content-Type: application/json' \\\n    -d"
     return f"""\
-A local SMS gateway; nothing leaves this machine.
+A local SMS gateway; nothing that it accepts is sent to a phone.
 
-  base URL    {sandbox.base_url}
+  base URL    {sandbox.base_url}{other_urls}
   token       {sandbox.token}
-  outbox      {sandbox.outbox_url}
+  outbox      {page}
   connection  export AIRFLOW_CONN_P2PSMS_DEFAULT={shlex.quote(sandbox.connection_uri)}
+  open to     {"this machine alone" if sandbox.is_local else _OPEN_TO_ALL}
 
 Send peer to peer:
-  curl -H {authorization} -H 'Content-Type: application/json' \\
-    -d {shlex.quote(json.dumps(body))} {sandbox.base_url}/api/send
+  {order} {shlex.quote(json.dumps(body))} {sandbox.base_url}/api/send
 
 Send peer to peer by file:
   printf 'recipient,message\\n09120000000,Hello from a file\\n' | curl -H {authorization} \\
-    -F sending_type=peer_to_peer_file -F from_number=+983000505 -F 'files[]=@-;filename=messages.csv' \\
+    -F sending_type=peer_to_peer_file -F from_number={line} -F 'files[]=@-;filename=messages.csv' \\
     {sandbox.base_url}/api/send
 
+Lose the next answer:
+  {order} '{{"fault": "cut_before_answer"}}' {sandbox.outbox_url}sandbox/faults
+
 Stop it with Ctrl-C."""
+
+
+# Name, help, and what adds the arguments and the function that runs it, as ``run``.
+COMMANDS: tuple[tuple[str, str, Callable[[argparse.ArgumentParser], None]], ...] = (
+    ("check", "check a file's rows, count parts and cost; sends nothing", _fill_check),
+    ("verify", "send to your own number; report how the gateway behaves", fill_verify),
+    ("sandbox", "run a local gateway that keeps the contract and sends nothing", _fill_sandbox),
+    ("ledger", "list, show and prune ledgers that are kept in files", fill_ledger),
+)

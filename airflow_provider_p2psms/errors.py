@@ -13,13 +13,37 @@ Every way a send can end badly, sorted by one question: *may the message have be
     └── LedgerError                             no: the record itself failed; nothing may be sent on top of it
         └── ReplacedError                       no: a newer try of the same send has begun
 
-No text here holds a phone number, a message or a token. What Airflow is to make of each class is decided
-in the operators alone.
+No text here holds a phone number, a message or a token: a line says what happened, then come facts, then
+what can be done, an action a line. What Airflow is to make of each class is decided in the operators alone.
 """
 
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
+
+# Airflow's log view does not wrap lines. In a window 1,300 pixels wide it shows so much of an error's.
+LINE_WIDTH = 80
+
+
+def lay_out(what: str, *facts: str, options: Iterable[str] = ()) -> str:
+    """
+    Write the text of an error: what happened, then a fact a line, then what can be done about it.
+
+    :param what: what happened, and to how many; the first line.
+    :param options: what can be done; each is a line that begins with a dash.
+    """
+    return "\n".join((what, *facts, *(f"- {option}" for option in options)))
+
+
+def fold_lines(text: str) -> str:
+    """Break the lines that a log view would cut off; what follows is indented."""
+    return "\n".join(part for line in text.splitlines() for part in _fold(line))
+
+
+def _fold(line: str) -> list[str]:
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, LINE_WIDTH, subsequent_indent=indent, break_on_hyphens=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +79,16 @@ class P2PSMSError(Exception):
     """
 
     may_have_been_sent: ClassVar[bool] = False
+
+    @property
+    def headline(self) -> str:
+        """What happened, in one line."""
+        return str(self).partition("\n")[0]
+
+    @property
+    def summary(self) -> str:
+        """What happened and the facts, in one line, without what can be done about it."""
+        return " ".join(line for line in str(self).splitlines() if not line.startswith(("- ", "  ")))
 
 
 class InvalidMessageError(P2PSMSError, ValueError):

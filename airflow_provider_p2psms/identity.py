@@ -48,8 +48,14 @@ _LEFT_OUT = (
 _NOT_KEPT = re.compile(
     f"[{re.escape(''.join(_REPLACED))}{''.join(f'{chr(first)}-{chr(last)}' for first, last in _LEFT_OUT)}]"
 )
+
+# Most texts have nothing but ASCII, letters of the Arabic block and ZWNJ; in UTF-8 that is soon seen.
+_END = b"\x7f"  # between messages; it is in no text that was checked
 _ASCII = bytes.maketrans(b"`", b"'")
-_ASCII_LEFT_OUT = bytes(byte for first, last in _LEFT_OUT[:2] for byte in range(first, min(last, 0x7F) + 1))
+_ASCII_LEFT_OUT = bytes(range(0x01, 0x21))
+_ZWNJ = "\u200c".encode()
+_ASCII_OR_ARABIC = bytes({*range(0xC0), 0xD8, 0xD9, 0xDA, 0xDB})
+_ARABIC_NOT_KEPT = tuple(filter(_NOT_KEPT.match, map(chr, range(0x600, 0x700))))
 
 # Stand for digits that are not shown; the second only where too few digits are left for a whole number.
 _MASK = re.compile(r"[*xX\u2022\u25cf\u2588#?_]+")
@@ -79,22 +85,25 @@ def fold(text: str) -> str:
     return folded
 
 
-def fold_each(texts: Sequence[bytes]) -> list[bytes]:
-    """Fold many texts in UTF-8. The same as ``fold`` of each, in a fraction of the time."""
-    if not texts:
+def fold_messages(messages: Sequence[bytes]) -> list[bytes]:
+    """
+    Fold the texts of many messages: the same as ``fold`` of each, in a fraction of the time.
+
+    :param messages: recipient (E.164), NUL, text, in UTF-8. No text has a NUL.
+    """
+    if not messages:
         return []
-    joined = b"\0".join(texts)
-    if joined.count(b"\0") >= len(texts):  # one of them holds what separates them
-        return [_fold_bytes(text) for text in texts]
-    if joined.isascii():
-        joined = joined.translate(_ASCII, _ASCII_LEFT_OUT)
+    joined = _END.join(messages)
+    folded = joined.translate(_ASCII, _ASCII_LEFT_OUT).replace(_ZWNJ, b"")
+    if joined.count(_END) < len(messages) and _is_folded(folded):
+        each = folded.split(_END)
     else:
-        joined = _fold_letters(joined.decode()).encode()
-    folded = joined.split(b"\0")
+        parts = _fold_letters(b"\0".join(messages).decode()).encode().split(b"\0")
+        each = list(map(b"\0".join, zip(parts[::2], parts[1::2], strict=True)))
     # Looked for in all as one: one by one that takes as long as all the rest.
     if b"&" in joined or b"<" in joined:
-        return [_fold_bytes(text) if b"&" in text or b"<" in text else text for text in folded]
-    return folded
+        return [_fold_html(message) for message in each]
+    return each
 
 
 def canonical_line(line: str) -> str:
@@ -140,8 +149,22 @@ def read_number(shown: str) -> ShownNumber | None:
     return ShownNumber("", national, is_whole=len(national) >= _LEAST_WHOLE)
 
 
-def _fold_bytes(text: bytes) -> bytes:
-    return fold(text.decode()).encode()
+def _is_folded(texts: bytes) -> bool:
+    """Tell whether texts without white space and ZWNJ are folded; may say no where they are."""
+    if texts.isascii():
+        return True
+    if texts.translate(None, _ASCII_OR_ARABIC):
+        return False
+    text = texts.decode()
+    # A search for a single letter takes next to no time, one for a class far more than all of these.
+    return not any(map(text.__contains__, _ARABIC_NOT_KEPT)) and unicodedata.is_normalized("NFKC", text)
+
+
+def _fold_html(message: bytes) -> bytes:
+    if b"&" not in message and b"<" not in message:
+        return message
+    recipient, _, text = message.partition(b"\0")
+    return b"%b\0%b" % (recipient, fold(text.decode()).encode())
 
 
 def _fold_letters(text: str) -> str:

@@ -23,6 +23,7 @@ from rich.table import Table
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, owner_of, read_history
+from airflow_provider_p2psms.ledger.places import folder_name
 from airflow_provider_p2psms.ledger.records import Entry, Intent, Opening
 from airflow_provider_p2psms.ledger.stores import ObjectStore
 
@@ -172,7 +173,8 @@ def _list(root: Path, options: argparse.Namespace) -> int:
 
 
 def _show(root: Path, options: argparse.Namespace) -> int:
-    wanted = options.dag, options.run_id, options.task
+    # As folders are named: long names are cut there.
+    wanted = tuple(unquote(folder_name(name)) for name in (options.dag, options.run_id, options.task))
     ledgers = [kept for kept in find_ledgers(root) if kept.place[:3] == wanted]
     if not ledgers:
         return _complain(f"There is no ledger of this task in {root}. p2psms ledger list names all.")

@@ -86,6 +86,17 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
         "description": "Your own number. Where it has to know whether the gateway's reports are current, a "
         "task schedules a message to it, and cancels the message. Empty: it does not.",
     },
+    "notifier_recipients": {
+        "label": "Notifier recipients",
+        "schema": {"type": ["string", "null"]},
+        "description": "Numbers, separated by commas, that SMSNotifier alerts unless it names others.",
+    },
+    "notifier_text": {
+        "label": "Notifier text",
+        "schema": {"type": ["string", "null"]},
+        "description": "The text of SMSNotifier unless it has its own, as a Jinja template. Empty: one "
+        "sentence about the event.",
+    },
 }
 
 # "extra" is covered by the fields above. Airflow 3 shows its JSON all the same, in a section of its own.
@@ -104,7 +115,15 @@ def get_provider_info() -> dict[str, Any]:
         "description": "Send each customer their own text message through an SMS gateway: "
         "never twice, never lost in silence.",
         "versions": [__version__],
-        "integrations": [{"integration-name": INTEGRATION, "tags": ["service"]}],
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://ippanelcom.github.io/Edge-Document/docs/",
+                "how-to-guide": ["/docs/rows.md", "/docs/delivery.md", "/docs/notify.md"],
+                "logo": "/docs/images/logo.svg",
+                "tags": ["service"],
+            },
+        ],
         "hooks": [
             {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.hooks.sms"]},
         ],
@@ -115,6 +134,7 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "source-integration-name": "Common SQL",
                 "target-integration-name": INTEGRATION,
+                "how-to-guide": "/docs/query.md",
                 "python-module": "airflow_provider_p2psms.transfers.sql_to_sms",
             },
         ],
@@ -128,16 +148,19 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.triggers.sms"]},
         ],
+        # Read by Airflow 3.2 and newer.
+        "cli": ["airflow_provider_p2psms.airflow_cli.get_cli_commands"],
         "extra-links": ["airflow_provider_p2psms.operators.links.OutboxLink"],
         "config": {
             "p2psms": {
                 "description": "Settings of the SMS provider.",
                 "options": {
                     "ledger_path": {
-                        "description": "Where the ledgers of sends lie: a folder that all workers share, or "
-                        "any object storage that is strongly consistent, as a URI. Empty: Airflow's task "
-                        "state store where there is one (3.3 and newer), else a folder in AIRFLOW_HOME, for "
-                        "one machine. Notifiers keep theirs here, or else in that folder.",
+                        "description": "Where the ledgers of sends lie: the absolute path of a folder that "
+                        "all workers share, or any object storage that is strongly consistent, as a URI. "
+                        "Empty: Airflow's task state store where there is one (3.3 and newer), else a "
+                        "folder in AIRFLOW_HOME, for one machine. Notifiers keep theirs here, or else in "
+                        "that folder.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "s3://aws_default@bucket/p2psms",

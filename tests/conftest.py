@@ -28,8 +28,9 @@ hypothesis.settings.load_profile("fixed")
 
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))
 
-# What the developer's shell says about Airflow (settings, connections) is not to reach the tests.
-for name in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+# What the developer's shell says about Airflow (settings, connections) and about proxies is not to reach the
+# tests: all that they talk to is on this machine.
+for name in [name for name in os.environ if name.startswith("AIRFLOW_") or name.lower().endswith("_proxy")]:
     del os.environ[name]
 os.environ |= {
     "AIRFLOW_HOME": str(AIRFLOW_HOME),
@@ -47,7 +48,13 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Where Airflow runs with all its libraries, the only warnings to fail are those about this package."""
+    """
+    Keep the tests of one whole Airflow in one process.
+
+    Where Airflow runs with all its libraries, the only warnings to fail are those about this package.
+    """
+    if item.get_closest_marker("stack"):
+        item.add_marker(pytest.mark.xdist_group(item.path.name))
     if item.get_closest_marker("airflow"):
         ours = r"error:::(airflow_provider_p2psms|(.*\.)?(test_|conftest))"
         item.add_marker(pytest.mark.filterwarnings("ignore", ours))
@@ -114,6 +121,11 @@ def run_dag(_one_api_server: None) -> Callable[..., Any]:
 @pytest.fixture
 def short_times(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Let send tasks wait as briefly as makes sense where all clocks are one and nobody counts questions."""
+    return shorten_times(monkeypatch)
+
+
+def shorten_times(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Do what the fixture says, for fixtures that last longer than a test."""
     from airflow_provider_p2psms.notifications.sms import SMSNotifier
     from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
     from airflow_provider_p2psms.sending.times import Times

@@ -31,6 +31,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 POLL_S = 0.1
+# All that is talked to is on this machine.
+WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # With Airflow's own settings it takes five minutes until a dead worker is noticed; here it takes seconds.
 _FAST = {
@@ -220,6 +222,11 @@ class AirflowStack:
 
     # --- what has no method of its own
 
+    @property
+    def url(self) -> str:
+        """Where the pages of Airflow 3 are."""
+        return f"http://127.0.0.1:{self._port}"
+
     def api(self, method: str, path: str, body: Mapping[str, Any]) -> Any:
         """Make a request to Airflow's REST API (Airflow 3); ``path`` begins behind its version."""
         if not self._api:
@@ -336,7 +343,7 @@ class AirflowStack:
 
     def _settings_3(self) -> dict[str, str]:
         self._port = _free_port()
-        url = f"http://127.0.0.1:{self._port}"
+        url = self.url
         asynchronous = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
         driver = asynchronous[self._database.url.get_backend_name()]
         return {
@@ -356,7 +363,7 @@ class AirflowStack:
             self._start_component("dag-processor")
         self._start_scheduler()
         if self.version >= (3,):
-            api = _Api(f"http://127.0.0.1:{self._port}")
+            api = _Api(self.url)
             self.wait_for("the API server to answer", api.sign_in)
             self._api = api
         if self._has_triggerer:
@@ -491,7 +498,7 @@ class _Api:
             f"{self._url}{path}", data=data, headers=self._headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with WITHOUT_PROXY.open(request, timeout=30) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as err:
             raise StackError(f"{method} {path}: {err.code} {err.read()[:1000]!r}") from err
@@ -515,9 +522,10 @@ def _is_of(process: psutil.Process, sessions: set[int]) -> bool:
 
 
 def _own_environment(python: Path | str) -> dict[str, str]:
-    """Return the caller's environment without what it says about Airflow, and with that Python first."""
+    """Return the caller's environment without its Airflow and its proxies, and with that Python first."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
-    return env | {"PATH": f"{Path(python).parent}{os.pathsep}{env.get('PATH', '')}"}
+    path = f"{Path(python).parent}{os.pathsep}{env.get('PATH', '')}"
+    return env | {"PATH": path, "no_proxy": "*", "NO_PROXY": "*"}
 
 
 def _text(url: URL) -> str:

@@ -77,6 +77,16 @@ def test_the_reminder_waits_for_the_morning(run, p2psms_sandbox):
     assert {"+989120000011", "+989350000012"} == {message.recipient for message in p2psms_sandbox.arrived}
 
 
+def test_the_reminder_by_hand(run, p2psms_sandbox):
+    """A run without a date reminds the next morning, too."""
+    assert {"appointments success": 1, "remind success": 1} == run("p2psms_reminder")
+
+    tomorrow = pendulum.now("Asia/Tehran").add(days=1).at(8).in_timezone("UTC")
+    assert {tomorrow.format("YYYY-MM-DD HH:mm:ss")} == {
+        message.send_time for message in p2psms_sandbox.arrived
+    }
+
+
 def test_the_campaign_keeps_outcomes(run, p2psms_sandbox, tmp_path):
     """Good rows are uploaded, a damaged number and a repeated text are not, and each row is told of."""
     outcomes = tmp_path / "outcomes.csv"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_p2psms.identity import canonical_line, fold, fold_each
+from airflow_provider_p2psms.identity import canonical_line, fold, fold_messages
 
 TEXTS = st.one_of(
     st.text(st.characters(codec="utf-8")),
@@ -16,6 +16,8 @@ TEXTS = st.one_of(
         st.sampled_from(["&amp;", "&#39;", "&#x200c;", "<br>", "& amp;", "<b", "r>", "lt;", "سلام"])
     ).map("".join),
 )
+
+PERSIAN = st.text(st.sampled_from("سلام دنیای می\u200cشود؟ ۱۲ كي ٣ ـ ًَّٕٔ `.~ab1"))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +55,7 @@ def test_the_form_is_the_one_that_ledgers_hold():
 def test_letters_that_stand_together_at_last_are_one():
     """What stood between a letter and its accent is left out first."""
     assert "\u00e9" == fold("e\u200c\u0301")
-    assert ["\u00e9".encode()] == fold_each(["e\u200c\u0301".encode()])
+    assert ["1\0\u00e9".encode()] == fold_messages(["1\0e\u200c\u0301".encode()])
 
 
 @given(TEXTS)
@@ -65,16 +67,22 @@ def test_folding_twice_is_folding_once(text):
     assert not any(map(str.isspace, folded))
 
 
-@given(st.lists(TEXTS))
-def test_many_texts_are_folded_as_each_is(texts):
+@given(st.lists(st.one_of(TEXTS, st.text(st.characters(max_codepoint=0x6FF)), PERSIAN)))
+def test_many_messages_are_folded_as_each_is(texts):
     """The fast path gives what the plain one does."""
-    assert [fold(text).encode() for text in texts] == fold_each([text.encode() for text in texts])
+    texts = [text.replace("\0", "") for text in texts]
+    messages = [f"+98912{place:07d}\0{text}".encode() for place, text in enumerate(texts)]
+    folded = [f"+98912{place:07d}\0{fold(text)}".encode() for place, text in enumerate(texts)]
+
+    assert folded == fold_messages(messages)
 
 
-@pytest.mark.parametrize("texts", [[], [""], ["", ""], ["a\0b"], ["a\0", "b"], ["&amp;\0"]])
-def test_no_text_and_a_text_with_a_nul_are_folded(texts):
-    """What separates texts may stand in one."""
-    assert [fold(text).encode() for text in texts] == fold_each([text.encode() for text in texts])
+@pytest.mark.parametrize("text", ["سلام{0}دنیا", "می\u200c{0}\u0301\u0654", "ab {0}\u064e\u0651c"])
+def test_each_character_is_folded_alike(text):
+    """Between letters, behind a half-space, before accents: the fast path gives what the plain one does."""
+    for code in range(1, 0x700):
+        folded = fold(text.format(chr(code)))
+        assert [f"+98\0{folded}".encode()] == fold_messages([f"+98\0{text.format(chr(code))}".encode()])
 
 
 @given(st.text(st.sampled_from("ab ۱يك\n&;<>'\"«…")))

@@ -35,11 +35,25 @@ def test_every_path_in_the_provider_info_leads_somewhere():
     assert [importlib.import_module(entry["python-module"]) for entry in info["transfers"]]
     assert [attribute(path) for path in info["notifications"]]
     assert [attribute(entry["class-name"]) for entry in info["task-decorators"]]
+    assert [attribute(path) for path in info["cli"]]
     for path in info["extra-links"]:
         assert attribute(path).name
     for connection in info["connection-types"]:
         hook = attribute(connection["hook-class-name"])
         assert (hook.conn_type, hook.hook_name) == (connection["connection-type"], connection["hook-name"])
+
+
+def test_logo_and_guides_are_there():
+    """What the provider info names below the project's folder is a file of it."""
+    info = get_provider_info()
+    [integration] = info["integrations"]
+    paths = [
+        integration["logo"],
+        *integration["how-to-guide"],
+        *(each["how-to-guide"] for each in info["transfers"]),
+    ]
+
+    assert [] == [path for path in paths if not path.startswith("/docs/") or not (ROOT / path[1:]).is_file()]
 
 
 @pytest.mark.airflow
@@ -123,7 +137,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     assert {name.partition("/")[0] for name in names} == {"airflow_provider_p2psms", info}
     assert "airflow_provider_p2psms/py.typed" in names
     assert "airflow_provider_p2psms/example_dags/data/orders.csv" in names
-    assert [name for name in names if "/sandbox/" in name and name.endswith(".html")]
+    assert {f"airflow_provider_p2psms/sandbox/outbox.{kind}" for kind in ("html", "css", "js")} <= set(names)
     assert f"{info}/licenses/LICENSE" in names
 
 

@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
 from airflow_provider_p2psms.airflow_compat import (
@@ -19,6 +19,7 @@ from airflow_provider_p2psms.airflow_compat import (
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.sms import (
+    LISTS,
     SOURCE_FIELDS,
     Identity,
     OnBackfill,
@@ -28,6 +29,7 @@ from airflow_provider_p2psms.operators.sms import (
     OnLate,
     PeerToPeerSMSOperator,
 )
+from airflow_provider_p2psms.operators.stale import OnStale
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -49,13 +51,14 @@ class P2PSMSDecoratedOperator(DecoratedOperator, PeerToPeerSMSOperator):
     """
 
     custom_operator_name = "@task.p2psms"
+    xcom_push: Any = None  # Airflow 3.0 reads it from an operator that does not have it, and does not use it
     template_fields: Sequence[str] = (
         *DecoratedOperator.template_fields,
         *(name for name in PeerToPeerSMSOperator.template_fields if name not in SOURCE_FIELDS),
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"op_args": "json", "op_kwargs": "json"}
 
-    _fields_of_values = frozenset({"op_args", "op_kwargs"})
+    _fields_of_values = frozenset({"op_args", "op_kwargs"}) | LISTS
 
     def __init__(self, *, python_callable: Callable[..., Any], task_id: str, **kwargs: Any) -> None:
         if inspect.iscoroutinefunction(python_callable) or inspect.isasyncgenfunction(python_callable):
@@ -64,7 +67,7 @@ class P2PSMSDecoratedOperator(DecoratedOperator, PeerToPeerSMSOperator):
 
     def _check_source(self) -> None:
         if self.messages is not None or self.file is not None:
-            raise ValueError(f"{self.task_id}: the function returns the rows; leave out messages and file.")
+            raise InvalidMessageError("the function returns the rows; leave out messages and file.")
 
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - nothing to close
         from airflow_provider_p2psms.rows import read_rows
@@ -95,26 +98,28 @@ def p2psms_task(
     recipient_column: str = "recipient",
     message_column: str = "message",
     key_column: str | None = None,
-    trust_e164: bool = False,
-    mobiles_only: bool = False,
+    trust_e164: bool | str = False,
+    mobiles_only: bool | str = False,
     from_number: str | None = None,
     send_time: datetime | str | None = None,
-    send_window: tuple[str, str, str] | None = None,
+    send_window: tuple[str, str, str] | str | None = None,
     on_late: OnLate = "fail",
     on_invalid: OnInvalid = "fail",
     on_empty: OnEmpty = "skip",
     on_backfill: OnBackfill = "skip",
+    max_age: timedelta | float | str | None = None,
+    on_stale: OnStale = "skip",
     on_in_doubt: OnInDoubt = "reconcile",
     resend: str | None = None,
-    report_lag: float | None = None,
+    report_lag: float | str | None = None,
     identity: Identity = "text",
-    drop_duplicates: bool = True,
-    max_recipients: int | None = None,
-    max_parts: int | None = None,
-    max_cost: float | None = None,
-    batch_size: int | None = None,
-    max_in_flight: int = 4,
-    requests_per_second: float | None = None,
+    drop_duplicates: bool | str = True,
+    max_recipients: int | str | None = None,
+    max_parts: int | str | None = None,
+    max_cost: float | str | None = None,
+    batch_size: int | str | None = None,
+    max_in_flight: int | str = 4,
+    requests_per_second: float | str | None = None,
     outcomes: str | os.PathLike[str] | None = None,
     p2psms_conn_id: str = "p2psms_default",
     multiple_outputs: bool | None = None,

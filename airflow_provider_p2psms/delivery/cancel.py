@@ -31,6 +31,9 @@ _RULE_S = 5 * 60
 _ATTEMPTS = 3
 _PAUSE_S = 0.5
 _AT_ONCE = 4
+# What the gateway says of one id, and of its load. Other refusals are about the account or the address.
+_ABOUT_THE_ID = frozenset({400, 404, 409, 410, 422})
+_BUSY = frozenset({429, 503})
 _NAMED = 20
 
 
@@ -46,7 +49,8 @@ def cancel_messages(gateway: Gateway, outbox_ids: Sequence[int]) -> dict[int, Ca
     Cancel scheduled messages, those that are due first in front.
 
     :return: for each id ``cancelled`` (now or earlier), ``not_found_or_too_late`` (the gateway's answer does
-        not tell which), or ``in_doubt`` (no answer to trust came; ask again).
+        not tell which), or ``in_doubt`` (no answer to trust came; ask again). An id that the gateway refuses
+        does not keep it from the others.
     :raises GatewayRefusedError: the gateway cancels nothing for this account; ids before may be cancelled.
 
     Source: gateway docs, "Cancel": one id a call, until 5 minutes before the ``send_time``.
@@ -74,7 +78,7 @@ def _records(gateway: Gateway, outbox_ids: Sequence[int]) -> dict[int, OutboxRec
     except OutOfQuestionsError:
         log.debug("More ids than questions; the rest is cancelled without a look.")
     except (GatewayRefusedError, UnreachableError) as err:
-        log.warning("The reports do not say when the messages are due: %s", err)
+        log.warning("The reports do not say when the messages are due. %s", err.headline)
     return lookup.seen
 
 
@@ -83,11 +87,7 @@ def _warn_of_late(records: Iterable[OutboxRecord]) -> None:
     late = [each.outbox_id for each in records if each.send_at is not None and each.send_at < latest]
     if late:
         log.warning(
-            "%s It is later than that for %s (outbox ids %s%s); they are asked for all the same.",
-            RULE,
-            f"{len(late):,}",
-            ", ".join(map(str, late[:_NAMED])),
-            ", …" if len(late) > _NAMED else "",
+            "%s messages are due in less than 5 minutes; the gateway may not cancel them.", f"{len(late):,}"
         )
 
 
@@ -97,13 +97,19 @@ def _cancel(gateway: Gateway, outbox_id: int) -> CancelOutcome:
         time.sleep(_PAUSE_S * attempt)
         try:
             gateway.cancel(outbox_id)
-        except GatewayRefusedError as err:
-            if err.http_status != 404:
-                raise
-            # The same answer comes for what is cancelled already, perhaps by our own request before.
-            return _settle(gateway, outbox_id, otherwise="not_found_or_too_late", unknown=refused)
         except (OutcomeUnknownError, UnreachableError):
             refused = "in_doubt"
+        except GatewayRefusedError as err:
+            if err.http_status in _BUSY:
+                refused = "in_doubt"
+                continue
+            if err.http_status not in _ABOUT_THE_ID:
+                raise
+            if err.http_status != 404:
+                log.warning("The gateway does not cancel outbox id %s: %s", outbox_id, err)
+                refused = "in_doubt"
+            # The same answer comes for what is cancelled already, perhaps by our own request before.
+            return _settle(gateway, outbox_id, otherwise="not_found_or_too_late", unknown=refused)
         else:
             return "cancelled"
     return _settle(gateway, outbox_id, otherwise="in_doubt", unknown="in_doubt")

@@ -7,7 +7,7 @@ do not show is asked by id. What is left when the questions run out has its turn
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from airflow_provider_p2psms.delivery.records import OutboxRecord, parse_record
@@ -49,9 +49,14 @@ class OutOfQuestionsError(Exception):
 
 
 class Questions:
-    """Questions to the reports, so many and no more."""
+    """
+    Questions to the reports, so many and no more.
+
+    ``has_answer``: one of them had another answer than HTTP 404.
+    """
 
     def __init__(self, reports: Reports, *, limit: int, stop: threading.Event | None = None) -> None:
+        self.has_answer = False
         self._reports = reports
         self._left = limit
         self._stop = stop or threading.Event()
@@ -59,7 +64,7 @@ class Questions:
     def record(self, outbox_id: int) -> OutboxRecord | None:
         """Ask for one id; ``None`` where the reports do not show it (yet)."""
         self._count()
-        record = parse_record(_found(self._reports.report_by_bulk, outbox_id))
+        record = parse_record(self._found(self._reports.report_by_bulk, outbox_id))
         return record if record and record.outbox_id == outbox_id else None
 
     def page(self, filters: Mapping[str, Any], page: int) -> tuple[list[OutboxRecord], int]:
@@ -71,7 +76,17 @@ class Questions:
     def deliveries(self, outbox_id: int) -> Deliveries:
         """Ask what became of the recipients of one id."""
         self._count()
-        return read_deliveries(_found(self._reports.report_bulk_stats, outbox_id))
+        return read_deliveries(self._found(self._reports.report_bulk_stats, outbox_id))
+
+    def _found(self, ask: Callable[[int], Mapping[str, Any]], outbox_id: int) -> Mapping[str, Any]:
+        try:
+            answer = ask(outbox_id)
+        except GatewayRefusedError as err:
+            if err.http_status != 404:
+                raise
+            return {}
+        self.has_answer = True
+        return answer
 
     def _count(self) -> None:
         if self._left <= 0 or self._stop.is_set():
@@ -144,16 +159,6 @@ class Lookup:
                 self.seen[record.outbox_id] = record
                 self._turns[record.outbox_id] = self._turn
         return last_page
-
-
-def _found(ask: Any, outbox_id: int) -> Mapping[str, Any]:
-    try:
-        answer: Mapping[str, Any] = ask(outbox_id)
-    except GatewayRefusedError as err:
-        if err.http_status != 404:
-            raise
-        return {}
-    return answer
 
 
 def _sends(ids: list[int]) -> Iterator[list[int]]:

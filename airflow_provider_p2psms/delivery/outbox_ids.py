@@ -6,28 +6,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from airflow_provider_p2psms.errors import InvalidMessageError
 
 
-def parse_outbox_ids(value: object) -> tuple[int, ...]:
+def parse_outbox_ids(value: object, *, none_is_empty: bool = False) -> tuple[int, ...]:
     """
     Read outbox ids in any form.
 
     :param value: one id, a list of them (of a mapped send, a list of lists), a send's whole result, or JSON
         text of any of these.
+    :param none_is_empty: take None, also as Jinja writes it, for an empty list: a task that was skipped has
+        returned nothing.
     :return: each id once, in the order given; nothing for an empty list.
     :raises InvalidMessageError: something in it is no id, or there is nothing where ids belong.
     """
-    return tuple(dict.fromkeys(_ids(value)))
+    return tuple(dict.fromkeys(_ids(value, none_is_empty=none_is_empty)))
 
 
-def _ids(value: object) -> Iterator[int]:
+def _ids(value: object, *, none_is_empty: bool) -> Iterator[int]:
     if isinstance(value, str):
         value = _from_text(value)
+    if none_is_empty and value in (None, "", "None"):
+        return
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         yield value
     elif isinstance(value, Mapping) and "message_outbox_ids" in value:
-        yield from _ids(value["message_outbox_ids"])
+        yield from _ids(value["message_outbox_ids"], none_is_empty=none_is_empty)
     elif isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
         for each in value:
-            yield from _ids(each)
+            yield from _ids(each, none_is_empty=none_is_empty)
     else:
         raise InvalidMessageError(
             f"message_outbox_ids holds {_kind(value)} where an outbox id is due. It takes the "

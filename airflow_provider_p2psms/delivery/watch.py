@@ -20,7 +20,7 @@ from airflow_provider_p2psms.delivery.lookup import (
     Reports,
     most_questions,
 )
-from airflow_provider_p2psms.errors import GatewayRefusedError, UnreachableError
+from airflow_provider_p2psms.errors import GatewayRefusedError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway.statuses import FAILED, TERMINAL, Deliveries, State
 
 log = logging.getLogger(__name__)
@@ -84,6 +84,7 @@ class DeliveryWatch:
         self._in_turn: deque[int] = deque()
         self._stop = threading.Event()
         self._told: object = None
+        self._has_reports = not outbox_ids  # then nothing is asked
         self.failures = 0
 
     def look(self) -> Look:
@@ -96,7 +97,9 @@ class DeliveryWatch:
         :raises GatewayRefusedError: the gateway shows no reports to this account.
         """
         try:
-            self._ask(Questions(self._reports, limit=self._limit, stop=self._stop))
+            questions = Questions(self._reports, limit=self._limit, stop=self._stop)
+            self._ask(questions)
+            self._has_reports = self._has_reports or questions.has_answer or self._show_pages()
             look = self._judge()
         except (UnreachableError, GatewayRefusedError) as err:
             self._bear(err)
@@ -108,15 +111,18 @@ class DeliveryWatch:
     def _tell(self, counts: Counts) -> None:
         """Log what is new since the last time: in a triggerer, each line holds up all triggers a little."""
         records = self._lookup.seen
-        unseen = sum(each not in records for each in self.outbox_ids)
+        unasked = sum(not self._lookup.last_turn(each) for each in self.outbox_ids)
+        unseen = sum(each not in records for each in self.outbox_ids) - unasked
         unknown = Counter(str(each.state) for each in records.values() if not isinstance(each.state, State))
-        if (found := (counts, unseen, unknown)) == self._told:
+        if (found := (counts, unseen, unasked, unknown)) == self._told:
             return
         self._told = found
         told = ", ".join(f"{value:,.0f} {name}" for name, value in counts.as_dict().items() if value)
         log.info("%s outbox ids: %s", f"{len(self.outbox_ids):,}", told)
         if unseen:
             log.info("%s of them are not in the gateway's reports so far.", f"{unseen:,}")
+        if unasked:
+            log.info("%s of them were not asked for yet: one look asks for a part of them.", f"{unasked:,}")
         if unknown:
             log.warning("States that this version does not know are taken for pending: %s", dict(unknown))
 
@@ -135,12 +141,38 @@ class DeliveryWatch:
         self.failures += 1
         if self.failures >= MAX_FAILURES:
             raise UnreachableError(
-                f"The gateway's reports gave no answer {self.failures} times in a row. The messages are "
-                f"not touched by that; only what became of them is not known. The last time: {err}"
+                lay_out(
+                    f"The gateway's reports gave no answer {self.failures} times in a row.",
+                    "The messages are not touched by that; only what became of them is not known.",
+                    f"The last time: {err.summary}",
+                    options=("Try again: retries of a task ask anew.",),
+                )
             ) from err
-        log.warning("No answer from the gateway's reports (%s in a row): %s", self.failures, err)
+        log.warning("No answer from the reports (%s in a row). %s", self.failures, err.headline)
 
     # --- asking
+
+    def _show_pages(self) -> bool:
+        """
+        Find out whether there are reports at all.
+
+        An id that they do not show yet is answered with HTTP 404, and so is all else where there are none.
+
+        :raises GatewayRefusedError: there are none.
+        """
+        try:
+            Questions(self._reports, limit=1, stop=self._stop).page({}, 1)
+        except OutOfQuestionsError:
+            return False
+        except GatewayRefusedError as err:
+            if err.http_status != 404:
+                raise
+            raise GatewayRefusedError(
+                "The gateway's reports answer HTTP 404 to every question, so they cannot tell what became of "
+                "the messages. Check the connection's Base URL, and whether this account has reports.",
+                http_status=404,
+            ) from err
+        return True
 
     def _ask(self, questions: Questions) -> None:
         records = self._lookup.seen
@@ -196,9 +228,10 @@ class DeliveryWatch:
         if self._until == "sent" or not self._all_seen() or self._recipients() - lost >= self._wanted():
             return None
         return (
-            f"{counts.delivered:,} of {self._recipients():,} recipients have their message; "
-            f"min_delivered={self._min_delivered:g} cannot be reached any more: {counts.undelivered:,} "
-            f"undelivered, {counts.blacklisted:,} blacklisted, {counts.failed:,} failed."
+            f"min_delivered={self._min_delivered:g} cannot be reached any more.\n"
+            f"{counts.delivered:,} of {self._recipients():,} recipients have their message. "
+            f"{counts.undelivered:,} are undelivered, {counts.blacklisted:,} blacklisted, {counts.failed:,} "
+            "failed."
         )
 
     def _all_seen(self) -> bool:
@@ -221,7 +254,11 @@ class DeliveryWatch:
             return None
         failed = sum(map(len, by_state.values()))
         reasons = [self._reason(state, ids, ask=ask) for state, ids in sorted(by_state.items())]
-        return f"{failed:,} of {len(self.outbox_ids):,} messages were not sent. " + " ".join(reasons)
+        return lay_out(
+            f"{failed:,} of {len(self.outbox_ids):,} messages were not sent.",
+            *reasons,
+            options=('To wait for the others and count these, set on_failed="continue".',),
+        )
 
     def _reason(self, state: State, ids: list[int], *, ask: bool) -> str:
         record = self._lookup.seen[ids[0]]

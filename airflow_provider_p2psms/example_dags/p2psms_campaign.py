@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pendulum
-from airflow.providers.common.compat.sdk import Param, dag
+
+try:
+    from airflow.sdk import Param, dag
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag
+    from airflow.models.param import Param
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator
 

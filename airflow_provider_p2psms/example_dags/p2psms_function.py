@@ -6,7 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import dag, task
+
+try:
+    from airflow.sdk import dag, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
 
 
 @dag(

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pendulum
-from airflow.providers.common.compat.sdk import Asset, Param, dag, task
+
+try:
+    from airflow.sdk import Asset, Param, dag, task
+except ImportError:  # Airflow 2
+    from airflow.datasets import Dataset as Asset
+    from airflow.decorators import dag, task
+    from airflow.models.param import Param
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 

@@ -8,7 +8,12 @@ a table `customers` (id, name, mobile, debt).
 from __future__ import annotations
 
 import pendulum
-from airflow.providers.common.compat.sdk import Param, dag
+
+try:
+    from airflow.sdk import Param, dag
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag
+    from airflow.models.param import Param
 
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 

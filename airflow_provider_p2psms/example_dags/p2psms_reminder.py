@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import dag, task
+
+try:
+    from airflow.sdk import dag, task
+except ImportError:  # Airflow 2
+    from airflow.decorators import dag, task
 
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+
+
+def next_morning(moment: datetime) -> str:
+    """Return eight in the morning, in Tehran, of the day after a moment."""
+    return pendulum.instance(moment).in_timezone("Asia/Tehran").add(days=1).at(8).isoformat()
 
 
 @dag(
     schedule="0 20 * * *",
     start_date=pendulum.datetime(2026, 1, 1, tz="Asia/Tehran"),
     catchup=False,
+    user_defined_macros={"next_morning": next_morning},
     tags=["p2psms", "example"],
 )
 def p2psms_reminder() -> None:
@@ -34,7 +45,8 @@ def p2psms_reminder() -> None:
         text="{name} عزیز، نوبت شما فردا ساعت {at} است.",
         from_number="+983000505",
         # The gateway sends at eight in the morning after the run; whatever the time, nobody is woken.
-        send_time="{{ data_interval_end.in_timezone('Asia/Tehran').add(days=1).at(8).isoformat() }}",
+        # On Airflow 3 a run that is started by hand may have no data interval.
+        send_time="{{ next_morning(data_interval_end | default(dag_run.run_after)) }}",
         send_window=("08:00", "21:00", "Asia/Tehran"),
         # A run that is cleared days later is not to remind of what has passed.
         on_late="fail",

@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway import wire
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.transport import Transport
@@ -240,5 +240,9 @@ class GatewayClient:
             return retrying(lambda: wire.parse_answer(request()))
         except OutcomeUnknownError as err:
             raise UnreachableError(
-                "The gateway gave no answer to trust to a question. Asking again is safe."
+                lay_out(
+                    "The gateway gave no answer to trust to a question.",
+                    f"The last time: {err.headline}",
+                    "Asking again is safe.",
+                )
             ) from err

@@ -25,7 +25,7 @@ def parse_connection(text: str) -> GatewaySettings:
     try:
         fields = _read_json(text) if text.lstrip().startswith("{") else _read_uri(text)
         conn_type = fields.pop("conn_type")
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, msgspec.MsgspecError):
         raise InvalidMessageError(
             "The connection is neither a URI (p2psms://:TOKEN@host/v1) nor Airflow's JSON of one."
         ) from None

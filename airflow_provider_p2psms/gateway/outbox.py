@@ -18,6 +18,7 @@ from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     P2PSMSError,
     UnreachableError,
+    lay_out,
 )
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.statuses import FAILED, read_state
@@ -218,7 +219,7 @@ class Outbox:
                 raise NoAnswerError(f"The gateway's report gave no answer (HTTP {err.http_status}).") from err
             return None
         except UnreachableError as err:
-            raise NoAnswerError("The gateway's report gave no answer that can be read.") from err
+            raise NoAnswerError(lay_out("The gateway's report gave no answer.", err.summary)) from err
 
 
 class _Sweep:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.errors import InvalidMessageError, lay_out
 
 EXTRAS = (
     "allow_http",
@@ -18,6 +18,8 @@ EXTRAS = (
     "ca_bundle",
     "connect_timeout",
     "from_number",
+    "notifier_recipients",
+    "notifier_text",
     "outbox_url",
     "proxy",
     "read_timeout",
@@ -40,7 +42,8 @@ class GatewaySettings:
     ``allowed_recipients`` and ``redirect_to`` are as typed: numbers that staging may reach. ``outbox_url`` is
     the page that shows an ``{outbox_id}`` to people. ``report_lag_s`` is the user's word that the reports
     show everything after that many seconds; ``None``: no such word. ``witness_recipient`` is the user's own
-    number, as typed; a scheduled message to it proves that a report is current.
+    number, as typed; a scheduled message to it proves that a report is current. ``notifier_recipients`` (as
+    typed) and ``notifier_text`` (a template) are the defaults of notices about events.
     """
 
     base_url: str
@@ -57,6 +60,8 @@ class GatewaySettings:
     outbox_url: str | None = None
     report_lag_s: float | None = None
     witness_recipient: str | None = field(default=None, repr=False)
+    notifier_recipients: tuple[str, ...] = field(default=(), repr=False)
+    notifier_text: str | None = field(default=None, repr=False)
 
     @property
     def exchange_s(self) -> float:
@@ -103,6 +108,8 @@ def parse_settings(
         outbox_url=_outbox_url(known),
         report_lag_s=_optional_seconds(known, "report_lag", at_most=_LONGEST_REPORT_LAG_S),
         witness_recipient=_text(known, "witness_recipient"),
+        notifier_recipients=_texts(known, "notifier_recipients"),
+        notifier_text=_text(known, "notifier_text"),
     )
 
 
@@ -181,7 +188,11 @@ def _known_extras(extra: Mapping[str, object]) -> dict[str, object]:
     unknown = sorted(set(extra) - set(EXTRAS))
     if unknown:
         raise InvalidMessageError(
-            f"The connection's extra has unknown names: {', '.join(unknown)}. Known are: {', '.join(EXTRAS)}."
+            lay_out(
+                f"The connection's extra has unknown names: {', '.join(unknown)}.",
+                f"Known are: {', '.join(EXTRAS)}.",
+                options=("Correct these names in the connection, or remove them.",),
+            )
         )
     # The connection form stores a field that was left empty as null or "".
     return {name: value for name, value in extra.items() if value is not None and value != ""}

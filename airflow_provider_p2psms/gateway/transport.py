@@ -26,7 +26,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.ssltransport import SSLTransport
 from urllib3.util.wait import wait_for_write
 
-from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway.clock import GatewayClock, elapsed
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.wire import Answer
@@ -238,11 +238,25 @@ class Transport:
         except (requests.RequestException, HTTPError, OSError) as err:
             if exchange.late:
                 raise UnreachableError("The request did not leave: its time was over.", late=True) from err
+            name, cause = _cause(err)
             if not exchange.left:
-                raise UnreachableError(f"No connection to the gateway: {_cause(err)}.") from err
-            why = "its deadline ran out" if elapsed() > end_by else _cause(err)
+                raise UnreachableError(
+                    lay_out(
+                        f"No connection to the gateway: {cause}.",
+                        f"Caused by: {name}",
+                        options=(
+                            "Try again: retries of a task go on where this try ended.",
+                            "Check the connection's Base URL and proxy, and the network.",
+                        ),
+                    )
+                ) from err
+            cause = "its deadline ran out" if elapsed() > end_by else cause
             raise OutcomeUnknownError(
-                f"The request left, but no whole answer came back: {why}. It may have been taken."
+                lay_out(
+                    f"No whole answer came back: {cause}.",
+                    "The request left, and may have been taken.",
+                    f"Caused by: {name}",
+                )
             ) from err
 
     def _exchange(self, method: str, path: str, content: dict[str, Any]) -> Answer:
@@ -340,17 +354,20 @@ def _read_bounded(chunks: Iterable[bytes], http_status: int) -> bytes:
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
             raise OutcomeUnknownError(
-                f"The answer (HTTP {http_status}) is larger than {MAX_ANSWER_BYTES // 2**20} MiB and was not "
-                "read to its end. The request may have been taken.",
+                lay_out(
+                    f"The answer (HTTP {http_status}) is larger than {MAX_ANSWER_BYTES // 2**20} MiB.",
+                    "It was not read to its end. The request may have been taken.",
+                ),
                 http_status=http_status,
             )
     return bytes(body)
 
 
-def _cause(err: BaseException) -> str:
-    """Name the fault in a few words of ours; libraries' texts may hold addresses with credentials."""
+def _cause(err: BaseException) -> tuple[str, str]:
+    """Return a fault's class and our words for it; libraries' texts may hold addresses with credentials."""
     names = {type(link).__name__ for link in _chain(err)}
-    return next((text for name, text in _CAUSES.items() if name in names), type(err).__name__)
+    name = next((name for name in _CAUSES if name in names), type(err).__name__)
+    return name, _CAUSES.get(name, name)
 
 
 def _chain(err: BaseException) -> Iterable[BaseException]:

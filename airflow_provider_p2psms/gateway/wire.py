@@ -19,6 +19,7 @@ from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     OutcomeUnknownError,
     UnreachableError,
+    lay_out,
 )
 
 SEND_PATH = "/api/send"
@@ -379,21 +380,28 @@ def _number(value: Any) -> int | None:
 
 # --- what went wrong --------------------------------------------------------------------------------------
 
-_MEANING = {
-    400: "It cannot read the request.",
-    401: "It does not accept the API token. Put the bare token into the connection's password: no 'Bearer', "
-    "no 'AccessKey', no 'apikey'; a login token expires after 10 hours, an API key does not.",
-    402: "The account has to be paid first.",
-    403: "This account, line or address may not do that.",
-    404: "There is nothing at that address, or no such message. Check the connection's Base URL.",
-    405: "There is nothing at that address. Check the connection's Base URL.",
-    407: "The proxy wants credentials.",
-    413: "The request is too large. Lower batch_size.",
-    415: "It does not read that kind of file or request.",
-    422: "It does not accept the fields.",
-    503: "It takes nothing now, and says when to ask again.",
-    429: "Within the last 40 seconds it took the same text for the same number from this line. This is no "
-    "request to slow down: sending later would make a second copy that is paid for.",
+_CHECK_URL = "Check the connection's Base URL."
+# What a status means, and then what can be done about it.
+_MEANING: dict[int, tuple[str, ...]] = {
+    400: ("It cannot read the request.",),
+    401: (
+        "It does not accept the API token.",
+        "Put the bare token into the connection's Password: no 'Bearer', 'AccessKey' or 'apikey'.",
+        "A login token expires after 10 hours, an API key does not: use a key.",
+    ),
+    402: ("The account has to be paid first.", "Pay it, and clear the task."),
+    403: ("This account, line or address may not do that.", "Check from_number and the account's rights."),
+    404: ("There is nothing at that address, or no such message.", _CHECK_URL),
+    405: ("There is nothing at that address.", _CHECK_URL),
+    407: ("The proxy wants credentials.", "Write them into the connection's extra proxy."),
+    413: ("The request is too large.", "Lower batch_size."),
+    415: ("It does not read that kind of file or request.",),
+    422: ("It does not accept the fields.", "Correct what it names, and clear the task."),
+    429: (
+        "In the last 40 seconds it took the same text for the same number from this line.",
+        "Do not send it later: that makes a second copy, which is paid for.",
+    ),
+    503: ("It takes nothing now, and says when to ask again.",),
 }
 
 
@@ -406,9 +414,9 @@ def _raise_failure(answer: Answer, envelope: _Envelope | None, private: Iterable
 def _raise_refused(answer: Answer, envelope: _Envelope | None, private: Iterable[str]) -> NoReturn:
     status = answer.http_status
     if 300 <= status < 400:
-        meaning = "It points to another address, which is never followed. Check the connection's Base URL."
+        meaning, *options = "It points to another address, which is never followed.", _CHECK_URL
     else:
-        meaning = _MEANING.get(status, "It took nothing.")
+        meaning, *options = _MEANING.get(status, ("It took nothing.",))
     quiet = _Quiet(private)
     words = quiet(envelope.message) if envelope and envelope.message else None
     code = envelope.code if envelope else None
@@ -416,12 +424,16 @@ def _raise_refused(answer: Answer, envelope: _Envelope | None, private: Iterable
         {quiet(name): tuple(map(quiet, texts)) for name, texts in envelope.errors.items()} if envelope else {}
     )
     said = [f"HTTP {status}", *([f"code {code}"] if code else [])]
-    fields = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in errors.items())
+    facts = [f"Its words: {words}"] if words else []
+    facts += [f"Field {name}: {' '.join(texts)}" for name, texts in errors.items()]
     error = AuthenticationError if status == 401 else GatewayRefusedError
     raise error(
-        f"The gateway refused ({', '.join(said)}). {meaning}"
-        + (f" Its words: {words}" if words else "")
-        + (f" Its fields: {fields}" if fields else ""),
+        lay_out(
+            f"The gateway refused ({', '.join(said)}).",
+            meaning,
+            *(" ".join(fact.split()) for fact in facts),
+            options=options,
+        ),
         http_status=status,
         message_code=code,
         gateway_message=words,
@@ -435,9 +447,12 @@ def _raise_unknown(
 ) -> NoReturn:
     kind = "HTML" if "html" in answer.content_type.lower() else f"{len(answer.body):,} bytes"
     status = answer.http_status
-    hint = " Check the connection's Base URL." if 300 <= status < 400 or status in {404, 405} else ""
     raise OutcomeUnknownError(
-        f"The gateway's answer (HTTP {status}, {kind}) {what}. The request may have been taken.{hint}",
+        lay_out(
+            f"The gateway gave no answer to trust (HTTP {status}, {kind}).",
+            f"It {what}. The request may have been taken.",
+            options=[_CHECK_URL] if 300 <= status < 400 or status in {404, 405} else [],
+        ),
         http_status=answer.http_status,
         outbox_ids=outbox_ids,
         said_taken=said_taken,

@@ -7,6 +7,7 @@ of a gateway that asks to wait (HTTP 503 with ``Retry-After``), stay as they are
 Airflow may retry.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,11 @@ from airflow_provider_p2psms.errors import (
     InvalidMessageError,
     OutcomeUnknownError,
     P2PSMSError,
+    fold_lines,
+    lay_out,
 )
+
+log = logging.getLogger(__name__)
 
 BUSY_STATUS = 503
 
@@ -60,7 +65,8 @@ def no_retries_of_a_send() -> Iterator[None]:
         final = _build_final(err)
         if final is None:
             raise
-        raise final from err
+        log.debug("The error came from here:", exc_info=err)
+        raise final from None
 
 
 @contextmanager
@@ -78,8 +84,11 @@ def interruption_is_unknown() -> Iterator[None]:
         raise
     except BaseException as err:
         raise OutcomeUnknownError(
-            f"The send was interrupted ({type(err).__name__}); its messages may have been taken. "
-            "Look them up in the gateway's outbox before you send them again."
+            lay_out(
+                f"The send was interrupted ({type(err).__name__}).",
+                "Its messages may have been taken.",
+                options=("Look them up in the gateway's outbox before you send them again.",),
+            )
         ) from err
 
 
@@ -89,7 +98,7 @@ def _build_final(err: P2PSMSError) -> P2PSMSError | None:
         return None
     for kind, final in _FINAL:
         if isinstance(err, kind):
-            built = final(*err.args)
+            built = final(fold_lines(str(err)))
             vars(built).update(vars(err))
             return built
     return None

@@ -7,18 +7,25 @@ rows, make batches and say what became of each row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_p2psms import provider_info
-from airflow_provider_p2psms.airflow_compat import BaseHook
-from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
+from airflow_provider_p2psms.airflow_compat import AirflowNotFoundException, BaseHook, ask_airflow
+from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, lay_out
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from airflow_provider_p2psms.gateway.client import GatewayClient
     from airflow_provider_p2psms.gateway.settings import GatewaySettings
     from airflow_provider_p2psms.gateway.wire import Page, Price
+
+T = TypeVar("T")
+
+# So many calls of one hook's twins are under way at once; more wait for a thread.
+_THREADS = 8
 
 
 class SMSHook(BaseHook):
@@ -28,11 +35,15 @@ class SMSHook(BaseHook):
     :param p2psms_conn_id: the connection. *Host* is the base address, *Password* the API token; extras, all
         optional: ``from_number``, ``region``, ``connect_timeout``, ``read_timeout``, ``proxy``,
         ``ca_bundle``, ``allow_http``, ``allowed_recipients``, ``redirect_to``, ``requests_per_second``,
-        ``outbox_url``, ``report_lag``, ``witness_recipient``.
+        ``outbox_url``, ``report_lag``, ``witness_recipient``, ``notifier_recipients``, ``notifier_text``.
 
     The hook keeps no ledger. After an unknown outcome or a refusal its sends raise an error that is also an
     ``AirflowFailException``, so Airflow does not retry the task. A process that is killed raises no error,
     and Airflow's retry sends again. ``@task.p2psms`` keeps a ledger: its retries send only what was not sent.
+
+    Each method that asks or sends has a twin for event loops (``async_send_peer_to_peer`` …), with the same
+    contract. If the awaiting task is cancelled during a send, the outcome is unknown: the twin raises
+    ``FinalOutcomeUnknownError`` in place of ``CancelledError``, and the log says how the send ended.
     """
 
     conn_name_attr = "p2psms_conn_id"
@@ -60,10 +71,22 @@ class SMSHook(BaseHook):
         What the connection says.
 
         :raises InvalidMessageError: it names no gateway, no token, or something unknown.
+        :raises AirflowNotFoundException: there is no such connection.
         """
         from airflow_provider_p2psms.gateway.settings import parse_settings
 
-        connection = self.get_connection(self.p2psms_conn_id)
+        try:
+            connection = self.get_connection(self.p2psms_conn_id)
+        except AirflowNotFoundException:
+            raise AirflowNotFoundException(
+                lay_out(
+                    f"There is no connection {self.p2psms_conn_id}.",
+                    options=(
+                        "Create it in Airflow (Admin, Connections), of the type P2P SMS gateway.",
+                        "Or name another one in p2psms_conn_id.",
+                    ),
+                )
+            ) from None
         try:
             return parse_settings(
                 host=connection.host,
@@ -74,11 +97,17 @@ class SMSHook(BaseHook):
                 extra=connection.extra_dejson,
             )
         except InvalidMessageError as err:
-            raise InvalidMessageError(f"Connection {self.p2psms_conn_id}: {err}") from None
+            raise InvalidMessageError(f"{err}\nThe connection is {self.p2psms_conn_id}.") from None
 
     def get_conn(self) -> GatewayClient:
         """Return the client; it is one and the same for this hook, and threads may share it."""
         return self._client
+
+    @cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(_THREADS, thread_name_prefix="p2psms-hook")
 
     @cached_property
     def _client(self) -> GatewayClient:
@@ -91,7 +120,8 @@ class SMSHook(BaseHook):
         try:
             account = self.get_conn().check_token()
         except P2PSMSError as err:
-            return False, str(err)
+            # Airflow tests what the form holds under a random id, which would say nothing to anyone.
+            return False, str(err).removesuffix(f"\nThe connection is {self.p2psms_conn_id}.")
         blocks = [name for name in ("send_block", "document_block") if getattr(account, name)]
         if blocks:
             return False, (
@@ -159,6 +189,30 @@ class SMSHook(BaseHook):
                 receipt = client.send_peer_to_peer_file(content, from_number=line, send_time=send_time)
                 return list(receipt.outbox_ids)
 
+    async def async_send_peer_to_peer(
+        self,
+        groups: Sequence[Mapping[str, Any]],
+        *,
+        from_number: str | None = None,
+        send_time: str | None = None,
+    ) -> list[int]:
+        """Do as ``send_peer_to_peer``, out of an event loop."""
+        return await self._send(
+            partial(self.send_peer_to_peer, groups, from_number=from_number, send_time=send_time)
+        )
+
+    async def async_send_peer_to_peer_file(
+        self,
+        messages: Sequence[tuple[str, str]],
+        *,
+        from_number: str | None = None,
+        send_time: str | None = None,
+    ) -> list[int]:
+        """Do as ``send_peer_to_peer_file``, out of an event loop."""
+        return await self._send(
+            partial(self.send_peer_to_peer_file, messages, from_number=from_number, send_time=send_time)
+        )
+
     def cancel(self, outbox_id: int) -> None:
         """Cancel one scheduled message, until 5 minutes before its time."""
         self.get_conn().cancel(outbox_id)
@@ -182,6 +236,52 @@ class SMSHook(BaseHook):
     def report_recipients(self, outbox_id: int, *, page: int = 1, per_page: int = 100) -> Page:
         """Ask for a page of the recipients of one outbox id."""
         return self.get_conn().report_recipients(outbox_id, page=page, per_page=per_page)
+
+    async def async_test_connection(self) -> tuple[bool, str]:
+        """Do as ``test_connection``, out of an event loop."""
+        try:
+            return await self._ask(self.test_connection)
+        except P2PSMSError as err:
+            return False, str(err)
+
+    async def async_cancel(self, outbox_id: int) -> None:
+        """Do as ``cancel``, out of an event loop."""
+        await self._ask(partial(self.cancel, outbox_id))
+
+    async def async_calculate_price(self, message: str, *, from_number: str | None = None) -> Price:
+        """Do as ``calculate_price``, out of an event loop."""
+        return await self._ask(partial(self.calculate_price, message, from_number=from_number))
+
+    async def async_credit(self) -> Mapping[str, Any]:
+        """Do as ``credit``, out of an event loop."""
+        return await self._ask(self.credit)
+
+    async def async_report_by_bulk(self, outbox_id: int) -> Mapping[str, Any]:
+        """Do as ``report_by_bulk``, out of an event loop."""
+        return await self._ask(partial(self.report_by_bulk, outbox_id))
+
+    async def async_report_list(self, filters: Mapping[str, Any], *, page: int = 1, limit: int = 100) -> Page:
+        """Do as ``report_list``, out of an event loop."""
+        return await self._ask(partial(self.report_list, filters, page=page, limit=limit))
+
+    async def async_report_recipients(self, outbox_id: int, *, page: int = 1, per_page: int = 100) -> Page:
+        """Do as ``report_recipients``, out of an event loop."""
+        return await self._ask(partial(self.report_recipients, outbox_id, page=page, per_page=per_page))
+
+    async def _send(self, send: Callable[[], list[int]]) -> list[int]:
+        from airflow_provider_p2psms.hooks.errors import no_retries_of_a_send
+        from airflow_provider_p2psms.hooks.threads import send_in_thread
+
+        with no_retries_of_a_send():
+            await ask_airflow(self.get_conn)
+        return await send_in_thread(self._threads, send)
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        from airflow_provider_p2psms.hooks.threads import ask_in_thread
+
+        # First the connection, in the one thread where Airflow may be asked for it.
+        await ask_airflow(self.get_conn)
+        return await ask_in_thread(self._threads, question)
 
     def number(self, number: str) -> str:
         """

@@ -97,6 +97,11 @@ class History:
     has_old: bool = False
     is_new: bool = False
 
+    @property
+    def has_sends(self) -> bool:
+        """Whether an earlier try sent messages, or was about to."""
+        return bool(self.accepted or self.not_taken or self.absent or self.doubts or self.closing)
+
 
 def build_history(journals: Mapping[str, Iterable[Entry]], *, is_own: Container[str]) -> History:
     """

@@ -234,7 +234,7 @@ class ObjectStore:
         except msgspec.DecodeError as err:
             raise damage(self.where(key), "it is cut or was changed") from err
         except Exception as err:
-            raise LedgerError(f"The ledger's file {key} cannot be read ({type(err).__name__}).") from err
+            raise self._failure("The ledger cannot be read", err) from err
 
     def write(self, key: str, value: Any) -> None:
         """Write a file whole."""
@@ -252,10 +252,7 @@ class ObjectStore:
                 self.each(lambda file: file.write_bytes(files[file]), others)
                 last.write_bytes(files[last])
         except Exception as err:
-            names = ", ".join(records)
-            raise LedgerError(
-                f"The ledger's files {names} cannot be written ({type(err).__name__})."
-            ) from err
+            raise self._failure("The ledger cannot be written", err) from err
 
     def create(self, key: str, value: Any) -> bool | None:
         """
@@ -270,7 +267,7 @@ class ObjectStore:
                 return self._find_out(file, body)
             return _create(file, body) if self._is_exclusive else None
         except Exception as err:
-            raise LedgerError(f"The ledger's file {key} cannot be created ({type(err).__name__}).") from err
+            raise self._failure("The ledger cannot be written", err) from err
 
     def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
         """Do it with each in threads."""
@@ -298,7 +295,7 @@ class ObjectStore:
             # So some libraries for object storage say that there is no such folder.
             if isinstance(err, NotADirectoryError) and not self._is_local:
                 return []
-            raise LedgerError(f"The ledger's folder cannot be listed ({type(err).__name__}).") from err
+            raise self._failure("The ledger cannot be listed", err) from err
         return _of(name, (unquote(file.removesuffix(".json")) for file in files if file.endswith(".json")))
 
     def where(self, key: str) -> str:
@@ -307,6 +304,15 @@ class ObjectStore:
 
     def _file(self, key: str) -> Any:
         return self._folder / f"{quote(key, safe='')}.json"
+
+    def _failure(self, what: str, err: Exception) -> LedgerError:
+        # Of an error of the system its number alone: other texts may quote anything.
+        number = err.errno if isinstance(err, OSError) else None
+        reason = f"{type(err).__name__}: {os.strerror(number)}" if number else type(err).__name__
+        return LedgerError(
+            f"{what} in {self._folder} ({reason}). Check the permissions and the free space there, or let "
+            "[p2psms] ledger_path name another place."
+        )
 
     def _forget_listings(self) -> None:
         if not self._is_local and hasattr(self._folder, "fs"):

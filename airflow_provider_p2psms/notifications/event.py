@@ -87,8 +87,12 @@ class Event:
         return f"{_cut(self.dag_id, of_dag)}{_cut(task, most - of_dag)}{mapped}"
 
 
-def read_event(context: Mapping[str, Any]) -> Event:
-    """Tell which event a callback's context is of."""
+def read_event(context: Mapping[str, Any], callback: object = None) -> Event:
+    """
+    Tell which event a callback's context is of.
+
+    :param callback: the object that Airflow calls back.
+    """
     run = context.get("dag_run")
     if "task_list" in context:
         told = blake2b(str(context["task_list"]).encode(), digest_size=8).hexdigest()
@@ -107,8 +111,7 @@ def read_event(context: Mapping[str, Any]) -> Event:
         return _dag_event(context, run, ti)
     return Event(
         kind="task",
-        state=_state(ti)
-        or "failed",  # the DAG processor calls back for those that failed, and gives no state
+        state=_state(ti) or _state_of_killed(ti, callback),
         dag_id=_get(ti, "dag_id") or _get(run, "dag_id"),
         run_id=_get(ti, "run_id") or context.get("run_id") or _get(run, "run_id"),
         task_id=_get(ti, "task_id"),
@@ -130,6 +133,28 @@ def _dag_event(context: Mapping[str, Any], run: Any, ti: Any) -> Event:
         number=_get(run, "clear_number", 0) or 0,
         at=_date(run),
     )
+
+
+def _state_of_killed(ti: Any, callback: object) -> str:
+    """
+    Say what becomes of a task whose process died: Airflow 3 retries it or fails it.
+
+    The DAG processor calls back for such a task, and gives no state. The list that the callback is in tells;
+    where it is in both or wrapped, the tries that are left do.
+    """
+    task = _get(ti, "task")
+    of_retry, of_failure = (
+        any(each is callback for each in _as_list(_get(task, name)))
+        for name in ("on_retry_callback", "on_failure_callback")
+    )
+    if of_retry != of_failure:
+        return "up_for_retry" if of_retry else "failed"
+    tries, most = _get(ti, "try_number", 1) or 1, _get(ti, "max_tries", 0) or 0
+    return "up_for_retry" if tries <= most else "failed"
+
+
+def _as_list(callbacks: Any) -> list[Any] | tuple[Any, ...]:
+    return callbacks if isinstance(callbacks, list | tuple) else [callbacks]
 
 
 def _state(thing: Any) -> str:

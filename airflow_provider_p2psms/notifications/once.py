@@ -1,9 +1,9 @@
 """
-The ledger of a notice, so that an event which Airflow calls back for twice is told of once.
+The ledger of a notice: an event for which Airflow calls back twice is announced once.
 
 It is kept in files, also on Airflow 3.3: its state store belongs to the task, and is not there for the DAG
 processor and the triggerer, who call back as well. Two who call back on one machine take turns. Where files
-cannot be written there is a window instead: for an hour this process remembers what it has told of.
+cannot be written there is a window instead: for an hour this process remembers what it has sent.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_p2psms.errors import LedgerError
+from airflow_provider_p2psms.errors import InvalidMessageError, LedgerError
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore, Store
 from airflow_provider_p2psms.operators.ledger import ledger_folder
 
@@ -40,14 +40,12 @@ def notice_store(*names: str, forever: bool) -> Iterator[Store]:
         with _one_at_a_time:
             yield _remember(names)
         return
-    folder = ledger_folder(*names)
-    store = ObjectStore(folder)
     try:
+        folder = ledger_folder(*names)
+        store = ObjectStore(folder)
         store.write("called", time.time())
-    except LedgerError as err:
-        log.warning(
-            "%s For an hour this process alone remembers what was told: see [p2psms] ledger_path.", err
-        )
+    except (InvalidMessageError, LedgerError) as err:
+        log.warning("%s For an hour, this process alone remembers that the SMS was sent.", err)
         with _one_at_a_time:
             yield _remember(names)
     else:

@@ -103,15 +103,27 @@ def _places(context: Context, ti: Any, name: str) -> list[Place]:
 
 
 def ledger_folder(*names: str, path: str | None = None) -> Any:
-    """Return the folder of a ledger that is kept in files: a ``Path``, or one in object storage."""
+    """
+    Return the folder of a ledger that is kept in files: a ``Path``, or one in object storage.
+
+    :raises InvalidMessageError: ``ledger_path`` is relative.
+    """
+    from airflow_provider_p2psms.ledger.places import folder_name
+
     folder = _root(path or _path() or _default_path())
     for name in names:
-        folder /= quote(name, safe=" +:@=,")
+        folder /= folder_name(name)
     return folder
 
 
 def _path() -> str | None:
-    path: str | None = airflow_compat.conf.get("p2psms", "ledger_path", fallback=None)
+    path: str = airflow_compat.conf.get("p2psms", "ledger_path", fallback=None) or ""
+    # A relative path is another folder for each process: a retry would not find what was sent.
+    if path and "://" not in path and not Path(path).expanduser().is_absolute():
+        raise InvalidMessageError(
+            f"[p2psms] ledger_path is {path}, a relative path. Set it to an absolute path, such as "
+            "/srv/airflow/p2psms, or to a URI, such as s3://conn_id@bucket/p2psms."
+        )
     return path or None
 
 

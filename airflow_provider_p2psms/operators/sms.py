@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_p2psms.airflow_compat import (
     MULTIPLE_OUTPUTS,
@@ -22,13 +22,19 @@ from airflow_provider_p2psms.airflow_compat import (
     push_outputs,
 )
 from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.operators import parameters
+from airflow_provider_p2psms.operators.accepted import ids_pushed_on_failure
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
+from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.ledger import ledger_rules, parse_resend
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
-from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
-from airflow_provider_p2psms.operators.storage import open_outcomes, open_rows
+from airflow_provider_p2psms.operators.parameters import Parameter
+from airflow_provider_p2psms.operators.rendering import AuthorsTemplates, is_rendered_later
+from airflow_provider_p2psms.operators.stale import OnStale, describe_staleness
+from airflow_provider_p2psms.operators.storage import add_index, open_outcomes, open_rows
 from airflow_provider_p2psms.operators.telling import count_in_stats
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
+from airflow_provider_p2psms.operators.upstream import is_given_by_index
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -37,7 +43,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_p2psms.errors import RowProblem
-    from airflow_provider_p2psms.hooks.sms import SMSHook
     from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
     from airflow_provider_p2psms.rows import Message, Row, RowRules
     from airflow_provider_p2psms.sending.ledgers import OpenLedger
@@ -65,42 +70,66 @@ OnBackfill = Literal["skip", "send", "fail"]
 OnLate = Literal["fail", "send_now"]
 OnInDoubt = Literal["reconcile", "fail", "resend"]
 Identity = Literal["text", "key"]
-# The template fields of tasks whose rows come from elsewhere lack these.
-SOURCE_FIELDS = frozenset({"messages", "file", "sheet", "encoding"})
+# Tasks whose rows come from elsewhere lack these.
+SOURCE_FIELDS = frozenset({"messages", "file", "sheet", "hidden_rows", "encoding"})
 # A text may be the name of a file that holds its template.
 TEXT_FILES = {"text": (".txt", ".j2")}
-# Parameters that are texts, also those that another task gives; the last two may be paths.
-TEXTS = ("text", "from_number", "p2psms_conn_id", "file", "outcomes")
-_PATHS = frozenset({"file", "outcomes"})
+# Fields that another task or a template may give as a list or a mapping.
+LISTS = frozenset({"text_values", "send_window"})
 LONGEST_REPORT_LAG_S = 7 * 24 * 3600
+# What each parameter but `messages` may be; all are templated.
+PARAMETERS: Mapping[str, Parameter] = {
+    "file": parameters.text(may_be_none=True, is_path=True),
+    "sheet": parameters.sheet(),
+    "hidden_rows": parameters.choice(HiddenRows),
+    "encoding": parameters.text("the name of an encoding", is_optional=True),
+    "text": parameters.text(may_be_none=True, may_be_empty=True),
+    "text_values": parameters.words(),
+    "recipient_column": parameters.text("the name of a column"),
+    "message_column": parameters.text("the name of a column"),
+    "key_column": parameters.text("the name of a column", is_optional=True),
+    "trust_e164": parameters.boolean(),
+    "mobiles_only": parameters.boolean(),
+    "from_number": parameters.text(may_be_none=True, may_be_empty=True),
+    "send_time": parameters.send_time(),
+    "send_window": parameters.send_window(),
+    "on_late": parameters.choice(OnLate),
+    "on_invalid": parameters.choice(OnInvalid),
+    "on_empty": parameters.choice(OnEmpty),
+    "on_backfill": parameters.choice(OnBackfill),
+    "max_age": parameters.duration(),
+    "on_stale": parameters.choice(OnStale),
+    "on_in_doubt": parameters.choice(OnInDoubt),
+    "resend": parameters.Parameter("a word", parse_resend, is_optional=True),
+    "report_lag": parameters.number(
+        "a number of seconds, from 0 to 604,800 (7 days)", lambda each: 0 <= each <= LONGEST_REPORT_LAG_S
+    ),
+    "identity": parameters.choice(Identity),
+    "drop_duplicates": parameters.boolean(),
+    "max_recipients": parameters.guard(is_whole=True),
+    "max_parts": parameters.guard(is_whole=True),
+    "max_cost": parameters.guard(is_whole=False),
+    "batch_size": parameters.count(),
+    "max_in_flight": parameters.count(is_optional=False),
+    "requests_per_second": parameters.number("a number above 0", lambda each: each > 0),
+    "outcomes": parameters.text(may_be_none=True, may_be_empty=True, is_path=True),
+    "p2psms_conn_id": parameters.text("the name of a connection"),
+}
 
 
-class _SendOperator(AuthorsTemplates, BaseOperator):
+class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
     """What both send tasks share; see ``PeerToPeerSMSOperator`` for the parameters."""
 
-    template_fields: Sequence[str] = (
-        "messages",
-        "file",
-        "sheet",
-        "encoding",
-        "text",
-        "from_number",
-        "send_time",
-        "p2psms_conn_id",
-        "outcomes",
-        "on_in_doubt",
-        "resend",
-    )
+    template_fields: Sequence[str] = ("messages", *PARAMETERS)
     template_fields_renderers: ClassVar[dict[str, str]] = {"messages": "json"}
     operator_extra_links = (OutboxLink(),)
     ui_color = "#d9f2e6"
 
-    _fields_of_values = frozenset({"messages"})
-    _may_be_none = frozenset({"resend"})
+    _parameters = PARAMETERS
+    _fields_of_values = frozenset({"messages"}) | LISTS
     _file_suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = TEXT_FILES
 
     _form: ClassVar[Literal["PeerToPeer", "PeerToPeerFile"]]
-    _texts: ClassVar[Sequence[str]] = TEXTS
     # How long a send waits for what (`sending.times.Times`); None: as long as people do.
     _times: ClassVar[Times | None] = None
     _stop: threading.Event | None = None
@@ -118,26 +147,28 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
         recipient_column: str = "recipient",
         message_column: str = "message",
         key_column: str | None = None,
-        trust_e164: bool = False,
-        mobiles_only: bool = False,
+        trust_e164: bool | str = False,
+        mobiles_only: bool | str = False,
         from_number: str | None = None,
         send_time: datetime | str | None = None,
-        send_window: tuple[str, str, str] | None = None,
+        send_window: tuple[str, str, str] | str | None = None,
         on_late: OnLate = "fail",
         on_invalid: OnInvalid = "fail",
         on_empty: OnEmpty = "skip",
         on_backfill: OnBackfill = "skip",
+        max_age: timedelta | float | str | None = None,
+        on_stale: OnStale = "skip",
         on_in_doubt: OnInDoubt = "reconcile",
         resend: str | None = None,
-        report_lag: float | None = None,
+        report_lag: float | str | None = None,
         identity: Identity = "text",
-        drop_duplicates: bool = True,
-        max_recipients: int | None = None,
-        max_parts: int | None = None,
-        max_cost: float | None = None,
-        batch_size: int | None = None,
-        max_in_flight: int = 4,
-        requests_per_second: float | None = None,
+        drop_duplicates: bool | str = True,
+        max_recipients: int | str | None = None,
+        max_parts: int | str | None = None,
+        max_cost: float | str | None = None,
+        batch_size: int | str | None = None,
+        max_in_flight: int | str = 4,
+        requests_per_second: float | str | None = None,
         outcomes: str | os.PathLike[str] | None = None,
         p2psms_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
@@ -154,47 +185,47 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
         self.recipient_column = recipient_column
         self.message_column = message_column
         self.key_column = key_column
-        self.trust_e164 = trust_e164
-        self.mobiles_only = mobiles_only
+        self.trust_e164: Any = trust_e164
+        self.mobiles_only: Any = mobiles_only
         self.from_number = from_number
         self.send_time = send_time
-        self.send_window = send_window
+        self.send_window: Any = send_window
         self.on_late = on_late
         self.on_invalid = on_invalid
         self.on_empty = on_empty
         self.on_backfill = on_backfill
+        self.max_age: Any = max_age
+        self.on_stale = on_stale
         self.on_in_doubt = on_in_doubt
         self.resend = resend
-        self.report_lag = report_lag
+        self.report_lag: Any = report_lag
         self.identity = identity
-        self.drop_duplicates = drop_duplicates
-        self.max_recipients = max_recipients
-        self.max_parts = max_parts
-        self.max_cost = max_cost
-        self.batch_size = batch_size
-        self.max_in_flight = max_in_flight
-        self.requests_per_second = requests_per_second
+        self.drop_duplicates: Any = drop_duplicates
+        self.max_recipients: Any = max_recipients
+        self.max_parts: Any = max_parts
+        self.max_cost: Any = max_cost
+        self.batch_size: Any = batch_size
+        self.max_in_flight: Any = max_in_flight
+        self.requests_per_second: Any = requests_per_second
         self.outcomes = outcomes
         self.p2psms_conn_id = p2psms_conn_id
-        self._check_parameters()
+        self._check_at_parse()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check all rows, send them, and return the result without numbers and texts."""
-        from airflow_provider_p2psms.hooks.sms import SMSHook
-
-        self._stop = threading.Event()
+        stop = self._stop = threading.Event()
         with errors_for_airflow(), ExitStack() as stack:
             # First: whatever fails from here on, a later try finds a ledger.
             ledger = self._open_ledger(context)
+            keep_ids = stack.enter_context(ids_pushed_on_failure(context, ledger))
             self._check_rendered()
             self._heed_backfill(context)
+            self._check_age(context, ledger)
             check = self._ready_to_check(context, stack)
-            hook = SMSHook(self.p2psms_conn_id)
-            stack.callback(hook.get_conn().close)
-            sender = self._sender(hook, context, ledger, self._stop)
-            result = sender.send(check(self._row_rules(hook)))
-            record_outbox_link(context, hook, result.message_outbox_ids)
-        self._heed_empty(result)
+            stack.callback(self.hook.get_conn().close)
+            result = self._sender(context, ledger, stop, keep_ids).send(check(self._row_rules()))
+            record_outbox_link(context, self.hook, result.message_outbox_ids)
+            self._heed_empty(result)
         outputs = result.as_dict()
         push_outputs(context, outputs)
         return outputs
@@ -206,81 +237,34 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
 
     # --- what was asked for
 
-    def _check_parameters(self) -> None:
-        """Refuse, when the DAG is parsed, what cannot work whatever the rows are."""
-        self._check_source()
-        if self.file is None and (self.sheet, self.hidden_rows, self.encoding) != (None, "fail", None):
-            raise ValueError(
-                f"{self.task_id}: sheet, hidden_rows and encoding belong to file; leave them out."
-            )
-        self._check_choices()
-        if self.identity == "key" and not self.key_column:
-            raise ValueError(f'{self.task_id}: identity="key" needs key_column, the column of the keys.')
-        for name in ("batch_size", "max_in_flight", "max_recipients", "max_parts", "max_cost"):
-            value = getattr(self, name)
-            if value is not None and not (isinstance(value, int | float) and value >= 1):
-                raise ValueError(f"{self.task_id}: {name} is a number of at least 1.")
-        self._check_seconds()
-        if self.recipient_column == self.message_column:
-            raise ValueError(f"{self.task_id}: recipient_column and message_column are the same.")
-        send_time = None if _has_template(self.send_time) else self.send_time
-        if send_time or self.send_window:
-            self._timing(send_time)
-        self._check_text()
-
-    def _check_text(self) -> None:
-        is_list = isinstance(self.text_values, Collection) and not isinstance(self.text_values, str)
-        if not (is_list and all(isinstance(word, str) for word in self.text_values)):
-            raise ValueError(f'{self.task_id}: text_values is a list of words, such as ["NULL"].')
-        if isinstance(self.text, str) and not _has_template(self.text):
+    def _check_at_parse(self) -> None:
+        super()._check_at_parse()
+        is_known = self._made_with is None and not is_rendered_later([self.text, self.text_values])
+        if is_known and isinstance(self.text, str):
             from airflow_provider_p2psms.rows.template import parse_template
 
             parse_template(self.text, self.text_values)
 
-    def _check_choices(self) -> None:
-        for name, allowed in (
-            ("hidden_rows", HiddenRows),
-            ("on_late", OnLate),
-            ("on_invalid", OnInvalid),
-            ("on_empty", OnEmpty),
-            ("on_backfill", OnBackfill),
-            ("on_in_doubt", OnInDoubt),
-            ("identity", Identity),
-        ):
-            value = getattr(self, name)
-            if value not in get_args(allowed) and not (name == "on_in_doubt" and _has_template(value)):
-                raise ValueError(f"{self.task_id}: {name} is one of {', '.join(get_args(allowed))}.")
-        for name in ("trust_e164", "mobiles_only", "drop_duplicates"):
-            # Not every text that says no is false: "False" of a template or of another task is true.
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"{self.task_id}: {name} is True or False.")  # noqa: TRY004 - as all the others
-
-    def _check_seconds(self) -> None:
-        lag = self.report_lag
-        if lag is not None and not (_is_number(lag) and 0 <= lag <= LONGEST_REPORT_LAG_S):
-            raise ValueError(
-                f"{self.task_id}: report_lag is a number of seconds, from 0 to 604,800 (7 days)."
-            )
-        rate = self.requests_per_second
-        if rate is not None and not (isinstance(rate, int | float) and rate > 0):
-            raise ValueError(f"{self.task_id}: requests_per_second is a number above 0.")
+    def _check_together(self) -> None:
+        self._check_source()
+        if self.file is None and (self.sheet, self.hidden_rows, self.encoding) != (None, "fail", None):
+            raise InvalidMessageError("sheet, hidden_rows and encoding belong to file; leave them out.")
+        if self.identity == "key" and not self.key_column:
+            raise InvalidMessageError('identity="key" needs key_column, the column of the keys.')
+        if self.recipient_column == self.message_column:
+            raise InvalidMessageError("recipient_column and message_column are the same.")
 
     def _check_rendered(self) -> None:
         """Refuse what the templates, and other tasks, gave for the parameters."""
         if self._fault:
             raise self._fault
-        for name in self._texts:
-            value = reveal(getattr(self, name, None))
-            is_path = name in _PATHS and hasattr(value, "open")
-            if value is not None and not isinstance(value, str) and not is_path:
-                raise InvalidMessageError(
-                    f"{name} came out as {type(value).__name__}. Hand in a text: a number has lost its plus "
-                    "and its leading zeros."
-                )
+        self._read_parameters(self._parameters)
 
     def _check_source(self) -> None:
         if (self.messages is None) == (self.file is None):
-            raise ValueError(f"{self.task_id}: give either messages or file, and not both.")
+            raise InvalidMessageError(
+                "give either messages or file, and not both. Has a task before this one returned None?"
+            )
 
     def _timing(self, send_time: object) -> Timing:
         from airflow_provider_p2psms.sending.timing import SendWindow, Timing, parse_send_time
@@ -297,6 +281,14 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
             return
         told = f'A backfill, and on_backfill is "{self.on_backfill}": nothing is sent.'
         raise AirflowSkipException(told) if self.on_backfill == "skip" else AirflowFailException(told)
+
+    def _check_age(self, context: Context, ledger: OpenLedger) -> None:
+        """Send nothing in a run that is too old; a send that an earlier try began goes on at any age."""
+        if self.on_stale == "send" or ledger.history.has_sends:
+            return
+        told = describe_staleness(context, max_age=self.max_age, now=datetime.now(UTC))
+        if told:
+            raise AirflowSkipException(told) if self.on_stale == "skip" else AirflowFailException(told)
 
     def _heed_empty(self, result: SendResult) -> None:
         if self.on_empty == "succeed" or result.handed_in:
@@ -317,11 +309,11 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
         how = FileRules(sheet=self.sheet, hidden_rows=self.hidden_rows, encoding=self.encoding)
         return stack.enter_context(check_file(stream, name=name, how=how))
 
-    def _row_rules(self, hook: SMSHook) -> RowRules:
+    def _row_rules(self) -> RowRules:
         from airflow_provider_p2psms.rows import RowRules
 
         return RowRules(
-            region=hook.settings.region,
+            region=self.hook.settings.region,
             text=reveal(self.text) or None,
             text_values=self.text_values,
             recipient_column=self.recipient_column,
@@ -338,28 +330,34 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
         return read_rows(reveal(self.messages))
 
     def _open_ledger(self, context: Context) -> OpenLedger:
-        if self.on_in_doubt not in get_args(OnInDoubt):
-            raise InvalidMessageError(f"on_in_doubt is one of {', '.join(get_args(OnInDoubt))}.")
+        self._read_parameters(("on_in_doubt", "resend"))
         rules = ledger_rules(
             context,
             on_in_doubt=self.on_in_doubt,
             report_lag_s=self.report_lag,
-            resend=parse_resend(self.resend),
+            resend=self.resend,
             retries=self.retries or 0,
         )
         return rules.open()
 
-    def _sender(self, hook: SMSHook, context: Context, ledger: OpenLedger, stop: threading.Event) -> Sender:
+    def _sender(
+        self,
+        context: Context,
+        ledger: OpenLedger,
+        stop: threading.Event,
+        keep_ids: Callable[[list[int]], None],
+    ) -> Sender:
         from airflow_provider_p2psms.sending import forms
         from airflow_provider_p2psms.sending.send import Sender
         from airflow_provider_p2psms.sending.times import Times
 
         form: forms.Form = getattr(forms, self._form)()
+        hook = self.hook
         return Sender(
             client=hook.get_conn(),
             form=form,
             from_number=hook.line(self.from_number),
-            rules=self._plan_rules(hook),
+            rules=self._plan_rules(),
             timing=self._timing(self.send_time),
             ledger=ledger.with_report_lag(hook.settings.report_lag_s),
             key_column=self.key_column if self.identity == "key" else None,
@@ -371,13 +369,15 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
             max_cost=self.max_cost,
             open_outcomes=partial(open_outcomes, self.outcomes) if self.outcomes else None,
             tell=partial(count_in_stats, context),
+            keep_ids=keep_ids,
             stop=stop,
             times=self._times or Times(),
         )
 
-    def _plan_rules(self, hook: SMSHook) -> PlanRules:
+    def _plan_rules(self) -> PlanRules:
         from airflow_provider_p2psms.sending.plan import PlanRules
 
+        hook = self.hook
         staging = hook.settings
         return PlanRules(
             on_invalid=self.on_invalid,
@@ -387,7 +387,20 @@ class _SendOperator(AuthorsTemplates, BaseOperator):
             redirect_to=hook.number(staging.redirect_to) if staging.redirect_to else None,
         )
 
-    # --- what Airflow shows of it
+    # --- its templates, and what Airflow shows of them
+
+    def _do_render_template_fields(
+        self, parent: Any, template_fields: Iterable[str], context: Any, jinja_env: Any, seen_oids: set[int]
+    ) -> None:
+        written, map_index = self.outcomes, getattr(context.get("ti"), "map_index", -1)
+        has_own = (
+            map_index < 0
+            or "map_index" in str(written)
+            or is_given_by_index(self, "outcomes", self._made_with, context)
+        )
+        super()._do_render_template_fields(parent, template_fields, context, jinja_env, seen_oids)
+        if self.outcomes and not has_own and not self._fault:
+            self.outcomes = add_index(self.outcomes, map_index)
 
     def _fails_at_once(self, fields: Collection[str]) -> bool:
         # `execute` raises the others behind the ledger's opening, so that a later try finds a ledger.
@@ -408,18 +421,23 @@ class PeerToPeerSMSOperator(_SendOperator):
     message whose answer was lost leaves again only if the gateway's reports have proved that it was not
     taken; ``docs/ledger.md`` says how, and what remains.
 
+    All parameters are templated and can be mapped. A text that stands for a number, a boolean or a list is
+    read as that. What cannot be read is an error of the DAG or, after rendering, fails the task before
+    anything is sent.
+
     :param messages: rows: ``{"recipients": […], "message": …}``, ``{"recipient": …, "message": …}``,
         ``(recipient, message)``, mappings with any columns beside ``text``, a pandas or polars DataFrame, any
-        iterable of these, an upstream task's output, or JSON text of them. (templated)
+        iterable of these, an upstream task's output, or JSON text of them. In a DAG file no generator: it is
+        empty at a retry.
     :param file: instead of ``messages``: a CSV or XLSX with a header, by its local path or any
         ``ObjectStoragePath`` URI (``s3://conn_id@bucket/key``). A local one above 16 MB is checked by a
-        process of its own, where there is a second processor. (templated)
+        process of its own, where there is a second processor.
     :param sheet: the worksheet of an XLSX: its name, or its number from 1. Default: the only visible one that
-        has rows. (templated)
+        has rows.
     :param hidden_rows: rows that are hidden in the sheet, by a filter or by hand: ``"fail"`` (default:
         nothing is sent), ``"skip"`` or ``"send"``.
-    :param encoding: the encoding of a CSV, by a name that Python knows. Default: detected. (templated)
-    :param text: the text of rows without one, with columns in braces: ``"Dear {name}"``. (templated)
+    :param encoding: the encoding of a CSV, by a name that Python knows. Default: detected.
+    :param text: the text of rows without one, with columns in braces: ``"Dear {name}"``.
     :param text_values: words such as ``["NULL"]`` that are refused in texts and in place of a column, because
         programs write them for no value, and that are meant as they stand here.
     :param recipient_column: the column of numbers. Default ``recipient``.
@@ -428,21 +446,25 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param trust_e164: take a full E.164 number that the library of numbering plans does not know yet.
         Default False.
     :param mobiles_only: refuse numbers that are not mobile numbers. Default False: landlines are accepted.
-    :param from_number: the sending line; default the connection's. (templated)
+    :param from_number: the sending line; default the connection's.
     :param send_time: when the gateway is to send: an aware datetime, ISO text with an offset, or
-        ``YYYY-MM-DD HH:MM:SS`` in UTC; 5 minutes to 3 months ahead. Default: at once. (templated)
+        ``YYYY-MM-DD HH:MM:SS`` in UTC; 5 minutes to 3 months ahead. Default: at once.
     :param send_window: ``("08:00", "21:00", "Asia/Tehran")``: outside it, the send is scheduled for its
-        next opening.
+        next opening, and the log says when. It may end at ``"24:00"``.
     :param on_late: a ``send_time`` that is past: ``"fail"`` (default) or ``"send_now"``.
     :param on_invalid: bad rows: ``"fail"`` (default: nothing is sent, each is named) or ``"skip"``.
     :param on_empty: no rows: ``"skip"`` (default), ``"succeed"`` or ``"fail"``.
     :param on_backfill: in a backfill run: ``"skip"`` (default), ``"send"`` or ``"fail"``.
+    :param max_age: a ``timedelta``: nothing is sent if the run's data interval ended longer ago. Default: 1
+        day in scheduled runs, so that catchup sends nothing of last week; no limit in others. A send that
+        an earlier try began goes on at any age.
+    :param on_stale: in a run that is older: ``"skip"`` (default), ``"fail"`` or ``"send"``.
     :param on_in_doubt: what to do about messages that an earlier request may have sent. ``"reconcile"``
         (default): ask the gateway's reports. What they cannot settle yet fails, and the task's ``retries``
         ask again. ``"fail"``: fail for good. ``"resend"``: ask once more and send what the reports do not
-        show; only for the doubts that were there when the task was cleared. (templated)
+        show; only for the doubts that were there when the task was cleared.
     :param resend: a word, e.g. from a DAG param, to send on purpose what was sent before: each new word opens
-        a ledger of its own once, so that retries under the same word send nothing twice. (templated)
+        a ledger of its own once, so that retries under the same word send nothing twice.
     :param report_lag: your own word that the gateway's reports show every message after so many seconds.
         Then a message that is not there counts as not taken, also without a later message that proves it.
         Default: the connection's; without either, only proof counts.
@@ -459,12 +481,14 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param requests_per_second: how many requests leave in a second at most, evenly; 0.5 is one in two
         seconds. Default the connection's; without either, as fast as the gateway answers.
     :param outcomes: a path, local or ``ObjectStoragePath`` URI, for a CSV with a line for each row:
-        ``row,key,outcome,outbox_id,reason``; written also when the task fails. (templated)
-    :param p2psms_conn_id: the connection. (templated)
+        ``row,key,outcome,outbox_id,reason``; written also when the task fails. A mapped task adds its map
+        index to the file's name, unless the path names ``map_index`` or is mapped itself.
+    :param p2psms_conn_id: the connection.
     :return: ``message_outbox_ids`` (one a group), ``accepted``, ``already_accepted``, ``invalid``,
         ``duplicates``, ``requests``, ``parts``, ``cost`` (an estimate in rial; null without ``max_cost``),
         ``send_time``, ``from_number``, and in staging ``held_back`` and ``redirected``: each an XCom of its
-        own, too. ``multiple_outputs=False`` leaves these out, and a task that sends little ends sooner.
+        own, too. ``multiple_outputs=False`` leaves these out, and a task that sends little ends sooner. A try
+        that fails pushes the ``message_outbox_ids`` of what was accepted so far, for a sensor or a cancel.
 
     A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when only a person can
     settle what is in doubt. When the gateway, the ledger or the worker fails, or the reports do not show yet
@@ -488,14 +512,3 @@ class PeerToPeerFileOperator(_SendOperator):
     """
 
     _form = "PeerToPeerFile"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _has_template(value: object) -> bool:
-    """Whether Airflow has yet to render a parameter: a Jinja template, or the output of another task."""
-    if isinstance(value, str):
-        return "{{" in value or "{%" in value
-    return value is not None and not isinstance(value, datetime)

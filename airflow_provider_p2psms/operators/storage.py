@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from airflow_provider_p2psms import airflow_compat
-from airflow_provider_p2psms.errors import P2PSMSError
+from airflow_provider_p2psms.errors import P2PSMSError, lay_out
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -33,13 +33,25 @@ def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
     """
     Open a file of rows; give its stream and its name without the folder.
 
-    :raises P2PSMSError: there is no such file; it may be there at a later try.
+    :raises P2PSMSError: there is no such file, or it cannot be read; that may change until a later try.
     """
     located: Any = _locate(path)
     try:
         stream = located.open("rb")
-    except FileNotFoundError as err:
-        raise P2PSMSError(f"There is no file {located.name} to read rows from.") from err
+    except OSError as err:
+        is_missing = isinstance(err, FileNotFoundError)
+        fault = f"There is no file {located.name}." if is_missing else f"{located.name} cannot be read."
+        raise P2PSMSError(
+            lay_out(
+                fault,
+                f"Caused by: {type(err).__name__}",
+                f"Path: {located}",
+                options=(
+                    "Check the path, and that this worker sees it: a shared folder, or object storage.",
+                    "If another task writes it, let this one come after that.",
+                ),
+            )
+        ) from err
     if _is_local(located):  # the others tell Airflow themselves
         airflow_compat.lineage().add_input_asset(context=path, uri=located.absolute().as_uri())
     with stream:
@@ -64,3 +76,13 @@ def open_outcomes(path: str | os.PathLike[str]) -> Iterator[TextIO]:
         airflow_compat.lineage().add_output_asset(context=path, uri=located.absolute().as_uri())
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def add_index(path: Any, map_index: int) -> Any:
+    """Return a path with a map index at the end of the file's name: ``outcomes-3.csv``."""
+    if not isinstance(path, str):
+        return path.with_name(add_index(path.name, map_index))
+    folder, slash, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    numbered = f"{stem}-{map_index}.{suffix}" if stem and dot else f"{name}-{map_index}"
+    return f"{folder}{slash}{numbered}"

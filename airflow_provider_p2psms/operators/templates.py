@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 # Jinja's words on a name that is not there. A name is code; a key or an attribute may be anybody's name.
 _says_which_name = re.compile(r"(?!.*\d{5})'\w{1,40}' is undefined", re.ASCII).fullmatch
 _COLUMNS = "for a column of the rows write single braces, as in {name}"
-_NOTHING = "where nothing is right, write {{ value or '' }}"
+_NOTHING = "give the value; where nothing is right in a text, write {{ value or '' }}"
+_UNDEFINED = "give it a value, or write {{ value | default('') }}"
 
 
 class NoValueError(Exception):
@@ -62,9 +63,9 @@ class Renderer:
 
         :param none_fails: raise ``NoValueError`` where None would be written into a text.
         """
-        from jinja2.nativetypes import NativeEnvironment
+        from jinja2.nativetypes import NativeCodeGenerator
 
-        if not isinstance(self.environment, NativeEnvironment):
+        if not issubclass(self.environment.code_generator_class, NativeCodeGenerator):
             return self.text(source, none_fails=none_fails)
         nodes = list(map(_require_defined, self._nodes(self.environment.from_string(source))))
         told = [node for node in nodes if not isinstance(node, str) or node.strip()]
@@ -74,6 +75,14 @@ class Renderer:
             raise NoValueError
         return "".join(map(str, nodes))
 
+    def as_native(self) -> Renderer:
+        """Return one whose ``value`` keeps types, also where the DAG renders texts."""
+        from jinja2.nativetypes import NativeCodeGenerator
+
+        environment = self.environment.overlay()
+        environment.code_generator_class = NativeCodeGenerator
+        return Renderer(self._context, environment)
+
     def _nodes(self, template: Template) -> Iterator[Any]:
         # Not `template.render`: it makes a dict of Airflow's context, and asks for everything in it.
         context = copy.copy(self._context)
@@ -81,6 +90,11 @@ class Renderer:
         environment = template.environment
         made: Any = environment.context_class(environment, context, template.name, template.blocks)
         return iter(template.root_render_func(made))
+
+
+def is_template(text: str) -> bool:
+    """Whether a text has Jinja's syntax."""
+    return "{{" in text or "{%" in text or "{#" in text
 
 
 def is_file_name(source: str, suffixes: tuple[str, ...]) -> bool:
@@ -92,18 +106,21 @@ def describe_fault(err: Exception, *, has_columns: bool = False) -> str:
     """
     Say why a template cannot be rendered, in which line, and what to do, without what it holds.
 
+    A semicolon stands between what is wrong and what to do.
+
     :param has_columns: whether columns of rows may stand in the template, too, between single braces.
     """
     from jinja2 import TemplateNotFound, UndefinedError
 
     if isinstance(err, TemplateNotFound):
-        return "there is no file of that name beside the DAG's file or in its template_searchpath"
+        return "there is no file of that name; put it beside the DAG's file or into its template_searchpath"
     if isinstance(err, NoValueError):
         return f"a value in it is None{_place(err)}; {_NOTHING}"
-    if not isinstance(err, UndefinedError) or not _says_which_name(str(err)):
+    if not isinstance(err, UndefinedError):
         return f"{type(err).__name__}{_place(err)}"
-    hint = f"; {_COLUMNS}" if has_columns else ""
-    return f"{err}{_place(err)}{hint}"
+    if not _says_which_name(str(err)):
+        return f"{type(err).__name__}{_place(err)}; {_UNDEFINED}"
+    return f"{err}{_place(err)}; {_COLUMNS if has_columns else _UNDEFINED}"
 
 
 def _refuse_none(value: Any) -> Any:

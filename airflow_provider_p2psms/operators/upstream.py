@@ -32,3 +32,11 @@ def names_from_upstream(task: Any, made_with: Mapping[str, int] | None, context:
     if isinstance(source, Sequence) and isinstance(source[context["ti"].map_index], Mapping):
         return frozenset()
     return frozenset(mapped_over)
+
+
+def is_given_by_index(task: Any, name: str, made_with: Mapping[str, int] | None, context: Any) -> bool:
+    """Whether ``.expand``, of the task or of its group, gives each map index its own value."""
+    if made_with is None:
+        return type(getattr(task, name)).__name__ == "MappedArgument"
+    written = context["dag"].get_task(task.task_id).partial_kwargs
+    return name in made_with and not (name in written and id(written[name]) == made_with[name])

@@ -8,11 +8,12 @@ guards count every recipient at the dearer price: they err on the side of not se
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError
+from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.wire import Price
 from airflow_provider_p2psms.sending.fates import Fates
 from airflow_provider_p2psms.sending.kinds import Kind, Kinds
+from airflow_provider_p2psms.sending.plan import NOTHING_SENT, RAISE_GUARD
 
 _IRAN = "+98"
 _MCI = "IR-MCI"  # as the metadata of phonenumbers names the operator that has a price of its own
@@ -71,8 +72,11 @@ def check_cost(
     whole = cost_of(kinds.count(), prices)
     if whole.at_most > max_cost:
         raise InvalidMessageError(
-            f"max_cost is {max_cost:,.0f} rial, and this send may come to {whole.at_most:,.0f}. Nothing was "
-            "sent. Raise the guard if that is what you want."
+            lay_out(
+                f"max_cost is {max_cost:,.0f} rial, and this send may come to {whole.at_most:,.0f}.",
+                NOTHING_SENT,
+                options=RAISE_GUARD,
+            )
         )
     left = cost_of(kinds.count(fates.are("refused")), prices)
     credit = read_credit(client.credit())
@@ -80,8 +84,11 @@ def check_cost(
         raise UnreachableError("The gateway's answer about the credit holds none.")
     if left.at_most > credit:
         raise InvalidMessageError(
-            f"The account's credit is {credit:,.0f} rial, and what is to be sent may come to "
-            f"{left.at_most:,.0f}. Nothing was sent. Top it up, and clear the task."
+            lay_out(
+                f"The account has {credit:,.0f} rial, and this send may come to {left.at_most:,.0f}.",
+                NOTHING_SENT,
+                options=("Top the account up, and clear the task.",),
+            )
         )
     return whole.estimate
 

@@ -41,6 +41,7 @@ from airflow_provider_p2psms.sending.machine import (
     Receipt,
     SendMachine,
     SendWitness,
+    Settled,
     Write,
 )
 from airflow_provider_p2psms.sending.pace import Clock, Progress
@@ -114,6 +115,7 @@ class Driver:
             reraise=True,
         )
         self._written_at = 0.0
+        self._settled: Settled | None = None
 
     def go(self, *, max_in_flight: int) -> None:
         """Do what the machine says until it says that it is over."""
@@ -207,20 +209,21 @@ class Driver:
 
     def _ask(self, items: tuple[int, ...]) -> None:
         machine = self._machine
-        log.info("Asking the gateway's reports for %s requests in doubt.", f"{len(items):,}")
+        log.debug("Asking the gateway's reports for %s requests in doubt.", f"{len(items):,}")
         try:
             look = self._reports.look({each: machine.items[each] for each in items}, list(machine.receipts))
         except (NoAnswerError, GatewayRefusedError, UnreachableError) as err:
-            log.info("The reports gave no answer: %s", err)
+            log.info("The reports gave no answer: %s", err.headline)
             machine.no_answer(err, self._clock())
         else:
             settled = machine.reported(look)
-            log.info(
-                "The reports settle %s messages in doubt: %s were taken, %s were not and may leave again. "
-                "%s stay in doubt.",
-                f"{settled.taken + settled.not_taken:,}",
+            # What the look before has said is not said again: a try may ask for minutes.
+            log.log(
+                logging.DEBUG if settled == self._settled else logging.INFO,
+                "Reports on messages in doubt: %s taken, %s not taken (may leave again), %s still in doubt.",
                 *(f"{count:,}" for count in settled),
             )
+            self._settled = settled
 
     def _send_witness(self) -> None:
         receipt = self._witness.send() if self._witness else None
@@ -242,7 +245,7 @@ class Driver:
                 machine.written()
 
     def _ledger_failed(self, err: LedgerError) -> None:
-        log.error("The ledger failed, so nothing more leaves: %s", err)
+        log.error("The ledger failed, so nothing more leaves.")
         self._machine.ledger_failed(err)
 
 
@@ -251,7 +254,7 @@ def _result(future: Future[Sequence[int]]) -> Sequence[int] | P2PSMSError:
         return future.result()
     except (OutcomeUnknownError, GatewayRefusedError, UnreachableError) as err:
         if err.may_have_been_sent:
-            log.warning("The outcome of a request is unknown: %s", err)
+            log.warning("Outcome unknown. %s", err.headline)
         return err
     except Exception as err:  # noqa: BLE001 - a fault of our own says nothing about the message: in doubt
         unknown = OutcomeUnknownError(f"{type(err).__name__} while a batch was under way.")

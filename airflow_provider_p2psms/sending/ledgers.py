@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
-from airflow_provider_p2psms.errors import OutcomeUnknownError
+from airflow_provider_p2psms.errors import OutcomeUnknownError, lay_out
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester, Digests
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger, owner_of
 from airflow_provider_p2psms.ledger.records import MOST_DIGESTS, Closing
@@ -92,6 +92,14 @@ class OpenLedger:
     def open(self) -> "OpenLedger":
         """Return itself: a send opens its ledger unless its caller has done so."""
         return self
+
+    def own_ids(self) -> list[int]:
+        """
+        Return the outbox ids of what earlier tries know to be accepted, in the order of the ledger.
+
+        Nothing where the map indexes of a task share the ledger: it does not say whose messages they are.
+        """
+        return [] if self.rules.owner else list(dict.fromkeys(self.history.accepted.values()))
 
     def with_report_lag(self, report_lag_s: float | None) -> "OpenLedger":
         """Return it with the connection's report lag, unless the task has one."""
@@ -277,9 +285,15 @@ def check_chunk(
     strangers = sum(digest != NO_DIGEST and not known(digest) for digest in of_ledger)
     if strangers:
         raise OutcomeUnknownError(
-            f"This map index sent {strangers:,} messages before that are not among its rows now, and its "
-            "rows hold messages that it does not know. The rows were cut into other chunks, so another map "
-            "index may have sent them: in Airflow's task state store each has a ledger of its own. Nothing "
-            "was sent now. Cut the rows as before (sort them: the same rows then give the same chunks). For "
-            "later runs, set [p2psms] ledger_path: there all map indexes of a task share one ledger."
+            lay_out(
+                "The rows were cut into other chunks than in earlier tries.",
+                f"This map index sent {strangers:,} messages before that are not among its rows now, and its "
+                "rows hold messages that it does not know. Another map index may have sent them: in "
+                "Airflow's task state store each has a ledger of its own.",
+                "This try sent nothing.",
+                options=(
+                    "Cut the rows as before (sort them: the same rows then give the same chunks).",
+                    "For later runs, set [p2psms] ledger_path: then all map indexes share one ledger.",
+                ),
+            )
         )

@@ -34,6 +34,7 @@ from airflow_provider_p2psms.errors import (
     ReplacedError,
     UnreachableError,
     UnsettledError,
+    lay_out,
 )
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
 from airflow_provider_p2psms.ledger.ledger import Doubt, Ledger
@@ -472,7 +473,10 @@ class SendMachine:
 
     def _settle_doubts(self, now: float) -> Action:
         if self._limits.on_in_doubt == "fail":
-            return self._give_up(OutcomeUnknownError('Messages are in doubt, and on_in_doubt is "fail".'))
+            count = self._count_in_doubt()
+            return self._give_up(
+                OutcomeUnknownError(f'{count:,} messages are in doubt, and on_in_doubt is "fail".')
+            )
         if self._is_message_due(now):
             self._has_sent_witness = True
             return SendWitness()
@@ -493,9 +497,12 @@ class SendMachine:
         return max(self._news_at, shown) + self._times.patience_s
 
     def _unsettled(self) -> P2PSMSError:
+        fact = "The gateway's reports do not show them so far."
         if self._no_answer is not None:
-            return UnsettledError(f"The gateway's reports gave no answer: {self._no_answer}")
-        return UnsettledError("The gateway's reports do not show yet whether some messages were taken.")
+            fact = f"The gateway's reports gave no answer: {self._no_answer.summary}"
+        return UnsettledError(
+            lay_out(f"The outcome of {self._count_in_doubt():,} messages is not known yet.", fact)
+        )
 
     def _give_up(self, failure: P2PSMSError) -> End:
         self.failure = self.failure or failure
@@ -512,8 +519,11 @@ class SendMachine:
             if verdict == "person":
                 self._give_up(
                     OutcomeUnknownError(
-                        "Some messages were sent a second time because the reports did not show them, and "
-                        "their outcome is unknown again. Nothing is sent a third time without a person."
+                        lay_out(
+                            "The outcome of messages is unknown for the second time.",
+                            "They were sent again because the reports did not show them.",
+                            "Nothing is sent a third time without a person.",
+                        )
                     )
                 )
             ids = finding.ids
@@ -832,7 +842,7 @@ class SendMachine:
         self._has_witness_left = False
 
     def _not_sent(self, number: int, err: P2PSMSError) -> None:
-        self._fates.end(self.items[number].parcel.places, Fate("refused", reason=str(err)))
+        self._fates.end(self.items[number].parcel.places, Fate("refused", reason=err.summary))
         self._settle(number, NOT_TAKEN)
         self._move(number, Stage.PLANNED)
         self._halted = True
@@ -849,9 +859,9 @@ class SendMachine:
         answer_ids: tuple[int, ...] = (),
     ) -> None:
         item = self.items[number]
-        self._fates.end(item.parcel.places, Fate("in_doubt", reason=str(err)))
+        self._fates.end(item.parcel.places, Fate("in_doubt", reason=err.summary))
         item.over = now + self._limits.linger_s
-        item.said_taken, item.answer_ids, item.reason = said_taken, answer_ids, str(err)
+        item.said_taken, item.answer_ids, item.reason = said_taken, answer_ids, err.summary
         self._ledger.claim(item.doubts, over=item.over, said_taken=said_taken, answer_ids=answer_ids)
         self._move(number, Stage.IN_DOUBT)
         self._unwritten = True

@@ -2,14 +2,15 @@
 
 from hashlib import blake2b
 
-from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnsettledError
+from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnsettledError, lay_out
 from airflow_provider_p2psms.gateway.outbox import NoAnswerError, Outbox
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.ledger import History
 
-_WAYS_ON = (
-    "Nothing was sent now. Let the connection name the gateway and account of before. Or, if these people "
-    "are to get the texts from the present one as well, give resend a word."
+_NOTHING_SENT = "This try sent nothing."
+_OPTIONS = (
+    "Let the connection name the gateway and account of before, and clear the task.",
+    "If people are to get the texts from the present account as well, give resend a word.",
 )
 
 
@@ -31,25 +32,41 @@ def check_origin(history: History, settings: GatewaySettings, outbox: Outbox) ->
     others = sorted({gateway for gateway, _ in history.origins} - {settings.base_url})
     if others:
         raise OutcomeUnknownError(
-            f"Earlier tries handed messages to the gateway at {', '.join(others)}. The connection now names "
-            f"{settings.base_url}, whose reports know nothing of them. {_WAYS_ON}"
+            lay_out(
+                "The connection names another gateway than in earlier tries.",
+                f"They handed messages to {', '.join(others)}.",
+                f"It now names {settings.base_url}, whose reports know nothing of them.",
+                _NOTHING_SENT,
+                options=_OPTIONS,
+            )
         )
     if not {account for _, account in history.origins} - {account_of(settings)}:
         return
     if not history.receipts:
         raise OutcomeUnknownError(
-            "Earlier tries used another token, and the ledger holds no outbox id that tells whether it "
-            f"belongs to the same account. {_WAYS_ON}"
+            lay_out(
+                "Earlier tries used another token, perhaps of another account.",
+                "The ledger holds no outbox id by which the gateway could tell.",
+                _NOTHING_SENT,
+                options=_OPTIONS,
+            )
         )
     try:
         record = outbox.find(history.receipts[-1].outbox_id)
     except (NoAnswerError, GatewayRefusedError) as err:
         raise UnsettledError(
-            "Earlier tries used another token, and the gateway gave no answer that tells whether it belongs "
-            f"to the same account: {err}"
+            lay_out(
+                "Earlier tries used another token, perhaps of another account.",
+                f"The gateway gave no answer that tells: {err.summary}",
+                _NOTHING_SENT,
+            )
         ) from err
     if record is None:
         raise OutcomeUnknownError(
-            "Earlier tries used another token, and the account of the present one does not show their "
-            f"messages: it is another account. {_WAYS_ON}"
+            lay_out(
+                "Earlier tries used another account.",
+                "The account of the present token does not show their messages.",
+                _NOTHING_SENT,
+                options=_OPTIONS,
+            )
         )

@@ -12,8 +12,8 @@ from itertools import compress, count, starmap
 from operator import not_
 from typing import Literal
 
-from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
-from airflow_provider_p2psms.identity import fold_each
+from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem, lay_out
+from airflow_provider_p2psms.identity import fold_messages
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows.check import Checked, join_blocks
 from airflow_provider_p2psms.rows.message import Block, Message
@@ -23,6 +23,11 @@ from airflow_provider_p2psms.sending.outcomes import Notes
 from airflow_provider_p2psms.sending.spool import Entries, Spool, write_messages
 
 SHOWN_PROBLEMS = 100
+NOTHING_SENT = "This try sent nothing."
+RAISE_GUARD = (
+    "If that is right, raise the guard, and clear the task.",
+    "If not, correct the rows, and clear the task.",
+)
 IN_DOUBT = Fate("in_doubt", reason="an earlier try may have sent it")
 _NO_KEY = 'is empty, and identity is "key": a row without a key cannot be told from another'
 _HELD_BACK = "held back: not among the connection's allowed_recipients"
@@ -136,8 +141,11 @@ def check_plan(plan: Plan, rules: PlanRules) -> None:
     ):
         if limit is not None and value > limit:
             raise InvalidMessageError(
-                f"{name} is {limit:,}, and this send comes to {value:,}. Nothing was sent. Raise the guard "
-                "if that is what you want."
+                lay_out(
+                    f"{name} is {limit:,}, and this send comes to {value:,}.",
+                    NOTHING_SENT,
+                    options=RAISE_GUARD,
+                )
             )
 
 
@@ -175,8 +183,11 @@ class _Placer:
 
     def _digest(self, block: Block, written: Sequence[bytes]) -> list[bytes]:
         known = self._known
-        names = [b"\0" + key.encode() for key in block.keys] if known.key_column else fold_each(block.texts)
-        digests = known.digester(write_messages(block.recipients, names))
+        if known.key_column:
+            keys = [b"\0" + key.encode() for key in block.keys]
+            digests = known.digester(write_messages(block.recipients, keys))
+        else:
+            digests = known.digester(fold_messages(written))
         if known.older is None:
             return digests
         return [
@@ -230,7 +241,7 @@ class _Placer:
             plan.already_accepted += len(ids) - ids.count(0)
             plan.already_parts += sum(compress(block.parts, ids))
             entries = entries.select(list(map(not_, ids)))
-        if not doubtful.isdisjoint(entries.digests):
+        if doubtful and not doubtful.isdisjoint(entries.digests):
             is_doubtful = list(map(doubtful.__contains__, entries.digests))
             for place in compress(count(), is_doubtful):
                 entry = entries.cut(place, place + 1)
@@ -242,10 +253,12 @@ class _Placer:
 
 def _report(plan: Plan) -> str:
     rows = "row" if plan.invalid == 1 else "rows"
-    shown = "\n".join(f"  {problem}" for problem in plan.problems)
     more = plan.invalid - len(plan.problems)
-    rest = f"\n  … and {more:,} more" if more else ""
-    return (
-        f"{plan.invalid:,} bad {rows} of {plan.handed_in:,}; nothing was sent. Mend them, or set "
-        f'on_invalid="skip" to send the others.\n{shown}{rest}'
+    options = "Correct the rows, and clear the task.", 'Or set on_invalid="skip" to send the others.'
+    return "\n".join(
+        (
+            lay_out(f"{plan.invalid:,} bad {rows} of {plan.handed_in:,}.", NOTHING_SENT, options=options),
+            *(f"  {problem}" for problem in plan.problems),
+            *([f"  … and {more:,} more"] if more else []),
+        )
     )

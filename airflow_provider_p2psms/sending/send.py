@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from airflow_provider_p2psms.errors import (
+    GatewayRefusedError,
     InvalidMessageError,
     LedgerError,
     OutcomeUnknownError,
@@ -23,6 +24,7 @@ from airflow_provider_p2psms.errors import (
     RowProblem,
     UnreachableError,
     UnsettledError,
+    lay_out,
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.clock import DATE_ERROR_S
@@ -50,7 +52,7 @@ from airflow_provider_p2psms.sending.machine import (
 from airflow_provider_p2psms.sending.origin import account_of, check_origin
 from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
 from airflow_provider_p2psms.sending.pace import Clock, Progress
-from airflow_provider_p2psms.sending.plan import Known, Plan, PlanRules, build_plan, check_plan
+from airflow_provider_p2psms.sending.plan import NOTHING_SENT, Known, Plan, PlanRules, build_plan, check_plan
 from airflow_provider_p2psms.sending.reconcile import Digest, Reconciler
 from airflow_provider_p2psms.sending.spool import Parcel, Spool
 from airflow_provider_p2psms.sending.tally import Tally, count_try
@@ -65,6 +67,19 @@ _MOST_MESSAGES_AHEAD = 32_000
 
 # A Date header has whole seconds, and an answer takes its time.
 _CLOCK_IS_OFF_S = 5.0
+
+_NEXT_TRY = "Retries of the task go on where this try ended. Without any, clear it."
+
+_BEFORE_A_PERSON = (
+    "While retries are left, do nothing: each asks the reports again, and sends nothing twice.",
+    "On a quiet account, set report_lag or witness_recipient in the connection.",
+)
+_FOR_A_PERSON = (
+    "If the gateway's outbox of that time shows the texts, mark this task as successful.",
+    'If it does not, clear the task with on_in_doubt="resend": it sends what the reports do not show.',
+    "on_in_doubt is a template: with an Airflow Variable in it, that needs no new DAG version.",
+    "To send all anew, give resend a word.",
+)
 
 _OF_STAGING = {"held_back", "redirected"}
 
@@ -114,7 +129,8 @@ class Sender:
 
     ``ledger`` may be open already: the caller opens it before all that may fail. With ``key_column`` a
     message is known by its recipient and its key instead of its text. ``witness_recipient`` is the user's own
-    number, in E.164.
+    number, in E.164. If the send ends with an error, ``keep_ids`` gets the outbox ids of all that was
+    accepted, by this try and by earlier ones.
     """
 
     client: GatewayClient
@@ -132,6 +148,7 @@ class Sender:
     witness_recipient: str | None = field(default=None, repr=False)
     open_outcomes: OpenOutcomes | None = None
     tell: Callable[[Tally], None] | None = None
+    keep_ids: Callable[[list[int]], None] | None = None
     stop: threading.Event
     times: Times = field(default_factory=Times)
 
@@ -160,6 +177,7 @@ class Sender:
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
             self._write_outcomes(notes, plan)  # a path that cannot be written fails before the send
             ours, send = True, None
+            stack.push(lambda kind, *_: self._keep_ids(opened, plan, send) if kind else None)
             try:
                 known = self._known(opened)
                 seen = build_plan(results, plan, notes, rules=self.rules, known=known)
@@ -186,6 +204,13 @@ class Sender:
             accepted=opened.history.accepted,
             doubtful={digest for doubt in opened.history.doubts for digest in doubt.digests},
         )
+
+    def _keep_ids(self, opened: OpenLedger, plan: Plan, send: "_Send | None") -> None:
+        if self.keep_ids:
+            of_rows = plan.fates.outbox_ids()
+            self.keep_ids(
+                list(dict.fromkeys([*of_rows, *(send.gone_ids if send else ()), *opened.own_ids()]))
+            )
 
     def _write_outcomes(self, notes: Notes, plan: Plan) -> None:
         if not (self.open_outcomes and isinstance(notes, OutcomeNotes)):
@@ -220,6 +245,7 @@ class _Send:
         self._ledger: Any = opened.ledger
         self._seen, self._older = seen, older
         self._cost: int | None = None
+        self._is_delay_logged = False
         self._clock = Clock()
         self._driver: Driver | None = None
         self._machine: SendMachine | None = None
@@ -233,6 +259,11 @@ class _Send:
         """How many POSTs this try made."""
         return self._machine.requests if self._machine else 0
 
+    @property
+    def gone_ids(self) -> Sequence[int]:
+        """The outbox ids of messages whose rows have gone since an earlier try."""
+        return self._machine.gone_ids if self._machine else ()
+
     # --- before
 
     def check(self) -> None:
@@ -242,7 +273,7 @@ class _Send:
         check_plan(plan, sender.rules)
         check_chunk(self._rules, history, known=self._seen.__contains__, has_new=bool(plan.spool.batches))
         if plan.spool.batches:
-            sender.timing.send_time(datetime.now(UTC))
+            self._send_time(datetime.now(UTC))
         self._check_cost()
         counts = plan.recipients, len(plan.spool.batches), plan.parts, plan.invalid, plan.duplicates
         log.info(
@@ -267,8 +298,8 @@ class _Send:
                 from_number=sender.from_number,
                 max_cost=sender.max_cost,
             )
-        except P2PSMSError as err:
-            err.add_note("max_cost is set, so prices and credit were asked first. This try sent nothing.")
+        except (GatewayRefusedError, UnreachableError) as err:
+            err.add_note(f"max_cost is set, so prices and credit were asked first. {NOTHING_SENT}")
             raise
         log.info("It costs about %s rial.", f"{cost:,.0f}")
         self._cost = round(cost)
@@ -277,12 +308,12 @@ class _Send:
         plan = self._plan
         if plan.held_back:
             log.warning(
-                "STAGING: %s recipients are not among the connection's allowed_recipients and get nothing.",
+                "STAGING: %s recipients get nothing: they are not in allowed_recipients.",
                 f"{plan.held_back:,}",
             )
         if plan.redirected:
             log.warning(
-                "STAGING: %s texts go to the connection's redirect_to, and none to its recipient.",
+                "STAGING: %s texts go to redirect_to, and none to its recipient.",
                 f"{plan.redirected:,}",
             )
 
@@ -303,7 +334,7 @@ class _Send:
             send=self._post,
             reports=self._reconciler(machine),
             witness=self._witness(),
-            send_time=sender.timing.send_time,
+            send_time=self._send_time,
             stop=sender.stop,
             clock=self._clock,
             progress=Progress(self._plan.fates),
@@ -405,6 +436,15 @@ class _Send:
             sender.client, parcel, from_number=sender.from_number, send_time=send_time, start_by=start_by
         )
 
+    def _send_time(self, now: datetime) -> str | None:
+        timing = self._sender.timing
+        send_time = timing.send_time(now)
+        # Once: near its opening, the time of each batch is another one.
+        if not self._is_delay_logged and (delay := timing.describe_delay(send_time)):
+            self._is_delay_logged = True
+            log.info(delay)
+        return send_time
+
     def _is_scheduled(self) -> bool:
         try:
             return self._sender.timing.send_time(datetime.now(UTC)) is not None
@@ -425,8 +465,7 @@ class _Send:
         offset_s = self._sender.client.clock_offset_s or 0.0
         if abs(offset_s) > _CLOCK_IS_OFF_S:
             log.warning(
-                "This worker's clock is %.0f s %s the gateway's. Set it by NTP. Waits are measured by the "
-                "gateway's clock.",
+                "This worker's clock is %.0f s %s the gateway's. Set it by NTP.",
                 abs(offset_s),
                 "behind" if offset_s > 0 else "ahead of",
             )
@@ -478,31 +517,40 @@ class _Send:
 
     def _lost(self, count: int) -> P2PSMSError:
         return InvalidMessageError(
-            f"{count:,} messages of an earlier try were not taken by the gateway, and the rows of this try "
-            "do not hold them any more: they were not sent. All others were. To send them, add their rows "
-            "again and clear this task. Without them, clear it or mark it as successful."
+            lay_out(
+                f"{count:,} messages of an earlier try were not sent.",
+                "The gateway did not take them, and the rows of this try do not hold them any more.",
+                "All others were sent.",
+                options=(
+                    "To send them, add their rows again and clear this task.",
+                    "To do without them, clear it or mark it as successful.",
+                ),
+            )
         )
 
     def _failure(self, machine: SendMachine, counts: dict[Any, int]) -> P2PSMSError:
         """Say why a run ended before its end; what cannot be settled comes before what can be tried again."""
         failure, stopped = machine.failure, bool(self._driver and self._driver.stopped)
         if failure is None and stopped:
-            failure = P2PSMSError("The send was stopped. A later try sends the rest.")
+            failure = P2PSMSError(lay_out("The send was stopped.", options=[_NEXT_TRY]))
+        in_doubt = counts["in_doubt"] + machine.gone_in_doubt
         if failure is None and machine.doubtful:
             failure = UnsettledError(
-                "Some messages may have been taken, and the send ended before their turn."
+                lay_out(
+                    f"The outcome of {in_doubt:,} messages is not known yet.",
+                    "The send ended before it could be settled.",
+                )
             )
         if failure is None:
             failure = UnreachableError(
-                "The gateway fails all the time, and takes nothing. A later try goes on."
+                lay_out("The gateway takes nothing: it asks to wait again and again.", options=[_NEXT_TRY])
             )
-        in_doubt = counts["in_doubt"] + machine.gone_in_doubt
-        if failure.may_have_been_sent:
-            failure.add_note(_ways_on(machine, in_doubt, is_final=isinstance(failure, OutcomeUnknownError)))
         failure.add_note(
             f"{counts['accepted'] + machine.gone_accepted:,} recipients were accepted, {in_doubt:,} are in "
             f"doubt, {counts['refused']:,} were refused or not sent."
         )
+        if failure.may_have_been_sent:
+            failure.add_note(_ways_on(machine, is_final=isinstance(failure, OutcomeUnknownError)))
         return failure
 
 
@@ -513,27 +561,14 @@ def _receipt(noted: Noted, offset_s: float | None) -> Receipt:
     return Receipt(noted.outbox_id, at, until, 0, noted.is_scheduled)
 
 
-def _ways_on(machine: SendMachine, in_doubt: int, *, is_final: bool) -> str:
+def _ways_on(machine: SendMachine, *, is_final: bool) -> str:
     """Say since when messages are in doubt, and what can be done, an action a line."""
     since = min((item.at for item in machine.doubtful), default=0.0)
     when = datetime.fromtimestamp(since, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    lines = [f"{in_doubt:,} recipients are in doubt since {when}."]
+    facts = []
     if reason := next((item.reason for item in machine.doubtful if item.reason), ""):
-        lines.append(f"The first of their requests ended so: {reason}")
+        facts.append(f"The first of their requests ended so: {reason}")
     if machine.doubtful and all(item.said_taken for item in machine.doubtful):
-        lines.append("The gateway said that it took them, but its reports do not show them.")
-    lines.append("What to do:")
-    if not is_final:
-        lines += (
-            "- While retries are left, nothing: each asks the reports again and sends nothing twice.",
-            "  They settle it once they show a later message of the account.",
-            "- On a quiet account, set report_lag or witness_recipient in the connection.",
-        )
-    lines += (
-        "- By hand: look at the gateway's outbox of that time.",
-        "  If the texts are there, mark this task as successful.",
-        '  If they are not, clear it with on_in_doubt="resend". It asks the reports once more and sends',
-        "  what they do not show. (It is a template: an Airflow Variable in it needs no new DAG version.)",
-        "- To send all anew, give resend a word.",
-    )
-    return "\n".join(lines)
+        facts.append("The gateway said that it took them, but its reports do not show them.")
+    options = _FOR_A_PERSON if is_final else (*_BEFORE_A_PERSON, *_FOR_A_PERSON)
+    return lay_out(f"They are in doubt since {when}.", *facts, options=options)

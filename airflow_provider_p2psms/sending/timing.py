@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Literal, Self, cast
 from zoneinfo import ZoneInfo
 
-from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.errors import InvalidMessageError, lay_out
 
 OnLate = Literal["fail", "send_now"]
 
@@ -22,7 +22,11 @@ _GATEWAY_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 @dataclass(frozen=True, slots=True)
 class SendWindow:
-    """The hours of a day, in one time zone, in which people may get a text; it may span midnight."""
+    """
+    The hours of a day, in one time zone, in which people may get a text; it may span midnight.
+
+    ``closes`` is 00:00 for a window that ends at 24:00.
+    """
 
     opens: time
     closes: time
@@ -37,12 +41,18 @@ class SendWindow:
         """
         try:
             opens, closes, zone = cast("tuple[str, str, str]", window)
-            parsed = cls(time.fromisoformat(opens), time.fromisoformat(closes), ZoneInfo(zone))
+            to_midnight = closes == "24:00"
+            parsed = cls(
+                time.fromisoformat(opens),
+                time.fromisoformat("00:00" if to_midnight else closes),
+                ZoneInfo(zone),
+            )
         except (TypeError, ValueError, OSError, LookupError) as err:
             raise InvalidMessageError(
                 'send_window is not of the form ("08:00", "21:00", "Asia/Tehran"): opens, closes, time zone.'
             ) from err
-        if parsed.opens == parsed.closes or parsed.opens.tzinfo or parsed.closes.tzinfo:
+        is_empty = parsed.opens == parsed.closes and not to_midnight
+        if is_empty or parsed.opens.tzinfo or parsed.closes.tzinfo:
             raise InvalidMessageError("send_window never opens, or its hours have a time zone of their own.")
         return parsed
 
@@ -57,11 +67,23 @@ class SendWindow:
         """Return the moment itself if the window holds it, else its next opening, in UTC."""
         if self.holds(moment):
             return moment.astimezone(UTC)
-        local = moment.astimezone(self.zone)
-        opening = datetime.combine(local.date(), self.opens, self.zone)
-        if opening <= local:
-            opening = datetime.combine(local.date() + timedelta(days=1), self.opens, self.zone)
-        return opening.astimezone(UTC)
+        today = moment.astimezone(self.zone).date()
+        # At the end of summer time an hour comes twice, and so may an opening. At its start one is left out:
+        # such an opening may not be in the window.
+        openings = (
+            datetime.combine(today + timedelta(days=days), self.opens.replace(fold=fold), self.zone)
+            for days in range(3)
+            for fold in (0, 1)
+        )
+        return min(
+            each
+            for each in (opening.astimezone(UTC) for opening in openings)
+            if each > moment and self.holds(each)
+        )
+
+    def __str__(self) -> str:
+        closes = f"{self.closes:%H:%M}"
+        return f"{self.opens:%H:%M} to {'24:00' if closes == '00:00' else closes}, {self.zone}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +113,24 @@ class Timing:
             wanted = self.window.next_opening(max(opening, now + _SAFELY_AHEAD))
             _check_distance(wanted, now)
         return wanted.astimezone(UTC).strftime(_GATEWAY_FORMAT) if wanted else None
+
+    def describe_delay(self, send_time: str | None) -> str | None:
+        """
+        Say that the window puts the send off, and until when by the window's clock.
+
+        :param send_time: what ``send_time`` returned.
+        :return: ``None`` if the messages go when they were to go.
+        """
+        if self.window is None or send_time is None:
+            return None
+        when = datetime.strptime(send_time, _GATEWAY_FORMAT).replace(tzinfo=UTC)
+        if when == self.send_at_utc:
+            return None
+        local = when.astimezone(self.window.zone)
+        return (
+            f"send_window ({self.window}) puts the send off: the messages are scheduled for "
+            f"{local:%Y-%m-%d %H:%M} {self.window.zone} ({send_time} UTC)."
+        )
 
 
 def parse_send_time(value: object) -> datetime | None:
@@ -130,13 +170,27 @@ def _parse_text(text: str) -> datetime | None:
 def _check_distance(send_at: datetime, now: datetime) -> None:
     if send_at <= now:
         raise InvalidMessageError(
-            'send_time is past. Set on_late="send_now" to send such messages at once, or give a later time.'
+            lay_out(
+                f"send_time is past: {send_at:{_GATEWAY_FORMAT}} UTC.",
+                options=(
+                    "Give a later time, and clear the task.",
+                    'Or set on_late="send_now" to send such messages at once.',
+                ),
+            )
         )
     if send_at - now < LEAST_AHEAD:
         raise InvalidMessageError(
-            "send_time is less than 5 minutes ahead, nearer than the gateway schedules."
+            lay_out(
+                "send_time is less than 5 minutes ahead, nearer than the gateway schedules.",
+                options=("Give a later time, or none to send at once, and clear the task.",),
+            )
         )
     import pendulum  # noqa: PLC0415 - loaded by those who schedule
 
     if send_at > pendulum.instance(now).add(months=3):
-        raise InvalidMessageError("send_time is over 3 months ahead, farther than the gateway schedules.")
+        raise InvalidMessageError(
+            lay_out(
+                "send_time is over 3 months ahead, farther than the gateway schedules.",
+                options=("Give an earlier time, and clear the task.",),
+            )
+        )

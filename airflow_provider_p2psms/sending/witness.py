@@ -62,7 +62,7 @@ class WitnessMessage:
                 [Group([self._recipient], text)], from_number=self._from_number, send_time=send_time
             )
         except P2PSMSError as err:
-            log.warning("The message to witness_recipient was not scheduled for certain: %s", err)
+            log.warning("The message to witness_recipient may not be scheduled. %s", err.headline)
             return None
         outbox_id = receipt.outbox_ids[0]
         self._scheduled.append(outbox_id)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
 
 from airflow_provider_p2psms.airflow_compat import (
     AirflowException,
@@ -17,7 +17,11 @@ from airflow_provider_p2psms.airflow_compat import (
     PokeReturnValue,
     conf,
 )
+from airflow_provider_p2psms.errors import InvalidMessageError, fold_lines
+from airflow_provider_p2psms.operators import parameters
+from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
+from airflow_provider_p2psms.operators.parameters import Parameter
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
 from airflow_provider_p2psms.operators.translation import errors_for_airflow
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
@@ -34,7 +38,7 @@ OnFailed = Literal["fail", "continue"]
 _GRACE_S = 300
 
 
-class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
+class SMSDeliverySensor(AuthorsTemplates, HasSMSHook, BaseSensorOperator):
     """
     Wait until messages are sent, or delivered, and return what became of them.
 
@@ -43,7 +47,7 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
     answer is waited for: ten looks in a row without an answer fail the try, and the task's ``retries`` apply.
 
     :param message_outbox_ids: the ``message_outbox_ids`` of a send task, one id, a list, or JSON text of one;
-        none at all succeeds at once. (templated)
+        none at all, as behind a send that was skipped, succeeds at once.
     :param until: ``"sent"`` (default): the gateway has handed every message to the operators.
         ``"delivered"``: the operators have reported on every recipient.
     :param min_delivered: with ``until="delivered"``, the share of recipients, above 0 and up to 1, who must
@@ -52,13 +56,16 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
     :param on_failed: messages that were not sent: ``"fail"`` (default) or ``"continue"`` with the others and
         count them.
     :param deferrable: wait in the triggerer instead of a worker. Default: ``[operators] default_deferrable``.
-    :param p2psms_conn_id: the connection. (templated)
+    :param p2psms_conn_id: the connection.
     :return: ``sent``, ``delivered``, ``undelivered``, ``blacklisted``, ``pending``, ``failed`` (all counts of
         recipients), ``cost`` (rial, of what was sent) and ``parts`` (SMS parts of what was sent, an estimate
         where the reports do not say). ``delivered``, ``undelivered`` and ``blacklisted`` are asked for with
         ``until="delivered"`` alone, and 0 otherwise.
 
-    All of Airflow's own sensor parameters apply: ``poke_interval``, ``timeout``, ``soft_fail`` and ``mode``.
+    All parameters but ``deferrable`` are templated.
+
+    All of Airflow's own sensor parameters apply: ``poke_interval``, ``timeout``, ``soft_fail``, ``mode`` and
+    ``execution_timeout``, which also ends a sensor that is deferred.
     A look at 10,000 ids asks 200 questions at most (and at more ids in proportion). States come by pages of
     100 ids, so one look tells of all. Delivery can only be asked by id: 10,000 messages to one recipient each
     take about 50 looks. ``mode="reschedule"`` forgets between looks; where one look cannot ask for all ids it
@@ -67,18 +74,27 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
     Source: gateway docs, "report/new_list", "report/by_bulk" and "report/bulk_stats".
     """
 
-    template_fields: Sequence[str] = ("message_outbox_ids", "p2psms_conn_id")
+    _parameters: ClassVar[Mapping[str, Parameter]] = {
+        "until": parameters.choice(Until),
+        "min_delivered": parameters.number("a share from 0 to 1", lambda each: 0 <= each <= 1),
+        "on_failed": parameters.choice(OnFailed),
+        "p2psms_conn_id": parameters.text("the name of a connection"),
+    }
+    template_fields: Sequence[str] = ("message_outbox_ids", *_parameters)
     operator_extra_links = (OutboxLink(),)
     ui_color = "#d9e9f2"
 
+    _may_be_none = frozenset({"message_outbox_ids"})
     _watch: DeliveryWatch | None = None
+    # Whether each id was asked for.
+    _is_complete = True
 
     def __init__(
         self,
         *,
         message_outbox_ids: object,
         until: Until = "sent",
-        min_delivered: float | None = None,
+        min_delivered: float | str | None = None,
         on_failed: OnFailed = "fail",
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         p2psms_conn_id: str = DEFAULT_CONN_ID,
@@ -87,40 +103,43 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
         super().__init__(**kwargs)
         self.message_outbox_ids = message_outbox_ids
         self.until = until
-        self.min_delivered = min_delivered
+        self.min_delivered: Any = min_delivered
         self.on_failed = on_failed
         self.deferrable = deferrable
         self.p2psms_conn_id = p2psms_conn_id
-        self._check_parameters()
+        self._check_at_parse()
 
     def execute(self, context: Context) -> Any:
         """Wait in this worker, or after a first look in the triggerer."""
-        from airflow_provider_p2psms.hooks.sms import SMSHook
-
-        deadline = time.time() + self.timeout
-        hook = SMSHook(self.p2psms_conn_id)
-        with self._errors(), hook.get_conn() as client:
+        started_at = time.time()
+        with self._errors(), self.hook.get_conn() as client:
             self._watch = self._new_watch(client)
-            record_outbox_link(context, hook, self._watch.outbox_ids)
+            record_outbox_link(context, self.hook, self._watch.outbox_ids)
             if not self.deferrable:
                 return super().execute(context)
             if found := self.poke(context):
                 return found.xcom_value
             ids = self._watch.outbox_ids
-        return self._defer(ids, deadline)
+        return self._defer(ids, started_at)
+
+    @property
+    def reschedule(self) -> bool:
+        """
+        Whether to leave the worker until the next look.
+
+        In reschedule mode the sensor forgets between looks. So it stays until each id was asked for.
+        """
+        return bool(super().reschedule) and self._is_complete
 
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
-        """Look once; in reschedule mode, until each id was asked for."""
+        """Look once."""
         if self._watch is None:
             raise AirflowException("This sensor looks only while it is executed.")
         with self._errors():
             look = self._watch.look()
-            while self.reschedule and not (look.done or look.failure or look.complete):
-                self.log.info("More ids than one look can ask for: the worker is kept for the next one.")
-                time.sleep(self._watch.pause_s(self.poke_interval))
-                look = self._watch.look()
+            self._is_complete = look.complete
             if look.failure:
-                raise AirflowFailException(look.failure)
+                raise AirflowFailException(fold_lines(look.failure))
         return PokeReturnValue(look.done, xcom_value=look.counts.as_dict())
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG002
@@ -129,24 +148,16 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
         if outcome == "done":
             return dict(counts)
         if outcome == "unreachable":
-            raise AirflowException(message)
+            raise AirflowException(fold_lines(message))
         with self._errors():
             if outcome == "timed_out":
-                raise AirflowSensorTimeout(f"The timeout of {self.timeout:g} s is over. So far: {counts}")
-            raise AirflowFailException(message)
+                told = f"The timeout of {self.timeout:g} s is over.\nSo far: {counts}"
+                raise AirflowSensorTimeout(fold_lines(told))
+            raise AirflowFailException(fold_lines(message))
 
-    def _check_parameters(self) -> None:
-        """Refuse, when the DAG is parsed, what cannot work whatever the ids are."""
-        for name, allowed in (("until", Until), ("on_failed", OnFailed)):
-            if getattr(self, name) not in get_args(allowed):
-                raise ValueError(f"{self.task_id}: {name} is one of {', '.join(get_args(allowed))}.")
-        share = self.min_delivered
-        if share is None:
-            return
-        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-            raise ValueError(f"{self.task_id}: min_delivered is a share from 0 to 1.")
-        if self.until != "delivered":
-            raise ValueError(f'{self.task_id}: min_delivered needs until="delivered".')
+    def _check_together(self) -> None:
+        if self.min_delivered is not None and self.until == "sent":
+            raise InvalidMessageError('min_delivered needs until="delivered".')
 
     def _new_watch(self, client: GatewayClient) -> DeliveryWatch:
         from airflow_provider_p2psms.delivery.outbox_ids import parse_outbox_ids
@@ -154,15 +165,19 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
 
         return DeliveryWatch(
             client,
-            parse_outbox_ids(self.message_outbox_ids),
+            parse_outbox_ids(self.message_outbox_ids, none_is_empty=True),
             until=self.until,
             min_delivered=self.min_delivered or 0.0,
             on_failed=self.on_failed,
         )
 
-    def _defer(self, outbox_ids: Sequence[int], deadline: float) -> NoReturn:
+    def _defer(self, outbox_ids: Sequence[int], started_at: float) -> NoReturn:
         from airflow_provider_p2psms.triggers.sms import SMSDeliveryTrigger
 
+        limit_s = self.timeout + _GRACE_S
+        if self.execution_timeout:  # Airflow 2 does this itself; Airflow 3 ends tasks in workers alone
+            left_s = self.execution_timeout.total_seconds() - (time.time() - started_at)
+            limit_s = min(limit_s, max(0.0, left_s))
         self.defer(
             trigger=SMSDeliveryTrigger(
                 message_outbox_ids=outbox_ids,
@@ -170,11 +185,11 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
                 min_delivered=self.min_delivered or 0.0,
                 on_failed=self.on_failed,
                 poke_interval=self.poke_interval,
-                deadline=deadline,
+                deadline=started_at + self.timeout,
                 p2psms_conn_id=self.p2psms_conn_id,
             ),
             method_name="execute_complete",
-            timeout=timedelta(seconds=self.timeout + _GRACE_S),
+            timeout=timedelta(seconds=limit_s),
         )
         raise AssertionError  # Airflow takes over above
 
@@ -186,5 +201,5 @@ class SMSDeliverySensor(AuthorsTemplates, BaseSensorOperator):
                 yield
         except (AirflowFailException, AirflowSensorTimeout) as err:
             if self.soft_fail or self.never_fail:
-                raise AirflowSkipException(str(err)) from err
+                raise AirflowSkipException(str(err)) from None
             raise

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_p2psms.airflow_compat import BaseHook
 from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
-from airflow_provider_p2psms.operators.sms import SOURCE_FIELDS, TEXT_FILES, TEXTS, PeerToPeerSMSOperator
+from airflow_provider_p2psms.operators.parameters import Parameter
+from airflow_provider_p2psms.operators.sms import (
+    LISTS,
+    PARAMETERS,
+    SOURCE_FIELDS,
+    TEXT_FILES,
+    PeerToPeerSMSOperator,
+)
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -25,56 +33,59 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
     is closed. A retry runs the query anew and sends what the ledger does not hold: it makes no difference if
     the rows come in another order, if some have gone, or if others have come.
 
-    :param sql: one query that gives rows, or a ``.sql`` file that holds it. Nothing is committed. (templated)
-    :param conn_id: the database: any connection whose hook is a ``common.sql`` one. (templated)
+    :param sql: one query that gives rows, or a ``.sql`` file that holds it. Nothing is committed.
+    :param conn_id: the database: any connection whose hook is a ``common.sql`` one.
     :param parameters: what the driver puts in the place of the query's placeholders: a mapping or a list, as
-        it likes them. Airflow's pages show their names and types alone. (templated)
-    :param hook_params: more parameters for the connection's hook.
+        it likes them. Airflow's pages show their names and types alone.
+    :param hook_params: more parameters for the connection's hook: a mapping.
 
     All other parameters, the result and the failures are those of ``PeerToPeerSMSOperator``, except that
     there is neither ``messages`` nor ``file``. ``recipient_column``, ``message_column``, ``key_column`` and
     the names in ``text`` are columns of the query, in any case (databases differ in how they give them).
     """
 
+    _parameters: ClassVar[Mapping[str, Parameter]] = {
+        **PARAMETERS,
+        "sql": parameters.text("one query as a text, or the name of a .sql file"),
+        "conn_id": parameters.text("the name of a connection"),
+        "parameters": parameters.mapping_or_list(),
+        "hook_params": parameters.mapping_or_list(is_mapping=True),
+    }
     template_fields: Sequence[str] = (
         "sql",
         "conn_id",
         "parameters",
+        "hook_params",
         *(name for name in PeerToPeerSMSOperator.template_fields if name not in SOURCE_FIELDS),
     )
     template_ext: Sequence[str] = (".sql",)
     template_fields_renderers: ClassVar[dict[str, str]] = {"sql": "sql", "parameters": "json"}
 
-    _fields_of_values = frozenset({"parameters"})
+    _fields_of_values = frozenset({"parameters", "hook_params"}) | LISTS
     _file_suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = {
         **TEXT_FILES,
         "sql": (".sql",),
     }
-    _texts: ClassVar[Sequence[str]] = (*TEXTS, "sql", "conn_id")
 
     def __init__(
         self,
         *,
         sql: str,
         conn_id: str,
-        parameters: Mapping[str, Any] | Sequence[Any] | None = None,
-        hook_params: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | Sequence[Any] | str | None = None,
+        hook_params: Mapping[str, Any] | str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.sql = sql
         self.conn_id = conn_id
-        self.parameters = parameters
-        self.hook_params = hook_params
-        if not conn_id:
-            raise ValueError(f"{self.task_id}: conn_id names the database's connection.")
-        given: object = sql
-        if not given or isinstance(given, list | tuple):
-            raise ValueError(f"{self.task_id}: sql is one query as a text, or the name of a .sql file.")
+        self.parameters: Any = parameters
+        self.hook_params: Any = hook_params
+        self._check_at_parse()
 
     def _check_source(self) -> None:
         if self.messages is not None or self.file is not None:
-            raise ValueError(f"{self.task_id}: the rows come from sql; leave out messages and file.")
+            raise InvalidMessageError("the rows come from sql; leave out messages and file.")
 
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - a query needs none
         from airflow_provider_p2psms.transfers.query import open_query
@@ -88,7 +99,7 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
         from airflow.providers.common.sql.hooks.sql import DbApiHook
 
         connection: Any = BaseHook.get_connection(self.conn_id)
-        hook = connection.get_hook(hook_params=dict(self.hook_params or {}))
+        hook = connection.get_hook(hook_params=reveal_each(self.hook_params or {}))
         if not isinstance(hook, DbApiHook):
             raise InvalidMessageError(
                 f"The connection {self.conn_id} is not of a database: {type(hook).__name__} runs no SQL. "
@@ -99,3 +110,4 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
     def _conceal(self) -> None:
         super()._conceal()
         self.parameters = None if self.parameters is None else conceal_each(self.parameters)
+        self.hook_params = None if self.hook_params is None else conceal_each(self.hook_params)

@@ -78,7 +78,9 @@ def ask_account(client: GatewayClient, report: Report, *, line: str) -> float | 
             "account.credit", Finding(result, known, "max_cost can stop a send that it does not cover.")
         )
     except P2PSMSError as err:
-        report.add("account.credit", Finding(Result.DIFFERS, str(err), "max_cost cannot look at the credit."))
+        report.add(
+            "account.credit", Finding(Result.DIFFERS, err.summary, "max_cost cannot look at the credit.")
+        )
     report.add("account.lines", _ask_lines(client, line))
     return credit
 
@@ -94,7 +96,9 @@ def ask_estimate(
             text: client.calculate_price(text, from_number=line) for text in (*once, *twice, texts.scheduled)
         }
     except P2PSMSError as err:
-        report.add("price", Finding(Result.DIFFERS, str(err), "max_cost cannot be used with this account."))
+        report.add(
+            "price", Finding(Result.DIFFERS, err.summary, "max_cost cannot be used with this account.")
+        )
         return Estimate(least, most, credit=credit)
     cost = sum(_most(prices[text]) for text in once) + 2 * sum(_most(prices[text]) for text in twice)
     parts = [prices[text].parts for text in once], [prices[text].parts for text in twice]
@@ -123,10 +127,10 @@ def _ask_token(client: GatewayClient, report: Report) -> Finding:
     try:
         account = client.check_token()
     except (AuthenticationError, UnreachableError) as err:
-        report.add("account.token", Finding(Result.DIFFERS, str(err), "Nothing can be sent."))
-        raise BlockedError(f"Nothing was sent. {err}") from err
+        report.add("account.token", Finding(Result.DIFFERS, err.summary, "Nothing can be sent."))
+        raise BlockedError(f"Nothing was sent. {err.summary}") from err
     except GatewayRefusedError as err:
-        return Finding(Result.DIFFERS, str(err), "The connection test in Airflow fails; sends may work.")
+        return Finding(Result.DIFFERS, err.summary, "The connection test in Airflow fails; sends may work.")
     blocks = [name for name in ("send_block", "document_block") if getattr(account, name)]
     values = {"user_id": account.user_id, "blocks": blocks}
     if blocks:
@@ -153,7 +157,7 @@ def _ask_lines(client: GatewayClient, line: str) -> Finding:
     try:
         lines = client.numbers(per_page=_LINES_A_PAGE).records
     except P2PSMSError as err:
-        return Finding(Result.DIFFERS, str(err), "Nothing is known about it.")
+        return Finding(Result.DIFFERS, err.summary, "Nothing is known about it.")
     mine = next((each for each in lines if _is_same(each.get("number"), line)), None)
     values = {"lines": len(lines), "listed": mine is not None}
     if mine is None:

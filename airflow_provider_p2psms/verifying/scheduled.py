@@ -107,7 +107,7 @@ class Scheduled:
             try:
                 self._client.cancel(outbox_id)
             except (GatewayRefusedError, UnreachableError, OutcomeUnknownError) as err:
-                self.problem = str(err)
+                self.problem = err.summary
                 # An earlier cancel may have been done though its answer was lost.
                 state = self._state_of(outbox_id)
                 if state in TERMINAL:

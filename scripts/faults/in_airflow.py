@@ -42,7 +42,7 @@ def run_task(add_task: Callable[[], object]) -> str:
 def may_have_been_sent(error: BaseException | None) -> bool:
     """Whether an error of a task, or what it comes from, says that messages may have been taken."""
     while error and not getattr(error, "may_have_been_sent", False):
-        error = error.__cause__
+        error = error.__cause__ or error.__context__
     return error is not None
 
 

@@ -37,7 +37,7 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--force-prefers-reduced-motion",
-    "--window-size=1280,2000",
+    "--window-size=1280,2400",
 )
 
 

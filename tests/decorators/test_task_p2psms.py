@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
 
+from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.decorators.sms import p2psms_task
 from airflow_provider_p2psms.operators.sms import SOURCE_FIELDS, PeerToPeerSMSOperator
 
@@ -267,7 +267,7 @@ def test_editors_are_told_every_parameter():
     typed = inspect.signature(get_overloads(p2psms_task)[1]).parameters
     taken = inspect.signature(PeerToPeerSMSOperator.__init__).parameters
 
-    of_the_task = {"self", *SOURCE_FIELDS, "hidden_rows", "kwargs", "multiple_outputs"}
+    of_the_task = {"self", *SOURCE_FIELDS, "kwargs", "multiple_outputs"}
     assert [
         (name, one.default, one.annotation) for name, one in taken.items() if name not in of_the_task
     ] == [(name, one.default, one.annotation) for name, one in typed.items() if name not in of_the_task]

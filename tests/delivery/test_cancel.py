@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_p2psms.delivery import cancel, lookup
 from airflow_provider_p2psms.delivery.cancel import cancel_messages
-from airflow_provider_p2psms.errors import AuthenticationError
+from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 
@@ -86,7 +86,7 @@ def test_too_late_is_said_before_it_is_asked(client, schedule, send, clock, capl
         far: "cancelled",
         999: "not_found_or_too_late",
     } == outcomes
-    assert f"until 5 minutes before its time. It is later than that for 1 (outbox ids {sent})" in caplog.text
+    assert "1 messages are due in less than 5 minutes" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,48 @@ def test_reports_that_fail_do_not_keep_from_cancelling(client, schedule, sandbox
     sandbox.order_fault("500_before", path="/api/report/by_bulk", times=None)
 
     assert {ids[0]: "cancelled"} == cancel_messages(client, ids)
+
+
+@pytest.mark.parametrize("fault", ["refuse_400", "refuse_404", "refuse_409", "refuse_422"])
+def test_an_id_that_is_refused_keeps_no_other_from_it(fault, client, schedule, sandbox, monkeypatch):
+    """The reports say whether it is cancelled; the others are cancelled."""
+    monkeypatch.setattr(cancel, "_AT_ONCE", 1)
+    ids = schedule("a", "b", "c")
+    sandbox.order_fault(fault, path=CANCEL)
+
+    assert {ids[0]: "not_found_or_too_late", ids[1]: "cancelled", ids[2]: "cancelled"} == cancel_messages(
+        client, ids
+    )
+    assert [5, 7, 7] == [state(client, each) for each in ids]
+
+
+@pytest.mark.parametrize("fault", ["refuse_400", "refuse_409", "refuse_422"])
+def test_a_refused_id_without_reports_is_in_doubt(fault, client, schedule, sandbox, caplog):
+    """Such a refusal alone does not tell whether the message still goes; the log has the gateway's words."""
+    [outbox_id] = schedule("a")
+    sandbox.order_fault(fault, path=CANCEL)
+    sandbox.order_fault("500_before", path="/api/report/by_bulk", times=None)
+
+    assert {outbox_id: "in_doubt"} == cancel_messages(client, [outbox_id])
+    assert f"does not cancel outbox id {outbox_id}: " in caplog.text
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(2, "cancelled"), (None, "in_doubt")])
+def test_a_busy_gateway_is_asked_again(times, outcome, client, schedule, sandbox):
+    """A gateway that asks to slow down is asked three times, and then left to a retry."""
+    [outbox_id] = schedule("a")
+    sandbox.order_fault("refuse_429", path=CANCEL, times=times)
+
+    assert {outbox_id: outcome} == cancel_messages(client, [outbox_id])
+
+
+@pytest.mark.parametrize("fault", ["refuse_401", "refuse_403"])
+def test_a_refusal_of_the_account_ends_it(fault, client, schedule, sandbox):
+    """No other id would fare better."""
+    sandbox.order_fault(fault, path=CANCEL, times=None)
+
+    with pytest.raises(GatewayRefusedError):
+        cancel_messages(client, schedule("a", "b"))
 
 
 def test_a_refusal_is_raised(sandbox, schedule):

@@ -33,3 +33,19 @@ def test_what_is_no_id(value):
     """All else is refused by its kind; its content is not shown."""
     with pytest.raises(InvalidMessageError, match="where an outbox id is due"):
         parse_outbox_ids(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "ids"),
+    [
+        (None, ()),
+        ("", ()),
+        ("None", ()),
+        ("null", ()),
+        ([None, [5]], (5,)),
+        ({"message_outbox_ids": None}, ()),
+    ],
+)
+def test_nothing_may_be_no_ids(value, ids):
+    """Where that is allowed, what a skipped task has returned is no ids."""
+    assert ids == parse_outbox_ids(value, none_is_empty=True)

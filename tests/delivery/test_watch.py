@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_p2psms.delivery import lookup
 from airflow_provider_p2psms.delivery.watch import MAX_FAILURES, DeliveryWatch
-from airflow_provider_p2psms.errors import AuthenticationError, UnreachableError
+from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.wire import Page
@@ -72,7 +72,9 @@ def test_the_share_that_must_be_delivered(share, done, fails, client, send, cloc
 
     assert (done, fails) == (look.done, look.failure is not None)
     if fails:
-        assert f"1 of 3 recipients have their message; min_delivered={share:g} cannot" in str(look.failure)
+        assert f"min_delivered={share:g} cannot be reached any more.\n1 of 3 recipients have" in str(
+            look.failure
+        )
 
 
 def test_a_share_is_reached_before_the_last_is_sent(client, send, clock):
@@ -102,7 +104,7 @@ def test_a_failed_message_says_why(others, text, english, persian, client, send,
 
     look = DeliveryWatch(client, [*good, *bad]).look()
 
-    assert f"1 of {others + 1} messages were not sent. " in str(look.failure)
+    assert f"1 of {others + 1} messages were not sent." in str(look.failure)
     assert f"{english}" in str(look.failure)
     assert persian in str(look.failure)
     assert str(bad[0]) in str(look.failure)
@@ -263,6 +265,47 @@ def test_an_unknown_id_at_the_edge_of_a_send(place, client, send_many, asked, cl
     assert 7 >= asked()
 
 
+@pytest.mark.parametrize("count", [1, 30])
+def test_a_gateway_without_reports(count, client, send_many, sandbox):
+    """Where all questions are answered with 404 the first look says so; nothing would ever come."""
+    ids = send_many(count)
+    sandbox.reports = False
+
+    with pytest.raises(GatewayRefusedError, match=r"404 to every question.*Base URL"):
+        DeliveryWatch(client, ids).look()
+
+
+def test_reports_that_are_refused(client, send, sandbox):
+    """A refusal of another kind is told in the gateway's words."""
+    sandbox.report_lag_s = 3600
+    sandbox.order_fault("refuse_403", path="/api/report/new_list")
+
+    with pytest.raises(GatewayRefusedError, match="HTTP 403"):
+        DeliveryWatch(client, send("a")).look()
+
+
+def test_reports_that_show_nothing_yet_are_asked_once_whether_they_are_there(client, send, sandbox, asked):
+    """An id that is not shown yet is answered with 404, too; where pages are shown, it is waited for."""
+    sandbox.report_lag_s = 3600
+    watch = DeliveryWatch(client, send("a"))
+
+    assert 1 == watch.look().counts.pending
+    assert 2 == asked()
+    assert 1 == watch.look().counts.pending
+    assert 1 == asked()
+
+
+def test_ids_that_were_not_asked_for_yet(client, send, monkeypatch, caplog):
+    """The log tells ids that no look has asked for apart from those that the reports do not show."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(lookup, "MIN_QUESTIONS", 7)
+
+    DeliveryWatch(client, send("a", "b", "c", "d")).look()
+
+    assert "2 of them were not asked for yet" in caplog.text
+    assert "are not in the gateway's reports so far" not in caplog.text
+
+
 def test_a_watch_that_was_stopped(client, send, asked):
     """It asks nothing any more."""
     watch = DeliveryWatch(client, send("hello"))
@@ -280,7 +323,7 @@ def test_reports_that_come_late(count, client, send_many, sandbox, asked, clock)
     watch = DeliveryWatch(client, ids)
 
     assert count == watch.look().counts.pending
-    assert 3 >= asked()
+    assert 4 >= asked()
     clock.now += 61
 
     assert watch.look().done

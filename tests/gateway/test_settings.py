@@ -104,6 +104,19 @@ def test_a_witness_recipient_is_kept_as_typed_and_never_shown():
     assert parse().witness_recipient is None
 
 
+def test_the_defaults_of_notices_are_kept_as_typed_and_never_shown():
+    """Recipients are a list or a text with commas, the text is a template; both may be private."""
+    listed = parse(
+        extra={"notifier_recipients": ["0912 000 0001", "0935"], "notifier_text": " {{ event }}! "}
+    )
+    typed = parse(extra={"notifier_recipients": "0912 000 0001, 0935", "notifier_text": "{{ event }}!"})
+
+    assert listed == typed
+    assert ("0912 000 0001", "0935") == typed.notifier_recipients
+    assert "{{ event }}!" == typed.notifier_text
+    assert not any(each in repr(typed) for each in ("0912", "event"))
+
+
 def test_unknown_extras_are_told_the_known_ones():
     """Whoever misspelled an extra sees them all."""
     with pytest.raises(InvalidMessageError) as caught:
@@ -124,6 +137,7 @@ def test_extras_of_a_uri_are_texts():
     [
         *({"allowed_recipients": value} for value in ([], " ", ",", " , ", ["", ""], ["\u00a0"])),
         *({name: " "} for name in ("redirect_to", "from_number", "region", "proxy", "witness_recipient")),
+        *({name: " "} for name in ("notifier_recipients", "notifier_text")),
     ],
 )
 def test_an_extra_that_is_there_and_holds_nothing_is_an_error(extra):

@@ -45,7 +45,7 @@ def test_no_line_anywhere(monkeypatch):
 
 def test_a_wrong_connection_is_named(monkeypatch):
     """What is wrong with a connection is told with its id."""
-    with pytest.raises(InvalidMessageError, match=r"p2psms_default.*unknown names: color"):
+    with pytest.raises(InvalidMessageError, match=r"(?s)unknown names: color.*p2psms_default"):
         connect(monkeypatch, "p2psms://:TOKEN@edge.example.com/v1?color=red").settings  # noqa: B018
 
 
@@ -77,6 +77,21 @@ def test_testing_a_gateway_that_is_not_there(monkeypatch):
     ok, told = connect(monkeypatch, "p2psms://:TOKEN@127.0.0.1:1/v1").test_connection()
     assert not ok
     assert "refused" in told
+
+
+@pytest.mark.parametrize(
+    "value", ["p2psms://:TOKEN@edge.example.com/v1?color=red", "p2psms://127.0.0.1:1/v1"]
+)
+def test_testing_a_connection_twice(value, monkeypatch):
+    """Airflow tests a connection under another random id at each press; the message is the same."""
+    told = set()
+    for conn_id in ("tmp1a2b3c", "tmp4d5e6f"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
+        told.add(SMSHook(conn_id).test_connection())
+
+    [(ok, words)] = told
+    assert not ok
+    assert "tmp" not in words
 
 
 def test_one_call_each(p2psms_sandbox):

@@ -8,9 +8,9 @@ import threading
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowFailException, task
 
 from airflow_provider_p2psms import errors
+from airflow_provider_p2psms.airflow_compat import DAG, AirflowFailException, task
 from airflow_provider_p2psms.hooks import errors as hook_errors
 from airflow_provider_p2psms.hooks.sms import SMSHook
 
@@ -97,17 +97,16 @@ def test_a_send_that_is_interrupted_is_not_repeated(send, run, p2psms_sandbox):
 
 
 def test_the_package_s_errors_stay_what_they_are(p2psms_sandbox):
-    """Code that catches the core's class catches the hook's, with status, code and fields, and its cause."""
+    """Code that catches the core's class catches the hook's, with status, code and fields; one traceback."""
     p2psms_sandbox.order_fault("refuse_422")
 
     with pytest.raises(errors.GatewayRefusedError) as refused:
         SENDS["json"](SMSHook())
 
     assert isinstance(refused.value, AirflowFailException)
-    cause = refused.value.__cause__
-    assert type(cause) is errors.GatewayRefusedError
-    assert (str(cause), vars(cause)) == (str(refused.value), vars(refused.value))
-    assert 422 == refused.value.http_status
+    assert (422, "400-2") == (refused.value.http_status, refused.value.message_code)
+    assert ["message"] == list(refused.value.field_errors)
+    assert refused.value.__suppress_context__
 
 
 def test_a_token_that_is_refused_is_still_an_authentication_error(p2psms_sandbox):

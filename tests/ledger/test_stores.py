@@ -147,11 +147,12 @@ def test_a_file_is_whole_or_absent(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(LedgerError, match="cannot be written"):
+    with pytest.raises(LedgerError, match="cannot be written") as caught:
         store.write("a", [1, 2])
 
     assert [1] == store.read("a")
     assert ["a.json"] == [file.name for file in tmp_path.iterdir()]
+    assert all(each in str(caught.value) for each in (str(tmp_path), "No space left", "ledger_path"))
 
 
 def test_a_torn_file_is_an_error(tmp_path):

@@ -15,8 +15,8 @@ AIRFLOW = airflow_version(sys.executable)
 DAGS = Path(__file__).parent / "dags"
 
 
-def test_failures_and_deadlines_are_told_of():
-    """A DAG that misses its deadlines and fails sends one text for each: to whom it says, with its name."""
+def test_failures_deadlines_and_killed_tasks_are_announced():
+    """Deadlines, a failure and a killed task's retry send one text each: to whom it says, with its name."""
     if not postgres_server():
         missing = pytest.fail if os.environ.get("P2PSMS_REQUIRE_ALL") == "1" else pytest.skip
         missing("needs psycopg2 and a PostgreSQL server that $P2PSMS_PG names, or at 127.0.0.1:5432")
@@ -33,6 +33,11 @@ def test_failures_and_deadlines_are_told_of():
         arrived = {message.recipient: message.text.partition(",")[0] for message in gateway.arrived}
         assert {number: f"Airflow: {text}" for number, text in told.items()} == arrived, airflow.logs()
         assert len(told) == len(gateway.arrived)
+
+        if AIRFLOW >= (3, 1):
+            airflow.wait(airflow.trigger("killed"))
+            airflow.wait_for("the text of the retry", lambda: len(gateway.arrived) > len(told), timeout_s=120)
+            assert "Airflow: killed.dies will be retried" == gateway.arrived[-1].text.partition(",")[0]
 
 
 def stack(gateway):

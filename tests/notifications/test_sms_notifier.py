@@ -1,16 +1,20 @@
 """`SMSNotifier` in real Airflow: who is called back is told once, and whatever fails breaks nothing."""
 
 import asyncio
+import datetime as dt
+import json
 import multiprocessing
 import os
+import re
 import secrets
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_provider_p2psms import airflow_compat
+from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.notifications import once
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
 
@@ -60,6 +64,12 @@ class _Ti:
 
     def __init__(self, **changed):
         vars(self).update(changed)
+
+
+@pytest.fixture
+def logged(caplog, capfd):
+    """Give what was logged: Airflow's own loggers write to the output, or to Python's logging."""
+    return lambda: "".join((caplog.text, *capfd.readouterr()))
 
 
 def context(dag, **changed):
@@ -204,6 +214,7 @@ def test_without_files_there_is_a_window(dag, p2psms_sandbox, monkeypatch, tmp_p
     notifier()(context(dag))
     assert 1 == p2psms_sandbox.send_requests
     assert "this process alone remembers" in caplog.text
+    assert str(tmp_path / "file") in caplog.text
 
     monkeypatch.setattr(once, "WINDOW_S", 0)
     notifier()(context(dag))
@@ -239,7 +250,7 @@ def test_a_failure_is_logged_and_breaks_nothing(fault, dag, run_dag, p2psms_sand
     assert ["failed"] == [str(ti.state) for ti in run.get_task_instances()]
     assert 1 == len(called)
     assert 0 == len(p2psms_sandbox.arrived)
-    assert "An SMS was not sent, or nobody can tell" in "".join(capfd.readouterr())
+    assert "The SMS was not sent, or its outcome is unknown" in "".join(capfd.readouterr())
 
 
 def test_a_template_that_fails_sends_the_default(dag, p2psms_sandbox):
@@ -417,11 +428,13 @@ def test_a_missed_sla_is_told_of(dag, p2psms_sandbox):
     [
         ({"recipients": []}, "recipients names the numbers"),
         ({"recipients": " , "}, "recipients names the numbers"),
-        ({"recipients": None}, "recipients names the numbers"),
         ({"recipients": {"0912": "a"}}, "recipients names the numbers"),
         ({"recipients": ["0912", ""]}, "recipients names the numbers"),
+        ({"recipients": ["0912", None]}, "recipients names the numbers"),
+        ({"recipients": [object()]}, "recipients names the numbers"),
         ({"recipients": NUMBERS, "text": " "}, "text is empty"),
-        ({"recipients": NUMBERS, "text": None}, "text is empty"),
+        ({"recipients": NUMBERS, "dedup_key": ""}, "dedup_key is empty"),
+        ({"recipients": NUMBERS, "dedup_key": "{{ ds"}, "a broken one"),
         ({"recipients": NUMBERS, "text": "{{ ti"}, "a broken one"),
         ({"recipients": NUMBERS, "text": "{% if %}"}, "a broken one"),
     ],
@@ -432,7 +445,274 @@ def test_wrong_parameters_are_refused_at_parse(parameters, told):
         SMSNotifier(**parameters)
 
 
-def test_there_are_no_default_recipients():
-    """Forgetting them is an error."""
-    with pytest.raises(TypeError, match="recipients"):
-        SMSNotifier()
+NATIVE = pytest.mark.parametrize("native", [False, True], ids=["texts", "native"])
+
+
+@NATIVE
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ("{{ params.value }}", NUMBERS),
+        ("{{ params.value }}", tuple(NUMBERS)),
+        ("{{ params.value }}", {*NUMBERS}),
+        ("{{ params.value }}", [NUMBERS[:1], [NUMBERS[1:]]]),
+        ("{{ params.value }}", {"recipients": NUMBERS}),
+        ("{{ params.value }}", [{"recipient": NUMBERS[0], "message": "x"}, {"recipient": NUMBERS[1]}]),
+        ("{{ params.value }}", [9120000001, 989350000002]),
+        ("{{ params.value }}", " 0912 000 0001 , +989350000002,"),
+        ("{{ params.value }}", "0912 000 0001؛ +989350000002"),
+        ("{{ params.value }}", '["0912 000 0001", "+989350000002"]'),
+        ("{{ params.value }}", '{"recipients": ["0912 000 0001", "+989350000002"]}'),
+        ("{{ params.value }}", "[0912 000 0001, +989350000002]"),
+        ("{{ params.value }}", "['0912 000 0001', '+989350000002']"),
+        ("{{ params.value | map('trim') }}", NUMBERS),
+        ("{{ params.value[:1] }}, +989350000002", NUMBERS),
+        (["{{ params.value[0] }}", "{{ params.value[1] }}"], NUMBERS),
+        (["{{ params.value[0] }}", ["{{ params.nothing.there }}", {"recipient": "+989350000002"}]], NUMBERS),
+        ({"recipients": ["{{ params.value }}"]}, NUMBERS),
+        ({"0912 000 0001", "+989350000002"}, None),
+        ("{{ var.json.on_call }}", NUMBERS),
+        ("{{ var.value.on_call }}", NUMBERS),
+    ],
+)
+def test_recipients_come_in_every_shape(template, value, native, p2psms_sandbox, monkeypatch):
+    """Lists, nested or as text, rows, sets, numbers and texts with commas all reach both people."""
+    if "var." in str(template):
+        monkeypatch.setenv("AIRFLOW_VAR_ON_CALL", json.dumps(value))
+        variables = _variables()
+    else:
+        variables = {}
+    dag = DAG("shop", schedule=None, render_template_as_native_obj=native)
+    notifier(recipients=template)({**context(dag), "params": {"value": value}, "var": variables})
+
+    assert set(E164) == {message.recipient for message in p2psms_sandbox.arrived}
+
+
+def _variables():
+    """Return what templates know as ``var``, from the environment."""
+    value = os.environ["AIRFLOW_VAR_ON_CALL"]
+    return {"json": {"on_call": json.loads(value)}, "value": {"on_call": value}}
+
+
+def test_a_set_of_recipients_is_one_notifier_in_every_process(dag, p2psms_sandbox):
+    """Its order depends on the process, and two processes may call back for one event: one text arrives."""
+    p2psms_sandbox.duplicate_window_s = 0
+    for recipients in ({*NUMBERS}, sorted(NUMBERS)):
+        notifier(recipients=recipients)(context(dag))
+
+    assert 1 == p2psms_sandbox.send_requests
+
+
+@NATIVE
+@pytest.mark.parametrize("shape", ["column", "pandas", "polars"])
+def test_recipients_may_be_a_column_of_a_data_frame(shape, native, p2psms_sandbox):
+    """A data frame has them under `recipient`, a column of any name has nothing else."""
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    data = {"name": ["a", "b"], "recipient": NUMBERS}
+    frame = polars.DataFrame(data) if shape == "polars" else pandas.DataFrame(data)
+    dag = DAG("shop", schedule=None, render_template_as_native_obj=native)
+    value = frame["recipient"] if shape == "column" else frame
+    notifier(recipients="{{ params.value }}")({**context(dag), "params": {"value": value}})
+
+    assert set(E164) == {message.recipient for message in p2psms_sandbox.arrived}
+
+
+def test_one_number_of_a_native_template_is_a_recipient(p2psms_sandbox):
+    """Native rendering makes an int of it."""
+    dag = DAG("shop", schedule=None, render_template_as_native_obj=True)
+    notifier(recipients="{{ 9350000002 }}")(context(dag))
+
+    assert E164[1:] == [message.recipient for message in p2psms_sandbox.arrived]
+
+
+def connect(monkeypatch, sandbox, **extra):
+    """Let the connection have extras; the sandbox's own URI has its line."""
+    base, _, line = sandbox.connection_uri.partition("?")
+    monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", f"{base}?{line}&{urlencode(extra)}")
+
+
+@NATIVE
+def test_the_connection_has_defaults(native, p2psms_sandbox, monkeypatch):
+    """`SMSNotifier()` alerts the connection's recipients, with its text and from its line."""
+    connect(
+        monkeypatch,
+        p2psms_sandbox,
+        notifier_recipients="0912 000 0001, +989350000002",
+        notifier_text="{{ event }} ({{ params.team }})",
+    )
+    dag = DAG("shop", schedule=None, render_template_as_native_obj=native)
+    SMSNotifier()({**context(dag), "params": {"team": "data"}})
+
+    assert E164 == [message.recipient for message in p2psms_sandbox.arrived]
+    assert {"Airflow: shop.notify failed (data)"} == set(p2psms_sandbox.texts_arrived)
+
+
+def test_a_notifier_s_own_values_come_first(dag, p2psms_sandbox, monkeypatch):
+    """What the DAG's author wrote is used instead of the connection's defaults."""
+    connect(monkeypatch, p2psms_sandbox, notifier_recipients=NUMBERS[0], notifier_text="not this")
+    notifier(recipients=NUMBERS[1], text="{{ event }}")(context(dag))
+
+    assert [E164[1]] == [message.recipient for message in p2psms_sandbox.arrived]
+    assert ["Airflow: shop.notify failed"] == p2psms_sandbox.texts_arrived
+
+
+@pytest.mark.parametrize("recipients", ["{{ nothing.there }}", "{{ none }}", "{{ '' }}", "12", ["{{ 'x' }}"]])
+def test_without_a_number_the_connection_s_recipients_are_alerted(
+    recipients, dag, p2psms_sandbox, monkeypatch
+):
+    """A template that fails or gives no number does not lose the alert."""
+    connect(monkeypatch, p2psms_sandbox, notifier_recipients=NUMBERS[0])
+    notifier(recipients=recipients)(context(dag))
+
+    assert E164[:1] == [message.recipient for message in p2psms_sandbox.arrived]
+
+
+def test_a_connection_s_text_that_fails_is_the_default(dag, p2psms_sandbox, monkeypatch, logged):
+    """The log names the extra; the alert leaves."""
+    connect(monkeypatch, p2psms_sandbox, notifier_text="{{ nothing.there }}")
+    notifier()(context(dag))
+
+    assert {"Airflow: shop.notify failed"} == set(p2psms_sandbox.texts_arrived)
+    assert "template notifier_text" in logged()
+
+
+@pytest.mark.parametrize(
+    ("recipients", "reason"),
+    [
+        (
+            None,
+            r"no recipients. Name them in SMSNotifier(?s:.*)notifier_recipients of connection p2psms_default",
+        ),
+        ("{{ none }}", "no recipients"),
+        ("{{ nothing.there }}", "template recipients of an SMS cannot be filled in: 'nothing' is undefined"),
+        ("{{ '' }}", "no recipients"),
+        (["{{ '' }}", "{{ none }}"], "None of its recipients is a phone number; the first: is empty"),
+        (["12", "09120000"], "None of its recipients is a phone number; the first: "),
+        ("{{ params }}", "None of its recipients is a phone number"),
+    ],
+)
+def test_the_log_has_the_reason(recipients, reason, dag, p2psms_sandbox, logged):
+    """Without anybody to alert the log says why."""
+    notifier(recipients=recipients)({**context(dag), "params": {"a": 1}})
+
+    assert [] == p2psms_sandbox.arrived
+    assert re.search(reason, logged())
+
+
+def test_a_number_that_is_none_is_in_the_log(dag, p2psms_sandbox, logged):
+    """How many got nothing, and why; without the number."""
+    notifier(recipients=["0912 000", *NUMBERS])(context(dag))
+
+    assert 2 == len(p2psms_sandbox.arrived)
+    written = logged()
+    assert "1 recipients got no SMS; the first: " in written
+    assert "0912" not in written
+
+
+def test_callbacks_with_one_key_send_one_text(dag, run_dag, p2psms_sandbox):
+    """Twenty tasks of a run fail, with two notifiers and other texts: one text arrives for each run."""
+    p2psms_sandbox.duplicate_window_s = 0
+    key = "{{ dag.dag_id }}-{{ run_id }}"
+    for number in range(4):
+        fails(
+            dag,
+            f"t{number}",
+            on_failure_callback=notifier(dedup_key=key, text=f"{number % 2} {{{{ ti.task_id }}}}"),
+        )
+    run_dag(dag, logical_date=pendulum.datetime(2026, 2, 1))
+    assert 1 == p2psms_sandbox.send_requests
+
+    run_dag(dag, logical_date=pendulum.datetime(2026, 2, 2))
+    assert 2 == p2psms_sandbox.send_requests
+
+
+def test_a_text_in_doubt_keeps_its_key(dag, p2psms_sandbox):
+    """A text whose answer was lost is not followed by another text of the same key."""
+    p2psms_sandbox.duplicate_window_s = 0
+    p2psms_sandbox.order_fault("cut_before_answer")
+    p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=30)
+    notifier(dedup_key="one", text="a", report_lag=0.1)(context(dag))
+    p2psms_sandbox.clear_faults()
+    notifier(dedup_key="one", text="b", report_lag=0.1)(context(dag, task_id="other"))
+
+    assert {"a"} == set(p2psms_sandbox.texts_arrived)
+    assert 1 == p2psms_sandbox.send_requests
+
+
+def test_a_key_survives_a_send_that_failed(dag, p2psms_sandbox):
+    """The next callback of the key sends what the first could not."""
+    p2psms_sandbox.order_fault("refuse_422")
+    notifier(dedup_key="one", text="a")(context(dag))
+    notifier(dedup_key="one", text="b")(context(dag, task_id="other"))
+
+    assert {"b"} == set(p2psms_sandbox.texts_arrived)
+
+
+@pytest.mark.parametrize("key", ["{{ nothing.there }}", "{{ '' }}", "{{ none }}"])
+def test_a_key_that_came_to_nothing_is_no_key(key, dag, p2psms_sandbox):
+    """Each event has a text of its own then."""
+    p2psms_sandbox.duplicate_window_s = 0
+    for task_id in ("a", "b"):
+        notifier(dedup_key=key, text="x")(context(dag, task_id=task_id))
+
+    assert 2 == p2psms_sandbox.send_requests
+
+
+def test_a_relative_ledger_path_loses_no_alert(dag, p2psms_sandbox, monkeypatch, logged):
+    """The text leaves, and the log says what to set."""
+    monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", "ledger")
+    notifier()(context(dag, run_id="relative"))
+
+    assert 2 == len(p2psms_sandbox.arrived)
+    assert "absolute path" in logged()
+
+
+class _Task:
+    """What the DAG processor's context has of a task."""
+
+    def __init__(self, **callbacks):
+        vars(self).update({"on_retry_callback": [], "on_failure_callback": None, **callbacks})
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "tries", "says"),
+    [
+        (["on_retry_callback"], (1, 1), "will be retried"),
+        (["on_failure_callback"], (2, 1), "failed"),
+        (["on_failure_callback"], (1, 1), "failed"),
+        (["on_retry_callback", "on_failure_callback"], (1, 1), "will be retried"),
+        (["on_retry_callback", "on_failure_callback"], (2, 1), "failed"),
+        ([], (1, 1), "will be retried"),
+        ([], (1, 0), "failed"),
+        ([], (1, None), "failed"),
+    ],
+)
+@pytest.mark.parametrize("as_list", [False, True])
+def test_a_task_that_was_killed_is_said_to_be_retried(callbacks, tries, says, as_list, dag, p2psms_sandbox):
+    """Airflow 3's DAG processor gives no state: the callback's list and the tries left tell what it does."""
+    alert = notifier(recipients=NUMBERS[0])
+    task = _Task(**{name: [print, alert] if as_list else alert for name in callbacks})
+    alert(context(dag, state=None, try_number=tries[0], max_tries=tries[1], task=task))
+
+    tried = " (try 2)" if tries[0] == 2 else ""
+    assert [f"Airflow: shop.notify {says}{tried}"] == p2psms_sandbox.texts_arrived
+
+
+def test_a_retry_is_announced_as_one(dag, run_dag, p2psms_sandbox):
+    """A task with tries left says that it will be retried, and then that it failed."""
+    alert = notifier(recipients=NUMBERS[0])
+    fails(
+        dag, retries=1, retry_delay=dt.timedelta(0), on_retry_callback=alert, on_failure_callback=alert
+    )  # fmt: skip
+    run_dag(dag)
+
+    assert ["late will be retried", "late failed (try 2)"] == [
+        text.partition(",")[0].rpartition(".")[2] for text in p2psms_sandbox.texts_arrived
+    ]
+
+
+def test_it_has_a_name_in_airflow_s_manner():
+    """As other providers have it."""
+    from airflow_provider_p2psms.notifications.sms import send_p2psms_notification
+
+    assert send_p2psms_notification is SMSNotifier

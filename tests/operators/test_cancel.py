@@ -1,11 +1,17 @@
 """Cancelling in real Airflow: an outcome for each id, and what a task makes of those that were too late."""
 
+from functools import cached_property
+
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, task
 
+from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.hooks.sms import SMSHook
-from airflow_provider_p2psms.operators.sms import CancelScheduledSMSOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.operators.sms import (
+    CancelScheduledSMSOperator,
+    PeerToPeerFileOperator,
+    PeerToPeerSMSOperator,
+)
 
 pytestmark = pytest.mark.airflow
 
@@ -103,6 +109,96 @@ def test_as_a_teardown(dag, run, p2psms_sandbox):
 
     assert {"send": "success", "check": "failed", "cancel": "success"} == run()
     assert {7} == set(states(p2psms_sandbox).values())
+
+
+def send_half(operator, dag, **options):
+    """Schedule three messages, a request each; a fault decides where it ends."""
+    options = {"batch_size": 1, "max_in_flight": 1, "send_time": IN_AN_HOUR, **options}
+    return operator(task_id="send", dag=dag, messages=ROWS, from_number=LINE, **options)
+
+
+@pytest.mark.parametrize("multiple_outputs", [True, False])
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("operator", [PeerToPeerSMSOperator, PeerToPeerFileOperator])
+def test_what_a_failed_send_has_sent(operator, whole, multiple_outputs, dag, run, p2psms_sandbox):
+    """A send that fails half way hands on the ids of what was accepted, and a teardown cancels it."""
+    p2psms_sandbox.order_fault("refuse_422", after=2)
+    sent = send_half(operator, dag, multiple_outputs=multiple_outputs)
+    ids = sent.output if whole else sent.output["message_outbox_ids"]
+    got = collect(dag, cancel(dag, ids).as_teardown().output)
+
+    assert {"send": "failed", "cancel": "success", "keep": "success"} == run()
+    first, second = p2psms_sandbox.arrived
+    assert [{f"{first.outbox_id}": "cancelled", f"{second.outbox_id}": "cancelled"}] == got
+    assert {7} == set(states(p2psms_sandbox).values())
+
+
+@pytest.mark.parametrize("ends", ["refused", "rows are gone", "no connection"])
+def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox, monkeypatch, tmp_path):
+    """Airflow deletes a try's ids when the next begins; that one hands them on again, however it fails."""
+    rows = tmp_path / "rows.csv"
+    rows.write_text("recipient,message\n" + "".join(f"{number},{text}\n" for number, text in ROWS))
+    p2psms_sandbox.order_fault("500_before", after=1)
+    p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
+    there = p2psms_sandbox.connection_uri
+
+    def next_try(context):
+        p2psms_sandbox.clear_faults()
+        p2psms_sandbox.order_fault("refuse_422")
+        if ends == "rows are gone":
+            rows.unlink()
+        if ends == "no connection":
+            monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", "p2psms://:@127.0.0.1:1/v1")
+
+    def after(context):
+        monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", there)
+
+    sent = PeerToPeerSMSOperator(
+        task_id="send", dag=dag, file=str(rows), from_number=LINE, send_time=IN_AN_HOUR, batch_size=1,
+        max_in_flight=1, retries=1, retry_delay=pendulum.duration(seconds=0),
+        on_retry_callback=next_try, on_failure_callback=after,
+    )  # fmt: skip
+    got = collect(dag, cancel(dag, sent.output["message_outbox_ids"]).as_teardown().output)
+
+    assert {"send": "failed", "cancel": "success", "keep": "success"} == run()
+    [message] = p2psms_sandbox.arrived
+    assert [{f"{message.outbox_id}": "cancelled"}] == got
+
+
+def test_what_a_send_has_sent_that_is_timed_out(dag, run, p2psms_sandbox):
+    """The `execution_timeout` ends a send between two requests; what was accepted is handed on."""
+    sent = send_half(
+        PeerToPeerSMSOperator, dag,
+        requests_per_second=0.1, execution_timeout=pendulum.duration(seconds=4),
+    )  # fmt: skip
+    got = collect(dag, cancel(dag, sent.output["message_outbox_ids"]).as_teardown().output)
+
+    assert {"send": "failed", "cancel": "success", "keep": "success"} == run()
+    [message] = p2psms_sandbox.arrived
+    assert [{f"{message.outbox_id}": "cancelled"}] == got
+
+
+def test_a_send_that_has_sent_nothing(dag, run, p2psms_sandbox):
+    """A send that fails before anything was accepted hands on that there is nothing to cancel."""
+    p2psms_sandbox.order_fault("refuse_401")
+    sent = send_half(PeerToPeerSMSOperator, dag)
+    got = collect(dag, cancel(dag, sent.output["message_outbox_ids"]).as_teardown().output)
+
+    assert {"send": "failed", "cancel": "success", "keep": "success"} == run()
+    assert [{}] == got
+
+
+def test_a_hook_of_ones_own(p2psms_sandbox):
+    """A subclass may bring the hook by which ids are cancelled."""
+
+    class Own(CancelScheduledSMSOperator):
+        @cached_property
+        def hook(self):
+            return SMSHook("p2psms_default")
+
+    operator = Own(task_id="cancel", message_outbox_ids=[999], p2psms_conn_id="none", on_failed="continue")
+
+    assert {"999": "not_found_or_too_late"} == operator.execute({})
 
 
 @pytest.mark.parametrize(

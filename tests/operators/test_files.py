@@ -4,8 +4,8 @@ import logging
 
 import pytest
 import xlsxwriter
-from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_provider_p2psms.airflow_compat import AirflowException
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times", "p2psms_sandbox")]
@@ -51,7 +51,7 @@ def test_one_of_several_sheets_is_named(workbook, sheet, p2psms_sandbox):
     file = workbook({"Old": PEOPLE[:1], "New": PEOPLE[1:]})
 
     with pytest.raises(
-        AirflowException, match=r'set sheet to the name of one of them; its sheets: "Old", "New"'
+        AirflowException, match=r'set sheet to the name of one of them; its\s+sheets: "Old", "New"'
     ):
         send(file)
     assert not p2psms_sandbox.arrived
@@ -72,7 +72,7 @@ def test_hidden_rows(workbook, p2psms_sandbox, caplog):
     """Rows that the author of the list does not see stop the send, until the task says what is meant."""
     file = workbook({"List": PEOPLE}, hidden=[2])
 
-    with pytest.raises(AirflowException, match=r"1 row is hidden, first row 2; .* set hidden_rows"):
+    with pytest.raises(AirflowException, match=r"(?s)1 row is hidden, first row 2; .* set hidden_rows"):
         send(file)
     assert not p2psms_sandbox.arrived
     with caplog.at_level(logging.INFO):
@@ -148,13 +148,9 @@ def test_what_cannot_work_is_refused_when_the_dag_is_parsed(how, reason):
         PeerToPeerSMSOperator(task_id="send", **how)
 
 
-@pytest.mark.parametrize(
-    ("how", "reason"),
-    [({"sheet": ""}, "name of a worksheet"), ({"encoding": "klingon"}, "encoding is not a text encoding")],
-)
-def test_what_a_template_gave_is_checked_before_the_file_is_read(tmp_path, how, reason):
-    """A rendered value that names no sheet or encoding is an error that says what to set."""
+def test_an_encoding_of_a_template_is_checked_before_the_file_is_read(tmp_path):
+    """A rendered value that names no encoding is an error that says what to set."""
     (tmp_path / "list.csv").write_text("recipient,message\n09120000001,a\n")
 
-    with pytest.raises(AirflowException, match=reason):
-        send(tmp_path / "list.csv", **how)
+    with pytest.raises(AirflowException, match="encoding is not a text encoding"):
+        send(tmp_path / "list.csv", encoding="klingon")

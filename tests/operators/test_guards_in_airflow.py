@@ -10,8 +10,8 @@ import time
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, Asset
 
+from airflow_provider_p2psms.airflow_compat import DAG, Asset
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 
 pytestmark = pytest.mark.airflow
@@ -126,7 +126,7 @@ def test_staging_is_loud(send, connection, capfd, caplog):
         send(PeerToPeerSMSOperator, messages=ROWS)
 
     told = caplog.text + "".join(capfd.readouterr())
-    assert "STAGING: 5 texts go to the connection's redirect_to" in told
+    assert "STAGING: 5 texts go to redirect_to" in told
     assert DESK.removeprefix("+98") not in told
 
 

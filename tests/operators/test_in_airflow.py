@@ -7,12 +7,14 @@ import secrets
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from functools import cached_property
 from pathlib import Path
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG, AirflowException, task
 
+from airflow_provider_p2psms.airflow_compat import DAG, AirflowException, task
+from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -164,7 +166,7 @@ def test_a_large_file(operator, p2psms_sandbox, tmp_path, monkeypatch):
     monkeypatch.setattr("airflow_provider_p2psms.rows.apart.LARGE_BYTES", 1)
     send = operator(task_id="send", file=tmp_path / "bad.csv", from_number=LINE)
 
-    with pytest.raises(AirflowException, match="1 bad row of 3,001; nothing was sent") as raised:
+    with pytest.raises(AirflowException, match="1 bad row of 3,001") as raised:
         send.execute({})
     assert "bad.csv, line 3,002, recipient" in str(raised.value)
     assert not p2psms_sandbox.arrived
@@ -258,17 +260,33 @@ def test_backfills(on_backfill, outcome, p2psms_sandbox):
     assert (0 if outcome else 5) == len(p2psms_sandbox.arrived)
 
 
-def test_a_window_schedules(p2psms_sandbox):
-    """Outside the window the gateway is given the next opening."""
+def test_a_window_schedules(p2psms_sandbox, caplog):
+    """Outside the window the gateway is given the next opening, and the log says so once."""
+    caplog.set_level("INFO")
     now = pendulum.now("UTC")
     window = (now.add(hours=2).format("HH:mm"), now.add(hours=3).format("HH:mm"), "UTC")
 
     result = PeerToPeerSMSOperator(
-        task_id="send", messages=ROWS, text=TEXT, from_number=LINE, send_window=window
+        task_id="send", messages=ROWS, text=TEXT, from_number=LINE, send_window=window, batch_size=1
     ).execute({})
 
+    assert 1 == caplog.text.count("puts the send off")
     assert now.add(hours=2).format("YYYY-MM-DD HH:mm:00") == result["send_time"]
     assert {result["send_time"]} == {message.send_time for message in p2psms_sandbox.arrived}
+
+
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_hook_of_ones_own(operator, p2psms_sandbox):
+    """A subclass may bring its own hook: all that the task asks of the connection, it asks of this one."""
+
+    class Own(operator):
+        @cached_property
+        def hook(self):
+            return SMSHook("p2psms_default")
+
+    Own(task_id="send", messages=ROWS, text=TEXT, from_number=LINE, p2psms_conn_id="none").execute({})
+
+    assert 5 == len(p2psms_sandbox.arrived)
 
 
 @pytest.mark.parametrize("large", [False, True])

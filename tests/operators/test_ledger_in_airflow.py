@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_p2psms import airflow_compat
+from airflow_provider_p2psms.airflow_compat import DAG
+from airflow_provider_p2psms.cli import main
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -220,6 +221,26 @@ class TestTries:
         self.execute(1)
         assert 40 == self.execute(2)["already_accepted"]
         assert list((tmp_path / "bucket").rglob("*.json"))
+
+    def test_long_names_in_any_alphabet_have_a_ledger(self, p2psms_sandbox, monkeypatch, capsys, tmp_path):
+        """DAG, run and task may have long Persian names: nothing is sent twice, and the command shows it."""
+        names = {name: "ارسال_پیام_به_مشتریان_" * 5 + name for name in ("dag_id", "run_id", "task_id")}
+        for name, value in names.items():
+            monkeypatch.setattr(_Ti, name, value)
+        self.execute(1)
+        assert 40 == self.execute(2)["already_accepted"]
+
+        assert 0 == main(["ledger", "show", *names.values(), "--path", str(tmp_path / "ledger"), "--json"])
+        assert '"accepted": 40' in capsys.readouterr().out
+
+    @pytest.mark.parametrize("path", ["ledgers", "./ledgers", "../ledgers"])
+    def test_a_relative_ledger_path_is_refused(self, path, p2psms_sandbox, monkeypatch):
+        """Each process would have another ledger: nothing is sent, and the error says what to set."""
+        monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", path)
+
+        with pytest.raises(airflow_compat.AirflowFailException, match="absolute path"):
+            self.execute(1)
+        assert [] == p2psms_sandbox.arrived
 
     def test_tasks_and_map_indexes_are_told_apart(self, p2psms_sandbox, monkeypatch):
         """Each task has a ledger of its own; in files the map indexes of one task share theirs."""

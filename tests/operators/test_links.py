@@ -4,8 +4,8 @@ from urllib.parse import quote
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_p2psms.airflow_compat import DAG
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.links import OutboxLink
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pendulum
 import pytest
-from airflow.providers.common.compat.sdk import (
+
+from airflow_provider_p2psms.airflow_compat import (
     DAG,
     AirflowFailException,
     AirflowSkipException,
@@ -18,7 +19,6 @@ from airflow.providers.common.compat.sdk import (
     task,
     task_group,
 )
-
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.ledger import parse_resend
 from airflow_provider_p2psms.operators.sms import CancelScheduledSMSOperator, PeerToPeerSMSOperator
@@ -26,7 +26,7 @@ from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 
 try:
-    from airflow.sdk import literal
+    from airflow.sdk.definitions.template import literal
 except ImportError:
     from airflow.utils.template import literal
 
@@ -329,7 +329,7 @@ def test_a_template_that_fails_shows_nothing(way, template, told, dag, run, p2ps
 
     assert {"failed"} == set(run(dag).values())
     output = "".join(capfd.readouterr())
-    assert f'The template in "{field}" cannot be rendered: ' in output
+    assert f'The template in "{field}" fails: ' in output
     assert told in output
     assert not p2psms_sandbox.arrived
     look_for((number, word), output, dag)
@@ -406,9 +406,7 @@ def test_none_is_no_text(field, template, native, request, run, p2psms_sandbox, 
         send(**{**options, field: template})
 
     assert {"send": "failed"} == run(dag)
-    assert f'The template in "{field}" cannot be rendered: a value in it is None' in "".join(
-        capfd.readouterr()
-    )
+    assert f'The template in "{field}" fails: a value in it is None' in "".join(capfd.readouterr())
     assert not p2psms_sandbox.arrived
 
 
@@ -436,7 +434,7 @@ def test_a_file_that_is_not_there(dag, run, p2psms_sandbox, capfd):
         send(messages=[{"recipient": "09120000001"}], text="promo.txt")
 
     assert {"send": "failed"} == run(dag)
-    assert 'The template in "text" cannot be rendered: there is no file' in "".join(capfd.readouterr())
+    assert 'The template in "text" fails: there is no file' in "".join(capfd.readouterr())
     assert not p2psms_sandbox.arrived
 
 
@@ -480,7 +478,10 @@ def test_a_number_where_a_text_belongs(field, value, dag, run, p2psms_sandbox, c
         send(**{**options, field: upstream(value)})
 
     assert {"rows": "success", "send": "failed"} == run(dag)
-    assert f"{field} came out as int" in "".join(capfd.readouterr())
+    assert (
+        f"{field} is a text: a number has lost its plus and its leading zeros; it came out as int"
+        in "".join(capfd.readouterr())
+    )
     assert not p2psms_sandbox.arrived
 
 
@@ -602,9 +603,7 @@ def test_an_undefined_name_in_native_rendering(native_dag, run, p2psms_sandbox, 
 
     assert {"failed"} == set(run(dag).values())
     output = "".join(capfd.readouterr())
-    assert "The template in \"messages\" cannot be rendered: 'nope' is undefined" in output.replace(
-        '\\"', '"'
-    )
+    assert "The template in \"messages\" fails: 'nope' is undefined" in output.replace('\\"', '"')
     assert "a value in it is None" in output
     assert not p2psms_sandbox.arrived
 
@@ -634,10 +633,9 @@ def test_ids_of_a_template_that_fails(operator, dag, run, p2psms_sandbox, capfd)
     operator(task_id="send", dag=dag, message_outbox_ids="{{ nope }}")
 
     assert {"send": "failed"} == run(dag)
-    assert (
-        "The template in \"message_outbox_ids\" cannot be rendered: 'nope' is undefined (line 1)."
-        in "".join(capfd.readouterr()).replace('\\"', '"')
-    )
+    assert "The template in \"message_outbox_ids\" fails: 'nope' is undefined (line 1)." in "".join(
+        capfd.readouterr()
+    ).replace('\\"', '"')
 
 
 def test_a_word_of_a_template_that_fails_opens_no_ledger(dag, run, p2psms_sandbox, monkeypatch, tmp_path):

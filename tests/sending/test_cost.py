@@ -83,7 +83,7 @@ def test_the_credit_has_to_cover_it(send, sandbox):
     sandbox.credit = 2 * OTHER - 1
     rows = [(number, "hi") for number in numbers(2)]
 
-    with pytest.raises(InvalidMessageError, match=r"credit is 5,005 rial, .* may come to 5,006"):
+    with pytest.raises(InvalidMessageError, match=r"account has 5,005 rial, .* may come to 5,006"):
         send(rows, max_cost=1e9)
     assert 0 == sandbox.send_requests
 
@@ -102,7 +102,7 @@ def test_a_retry_needs_credit_for_the_rest_alone(send, sandbox):
 
     with pytest.raises(InvalidMessageError, match=r"max_cost is 75,089 rial, .* may come to 75,090"):
         send(rows, max_cost=30 * OTHER - 1)
-    with pytest.raises(InvalidMessageError, match=r"credit is 50,059 rial, .* may come to 50,060"):
+    with pytest.raises(InvalidMessageError, match=r"account has 50,059 rial, .* may come to 50,060"):
         send(rows, max_cost=30 * OTHER)
     assert 2 == sandbox.send_requests
 

@@ -58,6 +58,48 @@ def stopped(send, sandbox):
     return send
 
 
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (ROWS[::-1], "30 recipients were accepted"),
+        ([("12", "hello")], "1 bad row"),
+        (ROWS[30:], "were accepted"),
+    ],
+    ids=["rows in another order", "bad rows", "without the rows that were sent"],
+)
+def test_a_failure_hands_on_the_ids(rows, told, stopped, sandbox):
+    """A later try that fails has all ids that were accepted, in the order of its rows and of the ledger."""
+    sandbox.order_fault("refuse_422")
+    kept = []
+
+    with pytest.raises(P2PSMSError) as failed:
+        stopped(rows, keep_ids=kept.append)
+
+    assert told in "\n".join((str(failed.value), *getattr(failed.value, "__notes__", ())))
+    ids = {(message.recipient, message.text): message.outbox_id for message in sandbox.arrived}
+    in_rows = [ids[row] for row in rows if row in ids]
+    assert [[*in_rows, *(each for each in ids.values() if each not in in_rows)]] == kept
+
+
+def test_a_success_hands_on_no_ids(send):
+    """They are in its result."""
+    kept = []
+    send(ROWS, keep_ids=kept.append)
+    assert [] == kept
+
+
+def test_a_failed_map_index_hands_on_its_own_ids(send, sandbox):
+    """Where map indexes share a ledger, one that fails names no message of another."""
+    send(ROWS[:10], ledger=LedgerRules(store=send.store, owner="0"))
+    sandbox.order_fault("refuse_422")
+    kept = []
+
+    with pytest.raises(GatewayRefusedError):
+        send(ROWS[10:20], ledger=LedgerRules(store=send.store, owner="1"), keep_ids=kept.append)
+
+    assert [[]] == kept
+
+
 @pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("batch_size", [1, 7, 10, 1_000])
 def test_the_rest_is_sent(form, batch_size, stopped, sandbox):
@@ -313,7 +355,7 @@ class TestInDoubt:
         send = cut_off("500_before")
         left = [row for row in ROWS if row not in ROWS[20:25]]
 
-        with pytest.raises(InvalidMessageError, match="5 messages of an earlier try were not taken"):
+        with pytest.raises(InvalidMessageError, match="5 messages of an earlier try were not sent"):
             send(left)
         assert once(left) == arrived(sandbox)
         assert 55 == send(left).accepted
@@ -444,7 +486,7 @@ class TestFaultsOfOurOwn:
     def test_a_time_that_comes_too_near(self, send, sandbox):
         """A long send asks again for every batch whether its time can still be scheduled."""
 
-        class Nearing:
+        class Nearing(Timing):
             def send_time(self, now):
                 if sandbox.send_requests == 2:
                     raise InvalidMessageError("send_time is less than 5 minutes ahead.")

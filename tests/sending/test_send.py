@@ -45,6 +45,7 @@ REFUSING_FAULTS = [
     "refuse_401",
     "refuse_403",
     "refuse_404",
+    "refuse_409",
     "refuse_413",
     "refuse_422",
     "refuse_429",
@@ -202,7 +203,7 @@ def test_without_reports_what_is_in_doubt_stays_so(fault, form, send, sandbox):
 
     assert 2 == sandbox.send_requests
     told = " ".join(caught.value.__notes__)
-    assert "10 recipients are in doubt since 20" in told
+    assert "They are in doubt since 20" in told
     assert "10 recipients were accepted, 10 are in doubt, 20 were refused or not sent" in told
     assert ["accepted"] * 10 + ["in_doubt"] * 10 + ["refused"] * 20 == [
         row["outcome"] for row in send.outcomes

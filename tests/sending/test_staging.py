@@ -71,8 +71,8 @@ def test_without_staging_the_people_get_what_staging_kept(send, sandbox):
 @pytest.mark.parametrize(
     ("rules", "told"),
     [
-        ({"redirect_to": DESK}, "STAGING: 2 texts go to the connection's redirect_to"),
-        ({"allowed_recipients": frozenset({DESK})}, "STAGING: 2 recipients are not among"),
+        ({"redirect_to": DESK}, "STAGING: 2 texts go to redirect_to"),
+        ({"allowed_recipients": frozenset({DESK})}, "STAGING: 2 recipients get nothing"),
     ],
 )
 def test_it_is_loud(rules, told, send, caplog):

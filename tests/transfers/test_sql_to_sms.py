@@ -15,9 +15,9 @@ from pathlib import Path
 import pendulum
 import pytest
 import sqlalchemy
-from airflow.providers.common.compat.sdk import DAG, task
 from sqlalchemy.engine import URL
 
+from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 from tests.stack import postgres_server
 
@@ -224,7 +224,7 @@ def test_a_parameter_without_a_value_is_no_query_without_rows(
 
     assert {"send": "failed"} == run()
     output = "".join(capfd.readouterr())
-    assert f'The template in "{field}" cannot be rendered: ' in output
+    assert f'The template in "{field}" fails: ' in output
     assert "secret" not in output
 
 
@@ -309,7 +309,7 @@ def test_no_connection_is_open_while_requests_leave(dag, run, postgres_shop, p2p
         ({"file": "a.csv"}, "the rows come from sql"),
         ({"sql": ""}, "sql is one query"),
         ({"sql": ["SELECT 1", "SELECT 2"]}, "sql is one query"),
-        ({"conn_id": ""}, "conn_id names"),
+        ({"conn_id": ""}, "conn_id is the name of a connection; it came out as an empty text"),
         ({"on_invalid": "ignore"}, "on_invalid is one of"),
     ],
 )

@@ -1,12 +1,14 @@
 """A DAG that misses a deadline and then fails, and tells of both: see `test_callbacks_in_a_stack.py`."""
 
+import os
+import signal
 import time
 from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.providers.common.compat.sdk import dag, task
 
+from airflow_provider_p2psms.airflow_compat import dag, task
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
 
 LINE = "+983000505"
@@ -50,3 +52,19 @@ def notices() -> None:
 
 
 notices()
+
+
+@dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1))
+def killed() -> None:
+    """Have a task whose process is killed in its first try, and tell what Airflow does then."""
+    alert = SMSNotifier(["09120000004"], from_number=LINE)
+
+    @task(retries=1, retry_delay=timedelta(seconds=1), on_retry_callback=alert, on_failure_callback=alert)
+    def dies(ti: Any = None) -> None:
+        if ti.try_number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    dies()
+
+
+killed()

@@ -1,8 +1,8 @@
 """A send that is waited for in the triggerer, and one that is waited for in vain."""
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_p2psms.airflow_compat import DAG
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 

@@ -1,8 +1,8 @@
 """A send of a thousand messages, each waited for by a task of its own, of which a pool lets one begin."""
 
 import pendulum
-from airflow.providers.common.compat.sdk import DAG, task
 
+from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pendulum
-from airflow.providers.common.compat.sdk import Asset, Param, dag, task
 
+from airflow_provider_p2psms.airflow_compat import Asset, Param, dag, task
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 
 CAMPAIGN = Asset("p2psms://campaigns/telling")

@@ -1,0 +1,50 @@
+"""The outbox ids of a send that fails, for the sensor and the cancel behind it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from airflow_provider_p2psms.errors import ReplacedError
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_p2psms.sending.ledgers import OpenLedger
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def ids_pushed_on_failure(context: Context, ledger: OpenLedger) -> Iterator[Callable[[list[int]], None]]:
+    """
+    Push the outbox ids of all accepted messages as XComs if the block fails, skips or is interrupted.
+
+    Airflow itself pushes the result of successes alone, and deletes the XComs of a try when the next one
+    begins. So those of earlier tries are pushed again.
+
+    :return: takes the ids in the order of the rows, once the send knows them. Otherwise those of the ledger
+        are pushed, in its order.
+    """
+    known: list[list[int]] = []
+    try:
+        yield known.append
+    except ReplacedError:  # these XComs are the newer try's
+        raise
+    except BaseException:
+        _push(context, known[-1] if known else ledger.own_ids())
+        raise
+
+
+def _push(context: Context, ids: list[int]) -> None:
+    # A context made by hand, as in a test, may have no such task instance.
+    push = getattr(context.get("ti"), "xcom_push", None)
+    if push is None:
+        return
+    try:
+        push(key="message_outbox_ids", value=ids)
+        push(key="return_value", value={"message_outbox_ids": ids})
+    except Exception as err:  # noqa: BLE001 - a backend may raise anything, and the first error counts
+        log.warning("The outbox ids of %s messages are no XCom (%s).", f"{len(ids):,}", type(err).__name__)

@@ -11,6 +11,7 @@ import pendulum
 import pytest
 
 import airflow_provider_p2psms.example_dags
+from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.sandbox.pricing import count_parts, price_of
 
@@ -77,6 +78,9 @@ def test_the_reminder_waits_for_the_morning(run, p2psms_sandbox):
     assert {"+989120000011", "+989350000012"} == {message.recipient for message in p2psms_sandbox.arrived}
 
 
+@pytest.mark.skipif(
+    airflow_compat.airflow_version.startswith("2."), reason="each run of Airflow 2 has a date"
+)
 def test_the_reminder_by_hand(run, p2psms_sandbox):
     """A run without a date reminds the next morning, too."""
     assert {"appointments success": 1, "remind success": 1} == run("p2psms_reminder")

@@ -5,6 +5,7 @@ from functools import cached_property
 import pendulum
 import pytest
 
+from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import (
@@ -165,11 +166,14 @@ def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox, monkeypatc
     assert [{f"{message.outbox_id}": "cancelled"}] == got
 
 
+@pytest.mark.skipif(
+    airflow_compat.airflow_version.startswith("2."), reason="a time-out ends Airflow 2's dag.test(), too"
+)
 def test_what_a_send_has_sent_that_is_timed_out(dag, run, p2psms_sandbox):
     """The `execution_timeout` ends a send between two requests; what was accepted is handed on."""
     sent = send_half(
         PeerToPeerSMSOperator, dag,
-        requests_per_second=0.1, execution_timeout=pendulum.duration(seconds=4),
+        requests_per_second=0.05, execution_timeout=pendulum.duration(seconds=10),
     )  # fmt: skip
     got = collect(dag, cancel(dag, sent.output["message_outbox_ids"]).as_teardown().output)
 

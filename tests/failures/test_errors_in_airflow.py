@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 
+from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.errors import LINE_WIDTH
 from tests.conftest import register, shorten_times
 from tests.failures.dags.failures import NAMES, dag
@@ -32,6 +33,8 @@ def errors(_one_api_server, airflow_database, tmp_path_factory):
             patch.setenv(name, value)
         register(dag)
         dag.test()
+    if not raised and airflow_compat.airflow_version < "3.2":
+        pytest.skip("dag.test() of this Airflow calls no callbacks")
     return raised
 
 

@@ -38,5 +38,6 @@ def test_catchup_sends_for_the_latest_day_alone(sandbox: Sandbox) -> None:
         found = states()
 
     assert "success" == found[-1]
-    assert ["skipped"] * 4 == found[:-1]
+    # A run a day; on Airflow 3 also one at the first day's begin.
+    assert found[:-1] in (["skipped"] * 3, ["skipped"] * 4)
     assert 1 == len(sandbox.arrived)

@@ -36,17 +36,25 @@ class Parameter:
         text of an ``InvalidMessageError`` is shown as it is.
     :param is_optional: whether None, an empty text and "None" mean that it is not set.
     :param unset: its value where it is not set.
+    :param is_guard: whether a limit that another task should have given must not be missing.
     """
 
-    __slots__ = ("_read", "_unset", "_wanted", "is_optional")
+    __slots__ = ("_read", "_unset", "_wanted", "is_guard", "is_optional")
 
     def __init__(
-        self, wanted: str, read: Callable[[Any], Any], *, is_optional: bool = False, unset: object = None
+        self,
+        wanted: str,
+        read: Callable[[Any], Any],
+        *,
+        is_optional: bool = False,
+        unset: object = None,
+        is_guard: bool = False,
     ) -> None:
         self._wanted = wanted
         self._read = read
         self._unset = unset
         self.is_optional = is_optional
+        self.is_guard = is_guard
 
     def parse(self, name: str, value: object) -> Any:
         """
@@ -95,7 +103,7 @@ def number(
     *,
     is_whole: bool = False,
     is_optional: bool = True,
-    may_be_none: bool = False,
+    is_guard: bool = False,
 ) -> Parameter:
     """
     Return a parameter that is a finite number, or a text of one.
@@ -105,14 +113,14 @@ def number(
     """
 
     def read(value: object) -> float | None:
-        if value is None and may_be_none:
+        if value is None and is_guard:  # as the DAG's author wrote it: no limit
             return None
         found = _to_number(value)
         if not fits(found) or (is_whole and found != int(found)):
             raise ValueError
         return int(found) if is_whole else found
 
-    return Parameter(wanted, read, is_optional=is_optional)
+    return Parameter(wanted, read, is_optional=is_optional, is_guard=is_guard)
 
 
 def count(*, is_optional: bool = True) -> Parameter:
@@ -121,9 +129,9 @@ def count(*, is_optional: bool = True) -> Parameter:
 
 
 def guard(*, is_whole: bool) -> Parameter:
-    """Return a limit of at least 1, or None. A template that gives None or nothing is no limit by mistake."""
+    """Return a limit of at least 1, or None for no limit, which only the DAG's author can set."""
     wanted = "a whole number of at least 1" if is_whole else "a number of at least 1"
-    return number(wanted, _is_at_least_1, is_whole=is_whole, is_optional=False, may_be_none=True)
+    return number(wanted, _is_at_least_1, is_whole=is_whole, is_optional=False, is_guard=True)
 
 
 def duration() -> Parameter:

@@ -220,6 +220,9 @@ class _Fields:
         # Airflow's own `literal()` is the author's word that it is no template.
         if is_text and type(value).__name__ != "LiteralValue" and is_template(found):
             raise _UnrenderedError
+        parameter = self._task._parameters.get(name)  # noqa: SLF001
+        if found is None and parameter is not None and parameter.is_guard:
+            raise InvalidMessageError(f"{name} comes from another task, and is None. It must be a limit.")
         return found
 
     def _text(self, name: str, source: str) -> str | None:

@@ -262,6 +262,21 @@ def test_none_of_a_template(native, request, run, p2psms_sandbox, capfd):
     assert 'The template in "max_in_flight" fails: a value in it is None' in "".join(capfd.readouterr())
 
 
+@pytest.mark.parametrize("way", ["output", "expand_kwargs"])
+def test_a_guard_that_got_lost(way, dag, run, p2psms_sandbox, capfd):
+    """Nothing is sent without the limit that another task should have given."""
+    with dag:
+        if way == "output":
+            send(max_cost=upstream(None))
+        else:
+            options = {"task_id": "send", "messages": ROWS, "from_number": LINE, **COLUMNS}
+            PeerToPeerSMSOperator.partial(**options).expand_kwargs(upstream([{"max_cost": None}]))
+
+    assert ("failed", 1) in run(dag).values()
+    assert "max_cost comes from another task, and is None" in "".join(capfd.readouterr())
+    assert [] == p2psms_sandbox.arrived
+
+
 @pytest.mark.parametrize("way", ["output", "expand", "partial"])
 def test_a_wrong_value_fails_for_good(way, dag, run, p2psms_sandbox, capfd):
     """No retry follows, nothing is sent, and neither log nor page shows what came."""

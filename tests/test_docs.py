@@ -44,7 +44,7 @@ def test_the_code_of_a_page_is_parsed_as_a_dag_file_is(code):
 @pytest.mark.parametrize(
     ("page", "name", "states"),
     [
-        ("delivery", "shipped", {"notify": "success", "delivered": "success"}),
+        ("delivery", "shipments", {"notify": "success", "delivered": "success"}),
         ("cancel", "remind", {"schedule": "success", "check": "success", "cancel": "success"}),
     ],
 )

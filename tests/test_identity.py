@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_p2psms.identity import canonical_line, fold, fold_messages
+from airflow_provider_p2psms.identity import are_simple, canonical_line, fold, fold_messages
 
 TEXTS = st.one_of(
     st.text(st.characters(codec="utf-8")),
@@ -75,14 +75,25 @@ def test_many_messages_are_folded_as_each_is(texts):
     folded = [f"+98912{place:07d}\0{fold(text)}".encode() for place, text in enumerate(texts)]
 
     assert folded == fold_messages(messages)
+    if are_simple(texts, list(map(str.encode, texts))):
+        assert folded == fold_messages(messages, are_simple=True)
 
 
 @pytest.mark.parametrize("text", ["سلام{0}دنیا", "می\u200c{0}\u0301\u0654", "ab {0}\u064e\u0651c"])
 def test_each_character_is_folded_alike(text):
     """Between letters, behind a half-space, before accents: the fast path gives what the plain one does."""
     for code in range(1, 0x700):
-        folded = fold(text.format(chr(code)))
-        assert [f"+98\0{folded}".encode()] == fold_messages([f"+98\0{text.format(chr(code))}".encode()])
+        typed = text.format(chr(code))
+        folded, messages = [f"+98\0{fold(typed)}".encode()], [f"+98\0{typed}".encode()]
+        assert folded == fold_messages(messages)
+        if are_simple([typed], [typed.encode()]):
+            assert folded == fold_messages(messages, are_simple=True)
+
+
+def test_usual_texts_are_simple():
+    """The short way is taken where it counts."""
+    for text in ("Your code is 1234.", "سفارش 12 ارسال شد و روز دوشنبه به دست شما می\u200cرسد."):
+        assert are_simple([text], [text.encode()])
 
 
 @given(st.text(st.sampled_from("ab ۱يك\n&;<>'\"«…")))

@@ -220,25 +220,30 @@ def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ())
     Source: gateway docs, both sends, "Success Response" and "Error Responses".
     """
     envelope = _parse_envelope(answer.body)
-    found = tuple(_find_ids(envelope.data)) if envelope else ()
-    if envelope and envelope.ok is False and not found and _speaks_for_gateway(answer, envelope):
-        _raise_refused(answer, envelope, private)
     if not envelope:
         _raise_unknown(answer, "is no JSON envelope")
+    ids = _outbox_ids(envelope.data)
+    # What else the answer holds is looked at only if something is wrong with it.
+    if not ids or len(ids) != expected or envelope.ok is False or not _is_success(answer.http_status):
+        _raise_no_receipt(answer, envelope, ids, expected=expected, private=private)
+    return Receipt(ids)
+
+
+def _raise_no_receipt(
+    answer: Answer, envelope: _Envelope, ids: tuple[int, ...], *, expected: int, private: Iterable[str]
+) -> NoReturn:
+    found = tuple(_find_ids(envelope.data))
+    if envelope.ok is False and not found and _speaks_for_gateway(answer, envelope):
+        _raise_refused(answer, envelope, private)
     if found and (envelope.ok is False or not _is_success(answer.http_status)):
         _raise_unknown(answer, "holds ids but says that it failed", found, said_taken=True)
     if not _is_success(answer.http_status):
         _raise_unknown(answer, "does not say for certain that nothing was taken")
-    said_taken = bool(found) or envelope.ok is True
-    ids = _outbox_ids(envelope.data)
-    if ids is None:
-        _raise_unknown(
-            answer, "has no message_outbox_ids that are positive numbers", found, said_taken=said_taken
-        )
-    if len(ids) != expected:
+    if ids:
         what = f"has {len(ids):,} ids where {expected:,} are due"
-        _raise_unknown(answer, what, found, said_taken=said_taken)
-    return Receipt(ids)
+    else:
+        what = "has no message_outbox_ids that are positive numbers"
+    _raise_unknown(answer, what, found, said_taken=bool(found) or envelope.ok is True)
 
 
 def _speaks_for_gateway(answer: Answer, envelope: _Envelope) -> bool:
@@ -334,14 +339,14 @@ def _parse_envelope(body: bytes) -> _Envelope | None:
     )
 
 
-def _outbox_ids(data: Any) -> tuple[int, ...] | None:
+def _outbox_ids(data: Any) -> tuple[int, ...]:
     ids = _record(data).get("message_outbox_ids")
     if not isinstance(ids, list) or not ids:
-        return None
+        return ()
     if set(map(type, ids)) == {int} and min(ids) > 0 and max(ids) < _TOO_LARGE_ID:
         return tuple(ids)
     numbers = [number for number in map(_id, ids) if number]
-    return tuple(numbers) if len(numbers) == len(ids) else None
+    return tuple(numbers) if len(numbers) == len(ids) else ()
 
 
 def _find_ids(data: Any) -> Iterator[int]:

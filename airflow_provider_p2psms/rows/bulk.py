@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from airflow_provider_p2psms.identity import are_simple
 from airflow_provider_p2psms.rows.headers import Columns
 from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.message import Block, encode_all
@@ -127,7 +128,8 @@ def _build(
             keys = [""] * len(rows) if places.key is None else _keys(take(places.key), places.text_values)
             reading.count_texts(len(rows), of_column=of_column)
             numbers = range(first, first + len(rows))
-            return Block(numbers, encode_all(recipients), encoded, parts, keys)
+            simple = are_simple(texts, encoded)
+            return Block(numbers, encode_all(recipients), encoded, parts, keys, simple)
         except (LookupError, TypeError, ValueError):  # an `UnfitError` is one, too
             return None
 

@@ -34,7 +34,8 @@ class Block:
     Messages that stand together, by columns: the n-th values of all five are one message.
 
     Recipients and texts are in UTF-8: as such they are digested, kept and sent, and nobody reads them on that
-    way. ``parts`` has a byte for each.
+    way. ``parts`` has a byte for each. ``are_simple``: whether ``identity.are_simple`` is known of the
+    texts.
     """
 
     rows: Sequence[int]
@@ -42,6 +43,7 @@ class Block:
     texts: Sequence[bytes] = field(repr=False)
     parts: bytes = field(repr=False)
     keys: Sequence[str] = field(repr=False)
+    are_simple: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -64,6 +66,7 @@ class Block:
             list(compress(self.texts, wanted)),
             bytes(compress(self.parts, wanted)),
             list(compress(self.keys, wanted)),
+            self.are_simple,
         )
 
 

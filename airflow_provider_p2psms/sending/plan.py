@@ -187,7 +187,7 @@ class _Placer:
             keys = [b"\0" + key.encode() for key in block.keys]
             digests = known.digester(write_messages(block.recipients, keys))
         else:
-            digests = known.digester(fold_messages(written))
+            digests = known.digester(fold_messages(written, are_simple=block.are_simple))
         if known.older is None:
             return digests
         return [

@@ -9,8 +9,8 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import compress
-from operator import iadd, itemgetter
+from itertools import chain, compress, pairwise
+from operator import attrgetter, iadd, itemgetter
 from typing import Any, Self
 
 import msgspec
@@ -56,11 +56,23 @@ class Entries(msgspec.Struct, frozen=True):
     @classmethod
     def join(cls, parts: Iterable["Entries"]) -> "Entries":
         """Put several behind each other."""
-        columns = zip(*map(msgspec.structs.astuple, parts), strict=True)
-        return cls(*(reduce(iadd, column, list[Any]()) for column in columns))
+        parts = list(parts)
+        written, texts, digests = (
+            reduce(iadd, map(attrgetter(name), parts), list[Any]())
+            for name in ("written", "texts", "digests")
+        )
+        return cls(written, texts, digests, _join_places([part.places for part in parts]))
 
     def _each(self, change: Callable[[Any], Any]) -> "Entries":
         return Entries(change(self.written), change(self.texts), change(self.digests), change(self.places))
+
+
+def _join_places(pieces: Sequence[Sequence[int]]) -> Sequence[int]:
+    """Put places behind each other; those that follow each other, as nearly all do, stay a range."""
+    runs = [piece for piece in pieces if isinstance(piece, range)]
+    if runs and len(runs) == len(pieces) and all(one.stop == next_.start for one, next_ in pairwise(runs)):
+        return range(runs[0].start, runs[-1].stop)
+    return list(chain.from_iterable(pieces))
 
 
 class Parcel(msgspec.Struct, frozen=True, array_like=True):

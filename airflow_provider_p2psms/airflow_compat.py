@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DAG",
-    "MULTIPLE_OUTPUTS",
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
@@ -68,7 +67,7 @@ __all__ = [
     "leave_state_to_newer_try",
     "lineage",
     "never_expire",
-    "push_outputs",
+    "outputs_of",
     "stats",
     "task",
     "task_decorator_factory",
@@ -121,17 +120,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-# Airflow 3.0 fails a task one of whose outputs is null, after the task has done its work.
-MULTIPLE_OUTPUTS = not airflow_version.startswith("3.0.")
-
-
-def push_outputs(context: Any, result: dict[str, Any]) -> None:
-    """Push each key of a result as an XCom of its own where Airflow itself cannot."""
-    # A context made by hand, as in a test, may have no such task instance.
-    push = None if MULTIPLE_OUTPUTS else getattr(context.get("ti"), "xcom_push", None)
-    for key, value in result.items():
-        if push and value is not None:
-            push(key, value)
+def outputs_of(result: dict[str, Any]) -> dict[str, Any]:
+    """Return what Airflow can push of a result by ``multiple_outputs``: 3.0 fails the task for a null."""
+    if not airflow_version.startswith("3.0."):
+        return result
+    return {key: value for key, value in result.items() if value is not None}
 
 
 def never_expire() -> Any:

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
 from airflow_provider_p2psms.airflow_compat import (
-    MULTIPLE_OUTPUTS,
     DecoratedOperator,
     context_merge,
     determine_kwargs,
@@ -138,14 +137,14 @@ def p2psms_task(
 
     The function takes arguments and the names of Airflow's context as that of ``@task`` does, and returns
     anything that ``messages`` of ``PeerToPeerSMSOperator`` takes, or yields its rows one by one. All the
-    operator's other parameters are the decorator's, and so is its result; each key is an XCom of its own.
+    operator's other parameters are the decorator's, and so is its result.
 
     :param python_callable: the function.
     :param kwargs: parameters of ``PeerToPeerSMSOperator``, and of any Airflow task.
     """
     return task_decorator_factory(
         python_callable=python_callable,
-        multiple_outputs=MULTIPLE_OUTPUTS if multiple_outputs is None else multiple_outputs,
+        multiple_outputs=bool(multiple_outputs),
         decorated_operator_class=P2PSMSDecoratedOperator,
         **kwargs,
     )

@@ -41,6 +41,8 @@ def p2psms_guarded() -> None:
         max_parts=10_000,
         # In rial. Also asks whether the account's credit covers the send.
         max_cost=25_000_000,
+        # Its cost and its parts are handed on below, each as an XCom of its own.
+        multiple_outputs=True,
         outlets=[CAMPAIGN_SENT],
     )
 

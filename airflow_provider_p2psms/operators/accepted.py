@@ -1,4 +1,4 @@
-"""The outbox ids of a send that fails, for the sensor and the cancel behind it."""
+"""The outbox ids of a send as an XCom, for the sensor and the cancel behind it."""
 
 from __future__ import annotations
 
@@ -34,17 +34,22 @@ def ids_pushed_on_failure(context: Context, ledger: OpenLedger) -> Iterator[Call
     except ReplacedError:  # these XComs are the newer try's
         raise
     except BaseException:
-        _push(context, known[-1] if known else ledger.own_ids())
+        ids = known[-1] if known else ledger.own_ids()
+        _push_of_failure(context, ids)
         raise
 
 
-def _push(context: Context, ids: list[int]) -> None:
+def push_ids(context: Context, ids: list[int]) -> None:
+    """Push the outbox ids as an XCom of their own."""
     # A context made by hand, as in a test, may have no such task instance.
-    push = getattr(context.get("ti"), "xcom_push", None)
-    if push is None:
-        return
-    try:
+    if push := getattr(context.get("ti"), "xcom_push", None):
         push(key="message_outbox_ids", value=ids)
-        push(key="return_value", value={"message_outbox_ids": ids})
+
+
+def _push_of_failure(context: Context, ids: list[int]) -> None:
+    try:
+        push_ids(context, ids)
+        if push := getattr(context.get("ti"), "xcom_push", None):
+            push(key="return_value", value={"message_outbox_ids": ids})
     except Exception as err:  # noqa: BLE001 - a backend may raise anything, and the first error counts
         log.warning("The outbox ids of %s messages are no XCom (%s).", f"{len(ids):,}", type(err).__name__)

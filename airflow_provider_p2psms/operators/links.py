@@ -31,10 +31,14 @@ class OutboxLink(BaseOperatorLink):
         return xcom_value(ti_key, _KEY) or ""
 
 
-def record_outbox_link(context: Context, hook: SMSHook, outbox_ids: Sequence[int]) -> None:
-    """Record the address of the outbox page by the connection's extra ``outbox_url``; without one, ""."""
+def record_outbox_link(task: Any, context: Context, hook: SMSHook, outbox_ids: Sequence[int]) -> None:
+    """Record the address of the outbox page by the connection's extra ``outbox_url``, if there is one."""
     url = hook.settings.outbox_url if outbox_ids else None
+    if not url and not getattr(task, "deferrable", False):
+        # At its end Airflow would look for an address, report that there is none, and store that.
+        task.operator_extra_links = ()
+        return
     # A context made by hand, as in a test, may have no such task instance.
     if push := getattr(context.get("ti"), "xcom_push", None):
-        # Also the empty one: Airflow reports it as an error if there is none to be read.
+        # Also the empty one: a deferred task ends in another process, which looks for it.
         push(key=_KEY, value=url.replace("{outbox_id}", str(outbox_ids[0])) if url else "")

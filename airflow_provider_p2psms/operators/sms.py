@@ -15,15 +15,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_p2psms.airflow_compat import (
-    MULTIPLE_OUTPUTS,
     AirflowFailException,
     AirflowSkipException,
     BaseOperator,
-    push_outputs,
+    outputs_of,
 )
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators import parameters
-from airflow_provider_p2psms.operators.accepted import ids_pushed_on_failure
+from airflow_provider_p2psms.operators.accepted import ids_pushed_on_failure, push_ids
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.ledger import ledger_rules, parse_resend
@@ -173,8 +172,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         p2psms_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
     ) -> None:
-        # Each key of the result is an XCom of its own, to be pulled and mapped by itself.
-        super().__init__(**{"multiple_outputs": MULTIPLE_OUTPUTS, **kwargs})
+        super().__init__(**kwargs)
         self.messages = messages
         self.file = file
         self.sheet = sheet
@@ -224,10 +222,13 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
             check = self._ready_to_check(context, stack)
             stack.callback(self.hook.get_conn().close)
             result = self._sender(context, ledger, stop, keep_ids).send(check(self._row_rules()))
-            record_outbox_link(context, self.hook, result.message_outbox_ids)
+            record_outbox_link(self, context, self.hook, result.message_outbox_ids)
             self._heed_empty(result)
         outputs = result.as_dict()
-        push_outputs(context, outputs)
+        if self.multiple_outputs:
+            return outputs_of(outputs)
+        if self.do_xcom_push:
+            push_ids(context, result.message_outbox_ids)
         return outputs
 
     def on_kill(self) -> None:
@@ -486,9 +487,9 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param p2psms_conn_id: the connection.
     :return: ``message_outbox_ids`` (one a group), ``accepted``, ``already_accepted``, ``invalid``,
         ``duplicates``, ``requests``, ``parts``, ``cost`` (an estimate in rial; null without ``max_cost``),
-        ``send_time``, ``from_number``, and in staging ``held_back`` and ``redirected``: each an XCom of its
-        own, too. ``multiple_outputs=False`` leaves these out, and a task that sends little ends sooner. A try
-        that fails pushes the ``message_outbox_ids`` of what was accepted so far, for a sensor or a cancel.
+        ``send_time``, ``from_number``, and in staging ``held_back`` and ``redirected``. The
+        ``message_outbox_ids`` are an XCom of their own, too; with ``multiple_outputs=True`` each key is. A
+        try that fails pushes those of what was accepted so far, for a sensor or a cancel.
 
     A try fails for good, without Airflow's retries, on bad rows, on a refusal, and when only a person can
     settle what is in doubt. When the gateway, the ledger or the worker fails, or the reports do not show yet

@@ -114,7 +114,7 @@ class SMSDeliverySensor(AuthorsTemplates, HasSMSHook, BaseSensorOperator):
         started_at = time.time()
         with self._errors(), self.hook.get_conn() as client:
             self._watch = self._new_watch(client)
-            record_outbox_link(context, self.hook, self._watch.outbox_ids)
+            record_outbox_link(self, context, self.hook, self._watch.outbox_ids)
             if not self.deferrable:
                 return super().execute(context)
             if found := self.poke(context):

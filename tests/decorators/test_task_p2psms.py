@@ -41,11 +41,11 @@ def run(dag, run_dag):
 
 
 def test_what_a_function_returns_is_sent(dag, run, p2psms_sandbox):
-    """Its rows arrive with their texts, and each key of the result is an XCom of its own."""
+    """Its rows arrive with their texts, and each key of the result can be an XCom of its own."""
     got = []
     with dag:
 
-        @task.p2psms(**SENDING)
+        @task.p2psms(**SENDING, multiple_outputs=True)
         def tell():
             return ROWS
 

@@ -57,35 +57,71 @@ def collect(dag, **wanted):
     return got
 
 
+RESULT = {
+    "accepted": 5,
+    "already_accepted": 0,
+    "invalid": 0,
+    "duplicates": 0,
+    "requests": 1,
+    "parts": 5,
+    "cost": None,
+    "send_time": None,
+    "from_number": LINE,
+}
+
+
+def xcoms(dag, task_id, keys):
+    """Let a task pull what another has pushed under these keys; it stands in the list returned."""
+    got = []
+
+    @task(dag=dag)
+    def pull(ti=None):
+        got.extend(ti.xcom_pull(task_ids=task_id, key=key) for key in keys)
+
+    dag.get_task(task_id) >> pull()
+    return got
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_rows_of_a_task_reach_people(operator, dag, run, p2psms_sandbox):
-    """Rows that a task returned arrive with their own texts; each key of the result is an XCom of its own."""
+    """Rows that a task returned arrive with their own texts; the result and the ids are the only XComs."""
 
     @task(dag=dag)
     def rows():
         return ROWS
 
     sent = operator(task_id="send", dag=dag, messages=rows(), text=TEXT, from_number=LINE)
-    got = collect(
-        dag, result=sent.output, ids=sent.output["message_outbox_ids"], count=sent.output["accepted"]
-    )
+    got = collect(dag, result=sent.output, ids=sent.output["message_outbox_ids"])
+    others = xcoms(dag, "send", [*RESULT, "_link_OutboxLink"])
 
-    assert {"rows": "success", "send": "success", "keep": "success"} == run()
+    assert {"success"} == {*run().values()}
     ids = [message.outbox_id for message in p2psms_sandbox.arrived]
-    assert [(ids, 5)] == [(each["ids"], each["count"]) for each in got]
-    assert got[0]["result"] == {
-        "message_outbox_ids": ids,
-        "accepted": 5,
-        "already_accepted": 0,
-        "invalid": 0,
-        "duplicates": 0,
-        "requests": 1,
-        "parts": 5,
-        "cost": None,
-        "send_time": None,
-        "from_number": LINE,
-    }
+    assert [{"result": {"message_outbox_ids": ids, **RESULT}, "ids": ids}] == got
+    assert [None] * 10 == others
     assert [TEXT.format(**row) for row in ROWS] == p2psms_sandbox.texts_arrived
+
+
+def test_each_key_of_the_result_as_an_xcom(dag, run, p2psms_sandbox):
+    """With ``multiple_outputs`` each key can be handed on by itself."""
+    sent = PeerToPeerSMSOperator(
+        task_id="send", dag=dag, messages=ROWS, text=TEXT, from_number=LINE, multiple_outputs=True
+    )
+    got = collect(dag, ids=sent.output["message_outbox_ids"], **{key: sent.output[key] for key in RESULT})
+
+    assert {"send": "success", "keep": "success"} == run()
+    assert [{"ids": [message.outbox_id for message in p2psms_sandbox.arrived], **RESULT}] == got
+
+
+def test_a_send_that_pushes_nothing(dag, run, p2psms_sandbox):
+    """With ``do_xcom_push=False`` there is no XCom."""
+    PeerToPeerSMSOperator(
+        task_id="send", dag=dag, messages=ROWS, text=TEXT, from_number=LINE, do_xcom_push=False
+    )
+    got = xcoms(dag, "send", ["return_value", "message_outbox_ids"])
+
+    assert {"success"} == {*run().values()}
+    assert [None, None] == got
+    assert 5 == len(p2psms_sandbox.arrived)
 
 
 def test_the_next_task_maps_over_the_ids(dag, run, p2psms_sandbox):

@@ -45,7 +45,6 @@ for name, operator in {"with_ledger": Timed, "without_ledger": Forgetful}.items(
             task_id="send",
             messages=[],
             max_in_flight=4,
-            multiple_outputs=False,
             retries=0,
             retry_delay=timedelta(0),
         )

@@ -1,4 +1,4 @@
-"""One message to the gateway by our operator: its result in an XCom for each key, or in one."""
+"""One message to the gateway by our operator."""
 
 from airflow.sdk import DAG
 
@@ -8,6 +8,3 @@ GROUP = {"recipients": ["+989121234567"], "message": "Your order has shipped"}
 
 with DAG("one_message", schedule=None):
     PeerToPeerSMSOperator(task_id="send", messages=[GROUP], from_number="+983000505")
-
-with DAG("one_message_one_xcom", schedule=None):
-    PeerToPeerSMSOperator(task_id="send", messages=[GROUP], from_number="+983000505", multiple_outputs=False)

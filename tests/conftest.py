@@ -67,15 +67,20 @@ def _database_for_airflow(request: pytest.FixtureRequest) -> None:
 
 
 @pytest.fixture(scope="session")
-def airflow_database(pytestconfig: pytest.Config) -> Path:
+def airflow_database(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     Put a migrated database into this process's home.
 
     It is a copy of one that the first process of the first run migrates (10 seconds), kept in pytest's cache
-    for all others.
+    for all others; without a cache (`-p no:cacheprovider`), for those of the same run.
     """
-    version = importlib.metadata.version("apache-airflow")
-    cache = pytestconfig.cache.mkdir(f"airflow-{version}")
+    folder = f"airflow-{importlib.metadata.version('apache-airflow')}"
+    if cached := getattr(pytestconfig, "cache", None):
+        cache = cached.mkdir(folder)
+    else:
+        workers = tmp_path_factory.getbasetemp()
+        cache = (workers.parent if "PYTEST_XDIST_WORKER" in os.environ else workers) / folder
+        cache.mkdir(exist_ok=True)
     migrated = cache / "airflow.db"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

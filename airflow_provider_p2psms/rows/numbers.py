@@ -69,6 +69,15 @@ _LOOK_ALIKES: Final = {
 }
 _PLAIN: Final = _Plain({code: chr(code) for code in range(128)} | dict.fromkeys(map(ord, " -_\t"), None))
 _GROUPING: Final = str.maketrans("", "", ".()/")
+# What columns are typed with: digits of Persian and Arabic keyboards, marks and spaces. To replace these
+# one by one takes a tenth of the time of a translation, which is fast for ASCII alone.
+_USUAL: Final = tuple(
+    (char, _PLAIN[ord(char)] or "")
+    for char in (
+        *map(chr, (*range(0x06F0, 0x06FA), *range(0x0660, 0x066A))),
+        *"\u00a0\u200b\u200c\u200e\u200f\u2010\u2011\u2013\u202a\u202b\u202c\u202f\ufeff",
+    )
+)
 
 # What people and spreadsheets put around a number: Excel's text marker, its ="…" formula, a link.
 _wrapped = re.compile(
@@ -163,6 +172,11 @@ def known_column(
         lines = "\n".join([*cast("Sequence[str]", values), ""])
         if lines.count("+") == len(values) == lines.count("\n") and in_full.fullmatch(lines):
             return cast("list[str]", list(values))  # they are E.164 as they stand
+        if not lines.isascii():
+            for char, plain in _USUAL:
+                if char in lines:
+                    lines = lines.replace(char, plain)
+        lines = lines.translate(_PLAIN)
         found = at_home.findall(lines)
         if not len(found) == len(values) == lines.count("\n"):
             return None

@@ -179,6 +179,34 @@ def test_a_column_reads_as_its_numbers(region, mobiles_only):
     assert all(mobile(read(number)) for number in good) or not mobiles_only
 
 
+PERSIAN, ARABIC = (str.maketrans("0123456789", digits) for digits in ("۰۱۲۳۴۵۶۷۸۹", "٠١٢٣٤٥٦٧٨٩"))
+TYPED = st.lists(
+    st.one_of(
+        st.from_regex(r"(0|\+98|0098|98|)9[0-9]{9}", fullmatch=True),
+        st.text(st.sampled_from("0۱٢9+ -\u200f\u00a0()/.\n\tx７"), max_size=12),
+    ),
+    min_size=1,
+)
+
+
+@given(
+    TYPED,
+    st.sampled_from([{}, PERSIAN, ARABIC]),
+    st.sampled_from(["", " ", "-", "\u200f", "\u00a0", "\u2013"]),
+)
+def test_a_column_reads_as_its_spellings(values, digits, between):
+    """Whatever digits, spaces, dashes and marks it is typed with, a column gives what each number gives."""
+    typed = [f"{value[:4]}{between}{value[4:]}{between}".translate(digits) for value in values]
+
+    assert known_column("IR")(typed) in (None, list(map(known_numbers("IR"), typed)))
+
+
+def test_usual_spellings_are_read_at_once():
+    """Columns as they are typed in Iran need no look at each number."""
+    for typed in ("0912 123 4567", "0912-123-4567", "۰۹۱۲۱۲۳۴۵۶۷", "٠٩١٢١٢٣٤٥٦٧", "\u200f+98 912 123 45 67"):
+        assert ["+989121234567", "+989351234567"] == known_column("IR")([typed, "۹۳۵ ۱۲۳ ۴۵ ۶۷"])
+
+
 def test_mobiles_need_no_parser():
     """Nearly all regions' mobile numbers are known by their patterns where only mobiles are wanted."""
     kind = PhoneNumberType.MOBILE

@@ -1,10 +1,10 @@
 """
 The hot path: blocks of rows that are certainly good, at a microsecond a row.
 
-Nearly every row of a million is good, so this knows good ones only. Whatever it does not know for certain of
-a whole block gives ``None``; the block is halved and tried again, and what is left goes to the general check:
-reasons, masks and odd types are its affair, and what comes out here is what would come out there (a test
-holds them against each other).
+Nearly every row of a million is good, so this knows good ones only. It tells the places of a few others,
+which go to the general check: reasons, masks and odd types are its affair, and what comes out here is what
+would come out there (a test holds them against each other). What is not certain of a block gives ``None``: it
+is halved and tried again.
 
 The shape is the profile's: in Python a call costs as much as a check, so no call is made for a row. Rows are
 turned into columns, and each step takes a column whole: one search over all numbers, one look at all texts
@@ -12,8 +12,9 @@ as one text, ``map`` and ``zip`` for what is left. All that the rules decide is 
 built.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
 from operator import itemgetter
 from typing import Any, TypeAlias
 
@@ -29,9 +30,13 @@ from airflow_provider_p2psms.rows.template import Place, Template
 from airflow_provider_p2psms.rows.texts import check_texts
 from airflow_provider_p2psms.rows.values import key_text
 
+# With more others than one in so many, the good rows between them are too few to be checked together.
+_LEAST_GOOD = 16
+
 # Gives the values in one place of all rows; raises LookupError or ValueError if they are not all there.
 Take: TypeAlias = Callable[[Place], Sequence[Any]]
-Bulk: TypeAlias = Callable[[int, Sequence[Any]], Block | None]
+# Gives the messages of the good rows, numbered from the first one on, and the places of all others.
+Bulk: TypeAlias = Callable[[int, Sequence[Any]], tuple[Block, list[int]] | None]
 # Gives the E.164 form of each number, "" where it is not certain.
 Known: TypeAlias = Callable[[Sequence[Any]], list[str]]
 
@@ -116,42 +121,74 @@ def for_records(
 def _build(
     places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], Take], reading: Reading
 ) -> Bulk:
-    def bulk(first: int, rows: Sequence[Any]) -> Block | None:
+    def bulk(first: int, rows: Sequence[Any]) -> tuple[Block, list[int]] | None:
         try:
-            take = open_rows(rows)
+            take, size = open_rows(rows), len(rows)
             recipients = known(take(places.recipient))
-            if "" in recipients:
+            texts, are_own = _texts(places, take, size)
+            keys = [""] * size if places.key is None else _keys(take(places.key), places.text_values)
+            others = [place for place, number in enumerate(recipients) if not number]
+            checked = _check(texts, are_own)
+            if checked is None:
+                others = sorted({*others, *_unfit_places(texts, are_own)})
+            if len(others) * _LEAST_GOOD > size:
                 return None
-            texts, of_column = _texts(places, take, len(rows))
-            encoded = encode_all(texts)
-            parts = check_texts(texts, encoded, are_whole=of_column > 0)
-            keys = [""] * len(rows) if places.key is None else _keys(take(places.key), places.text_values)
-            reading.count_texts(len(rows), of_column=of_column)
-            numbers = range(first, first + len(rows))
-            simple = are_simple(texts, encoded)
-            return Block(numbers, encode_all(recipients), encoded, parts, keys, simple)
+            if others:
+                good = [True] * size
+                for place in others:
+                    good[place] = False
+                recipients, texts = list(compress(recipients, good)), list(compress(texts, good))
+                are_own, keys = list(compress(are_own, good)), list(compress(keys, good))
+                checked = _check(texts, are_own)
         except (LookupError, TypeError, ValueError):  # an `UnfitError` is one, too
             return None
+        if checked is None:
+            return None
+        encoded, parts = checked
+        reading.count_texts(len(texts), of_column=are_own.count(True))
+        numbers, simple = range(first, first + len(texts)), are_simple(texts, encoded)
+        return Block(numbers, encode_all(recipients), encoded, parts, keys, simple), others
 
     return bulk
 
 
-def _texts(places: _Places, take: Take, size: int) -> tuple[Sequence[str], int]:
-    """Give the texts, and how many of them are the rows' own."""
+def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> tuple[list[bytes], bytes] | None:
+    """Give the texts in UTF-8 and their parts; ``None`` if not all of them can certainly be sent."""
+    try:
+        encoded = encode_all(texts)
+        return encoded, check_texts(texts, encoded, are_whole=True in are_own)
+    except (TypeError, ValueError):
+        return None
+
+
+def _unfit_places(texts: Sequence[Any], are_own: Sequence[bool]) -> Iterable[int]:
+    """Find the texts that cannot certainly be sent: mostly the empty ones, and no other is looked at then."""
+    empty = [place for place, text in enumerate(texts) if not text]
+    if empty and _check(list(filter(None, texts)), are_own):
+        return empty
+    return [
+        place
+        for place, (text, is_own) in enumerate(zip(texts, are_own, strict=True))
+        if _check([text], [is_own]) is None
+    ]
+
+
+def _texts(places: _Places, take: Take, size: int) -> tuple[Sequence[str], Sequence[bool]]:
+    """Give the texts, and whether each is the row's own."""
     message, template = places.message, places.template
     if message is None:
-        return (template.fill_all(take, size), 0) if template else ((), 0)
+        return (template.fill_all(take, size) if template else ()), [False] * size
     own = take(message)
     if template is None:
-        return own, size
+        return own, [True] * size
     if not set(map(type, own)) <= {str, type(None)}:
         raise TypeError
-    lacks = [not text or is_blank(text) for text in own]
-    if True not in lacks:
-        return own, size
+    are_own = [bool(text) and not is_blank(text) for text in own]
+    if False not in are_own:
+        return own, are_own
     filled = template.fill_all(take, size)
-    texts = [other if lack else mine for mine, other, lack in zip(own, filled, lacks, strict=True)]
-    return texts, lacks.count(False)
+    texts = [mine if is_own else other for mine, other, is_own in zip(own, filled, are_own, strict=True)]
+    return texts, are_own
 
 
 def _keys(values: Sequence[Any], text_values: Collection[str]) -> Sequence[str]:

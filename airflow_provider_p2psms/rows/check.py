@@ -118,7 +118,7 @@ def _check_stream(
     mappings = for_mappings(columns, reader.known, reading)
     pairs = for_pairs(columns, reader.known, reading)
 
-    def bulk(number: int, chunk: Sequence[Any]) -> Block | None:
+    def bulk(number: int, chunk: Sequence[Any]) -> tuple[Block, list[int]] | None:
         return (mappings if type(chunk[0]) is dict else pairs)(number, chunk)
 
     def check_one(number: int, row: Row, _index: int) -> _Results:
@@ -139,10 +139,18 @@ def _check_stream(
 def _check_chunk(
     number: int, rows: Sequence[Any], bulk: Bulk, check_one: _CheckOne, index: int = 0
 ) -> _Results:
-    """Check rows together if they are all good, else each half by itself; a few are checked one by one."""
-    if (block := bulk(number, rows)) is not None:
-        yield block
-        return number + len(rows)
+    """Check good rows together, and others one by one; where most are others, each half by itself."""
+    if (found := bulk(number, rows)) is not None:
+        taken = place = 0
+        good, others = found
+        for other in (*others, len(rows)):
+            if size := other - place:
+                yield good if size == len(rows) else good.cut(taken, taken + size, first=number)
+                taken, number = taken + size, number + size
+            if other < len(rows):
+                number = yield from check_one(number, rows[other], index + other)
+            place = other + 1
+        return number
     if len(rows) <= _FEW:
         for place, row in enumerate(rows, index):
             number = yield from check_one(number, row, place)

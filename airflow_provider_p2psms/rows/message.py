@@ -58,6 +58,17 @@ class Block:
         rows, recipients, texts, parts, keys = zip(*map(msgspec.structs.astuple, messages), strict=True)
         return cls(rows, encode_all(recipients), encode_all(texts), bytes(parts), keys)
 
+    def cut(self, start: int, end: int, *, first: int) -> "Block":
+        """Return a slice, its rows numbered from the first one on."""
+        return Block(
+            range(first, first + end - start),
+            self.recipients[start:end],
+            self.texts[start:end],
+            self.parts[start:end],
+            self.keys[start:end],
+            self.are_simple,
+        )
+
     def select(self, wanted: Sequence[object]) -> "Block":
         """Return those at whose place something true stands."""
         return Block(

@@ -69,6 +69,11 @@ def as_line(pattern: re.Pattern[str]) -> re.Pattern[str]:
     return re.compile(rf"^{line}\n", re.ASCII | re.MULTILINE)
 
 
+def any_line(line: re.Pattern[str]) -> re.Pattern[str]:
+    """Make a pattern that finds each line of a column; its groups are empty where one is no number."""
+    return re.compile(rf"{line.pattern}|^.*\n", line.flags)
+
+
 def as_column(line: re.Pattern[str]) -> re.Pattern[str]:
     """Make the pattern of a whole column from that of its lines; none is tried in two ways."""
     return re.compile(rf"(?:{line.pattern})*+", line.flags)

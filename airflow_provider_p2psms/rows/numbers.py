@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, Final, cast
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, country_code_for_region
@@ -17,7 +18,7 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, country_code_for_region
 from airflow_provider_p2psms.rows.cells import CellError
 from airflow_provider_p2psms.rows.dialling import MOST_DIGITS, find_number, has_room
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.numbering import as_column, as_line, certain_zeros, spellings
+from airflow_provider_p2psms.rows.numbering import any_line, as_column, as_line, certain_zeros, spellings
 from airflow_provider_p2psms.rows.rounding import (
     LOST_DIGITS,
     LOST_ZEROS,
@@ -155,14 +156,14 @@ def known_column(
     region: str, *, mobiles_only: bool = False
 ) -> Callable[[Sequence[object]], list[str] | None]:
     """
-    Give the reader of many numbers in one search: ``known_numbers`` of each, if all are text of the region.
+    Give the reader of many numbers in one search: ``known_numbers`` of each that is a number of the region.
 
-    ``None`` for all other columns.
+    "" for all others; ``None`` for columns that are not all text, or have line ends in them.
     """
     country_code = country_code_for_region(region)
     if not country_code:
         return lambda _values: None
-    at_home = as_line(spellings(country_code, region, mobiles_only=mobiles_only))
+    at_home = any_line(as_line(spellings(country_code, region, mobiles_only=mobiles_only)))
     in_full = as_column(as_line(spellings(country_code, mobiles_only=mobiles_only)))
     prefix = f"+{country_code}"
 
@@ -178,9 +179,10 @@ def known_column(
                     lines = lines.replace(char, plain)
         lines = lines.translate(_PLAIN)
         found = at_home.findall(lines)
-        if not len(found) == len(values) == lines.count("\n"):
+        if len(found) != len(values):
             return None
-        return [prefix + (each if type(each) is str else each[-1]) for each in found]
+        numbers = found if type(found[0]) is str else list(map(itemgetter(-1), found))
+        return [number and prefix + number for number in numbers]
 
     return read_all
 

@@ -33,10 +33,13 @@ class Recipients:
 
         :raises UnfitError: one cannot be read.
         """
-        if len(values) >= _FEW and (column := self._read_column()(values)) is not None:
+        if len(values) < _FEW or (column := self._read_column()(values)) is None:
+            self.losses.note(values)
+            return list(map(self._read_known(), values))
+        if "" not in column:
             return column
-        self.losses.note(values)
-        return list(map(self._read_known(), values))
+        read = self._read_known()
+        return [number or read(value) for number, value in zip(column, values, strict=True)]
 
     def read(self, value: object) -> str:
         """

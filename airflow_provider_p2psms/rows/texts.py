@@ -83,7 +83,8 @@ def check_texts(texts: Sequence[str], encoded: Sequence[bytes], *, are_whole: bo
     if is_ascii and not signs.translate(None, SIGNS):
         return _parts_by_length(lengths, different, single=160, several=153)
     if not _FIRST_BEYOND_THE_BMP.isdisjoint(signs):
-        return bytes(map(check_text, texts))
+        parts = bytes(map(count_parts, texts))
+        return parts if max(parts) <= MAX_PARTS else bytes(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
     if longest <= 70:
         return bytes([1]) * len(texts)

@@ -20,6 +20,26 @@ def parse_outbox_ids(value: object, *, none_is_empty: bool = False) -> tuple[int
     return tuple(dict.fromkeys(_ids(value, none_is_empty=none_is_empty)))
 
 
+def write_runs(outbox_ids: Iterable[int]) -> list[int | str]:
+    """Write ids that follow each other, as those of a send do, as ``"first-last"``; others as they are."""
+    runs: list[list[int]] = []
+    for each in outbox_ids:
+        if runs and runs[-1][1] + 1 == each:
+            runs[-1][1] = each
+        else:
+            runs.append([each, each])
+    return [first if first == last else f"{first}-{last}" for first, last in runs]
+
+
+def read_runs(written: Iterable[int | str]) -> list[int]:
+    """Read what ``write_runs`` has written, in the same order; plain ids as well."""
+    ids: list[int] = []
+    for each in written:
+        first, _, last = str(each).partition("-")
+        ids.extend(range(int(first), int(last or first) + 1))
+    return ids
+
+
 def _ids(value: object, *, none_is_empty: bool) -> Iterator[int]:
     if isinstance(value, str):
         value = _from_text(value)

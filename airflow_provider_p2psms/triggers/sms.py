@@ -20,6 +20,7 @@ from weakref import WeakValueDictionary
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_p2psms.airflow_compat import ask_airflow
+from airflow_provider_p2psms.delivery.outbox_ids import read_runs, write_runs
 from airflow_provider_p2psms.errors import P2PSMSError, UnreachableError
 from airflow_provider_p2psms.hooks.sms import SMSHook
 
@@ -40,7 +41,7 @@ class SMSDeliveryTrigger(BaseTrigger):
     """
     Watch outbox ids until they are sent or delivered, and tell the task.
 
-    :param message_outbox_ids: outbox ids.
+    :param message_outbox_ids: outbox ids, or runs of them (``"first-last"``), as it serializes them itself.
     :param until, min_delivered, on_failed: as in ``SMSDeliverySensor``.
     :param poke_interval: seconds between two looks; after looks without an answer they grow up to 32 times as
         long, and ten of them in a row end it.
@@ -54,7 +55,7 @@ class SMSDeliveryTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        message_outbox_ids: Sequence[int],
+        message_outbox_ids: Sequence[int | str],
         until: Until = "sent",
         min_delivered: float = 0.0,
         on_failed: OnFailed = "fail",
@@ -63,7 +64,7 @@ class SMSDeliveryTrigger(BaseTrigger):
         p2psms_conn_id: str = SMSHook.default_conn_name,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.message_outbox_ids = message_outbox_ids
+        self.message_outbox_ids = read_runs(message_outbox_ids)
         self.until = until
         self.min_delivered = min_delivered
         self.on_failed = on_failed
@@ -76,7 +77,7 @@ class SMSDeliveryTrigger(BaseTrigger):
         return (
             "airflow_provider_p2psms.triggers.sms.SMSDeliveryTrigger",
             {
-                "message_outbox_ids": list(self.message_outbox_ids),
+                "message_outbox_ids": write_runs(self.message_outbox_ids),
                 "until": self.until,
                 "min_delivered": self.min_delivered,
                 "on_failed": self.on_failed,

@@ -68,6 +68,7 @@ __all__ = [
     "lineage",
     "never_expire",
     "outputs_of",
+    "running_task",
     "stats",
     "task",
     "task_decorator_factory",
@@ -165,6 +166,17 @@ def leave_state_to_newer_try() -> None:
     if getattr(__getattr__("get_current_context")()["ti"], "job_id", None):
         logging.shutdown()
         os._exit(1)
+
+
+def running_task() -> dict[str, str]:
+    """
+    Return ``dag_id``, ``run_id`` and ``task_id`` of the task that this process runs; empty if it runs none.
+
+    Airflow puts them into the environment of a task before it executes it, on all versions.
+    """
+    names = {"dag_id": "DAG_ID", "run_id": "DAG_RUN_ID", "task_id": "TASK_ID"}
+    given = {name: os.environ.get(f"AIRFLOW_CTX_{end}") for name, end in names.items()}
+    return {name: value for name, value in given.items() if value}
 
 
 async def ask_airflow(question: Callable[[], T]) -> T:

@@ -8,14 +8,15 @@ import signal
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from airflow_provider_p2psms.ledger_cli import fill_ledger
+from airflow_provider_p2psms.program import program
 from airflow_provider_p2psms.verify_cli import fill_verify
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="p2psms", description=ABOUT)
+    parser = argparse.ArgumentParser(prog=program(), description=ABOUT)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, about, fill in COMMANDS:
         fill(commands.add_parser(name, help=about))
@@ -100,7 +101,13 @@ def _run_check(options: argparse.Namespace) -> int:
 
 
 def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
+    from airflow_provider_p2psms.sandbox.fault_words import FAULT_WORDS, MAGIC_WORDS  # noqa: PLC0415 - as below
+
     sandbox.set_defaults(run=_run_sandbox)
+    sandbox.formatter_class = argparse.RawDescriptionHelpFormatter
+    sandbox.epilog = (
+        _list("faults, by name", FAULT_WORDS) + "\n\n" + _list("magic numbers and texts", MAGIC_WORDS)
+    )
     add = sandbox.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
     add("--port", type=int, default=8025, help="port to listen on; 0 takes a free one (default: %(default)s)")
@@ -134,9 +141,10 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=_read_fault,
-        metavar="NAME[:TIMES][@PATH]",
+        metavar="NAME[:TIMES][@PATH][,KEY=VALUE]",
         help="order a fault, once, so many times or always; for sends, or another path: "
-        "refuse_403:always@/report/new_list",
+        "refuse_403:always@/report/new_list. Keys: after, from_number, delay_s, share, as in "
+        "undelivered:always,share=0.2,from_number=+983000505. The names are below",
     )
     add("--latency-ms", type=float, default=0.0, metavar="MS", help="wait before every answer")
     add("--queue-s", type=float, default=1.0, metavar="S", help="seconds from queued to sent (default: 1)")
@@ -155,9 +163,14 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
         help="the 40-second rule; 0 turns it off",
     )
     add("--past-send-time", choices=("send_now", "refuse"), default="send_now", help="for a past send_time")
+    add("--keep", type=int, default=0, metavar="N", help="keep the newest N messages (default: all)")
     add("--credit", type=float, default=1e9, metavar="RIAL", help="the account's credit")
     add("--send-block", action="store_true", help="be a blocked account")
     _fill_habits(sandbox.add_argument_group("habits of the reports, all off by default"))
+
+
+def _list(title: str, words: Mapping[str, str]) -> str:
+    return f"{title}:\n" + "\n".join(f"  {name:<25} {about}" for name, about in words.items())
 
 
 def _fill_habits(group: "argparse._ArgumentGroup") -> None:
@@ -184,10 +197,24 @@ def _fill_habits(group: "argparse._ArgumentGroup") -> None:
             )
 
 
-def _read_fault(text: str) -> tuple[str, int | None, str]:
-    order, _, path = text.partition("@")
+def _read_fault(text: str) -> dict[str, Any]:
+    order, *more = text.split(",")
+    order, _, path = order.partition("@")
     name, _, times = order.partition(":")
-    return name, None if times == "always" else int(times or 1), path or "/api/send"
+    given = dict(each.split("=", 1) for each in more)
+    readers = {"after": int, "from_number": str, "delay_s": float, "share": float}
+    return {
+        "fault": name,
+        "times": None if times == "always" else int(times or 1),
+        "path": path or "/api/send",
+        **{key: _reader(readers, key)(value) for key, value in given.items()},
+    }
+
+
+def _reader(readers: Mapping[str, Callable[[str], Any]], key: str) -> Callable[[str], Any]:
+    if key not in readers:
+        raise argparse.ArgumentTypeError(f"no key {key!r}; known are {', '.join(readers)}")
+    return readers[key]
 
 
 def _run_sandbox(options: argparse.Namespace) -> int:
@@ -214,11 +241,12 @@ def _run_sandbox(options: argparse.Namespace) -> int:
             duplicate_window_s=options.duplicate_window_s,
             past_send_time=options.past_send_time,
             credit=options.credit,
+            keep=options.keep,
             send_block=options.send_block,
             **{habit.name: getattr(options, habit.name) for habit in fields(Habits)},
         )
-        for fault, times, path in options.fault:
-            sandbox.order_fault(fault, times=times, path=path)
+        for order in options.fault:
+            sandbox.order_fault(**order)
         sandbox.start()
     except (OSError, ValueError, sqlite3.Error) as err:
         print(f"The sandbox cannot start: {getattr(err, 'strerror', None) or err}", file=sys.stderr)

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from airflow_provider_p2psms.ledger.ledger import Doubt, History, owner_of, read
 from airflow_provider_p2psms.ledger.places import folder_name
 from airflow_provider_p2psms.ledger.records import Entry, Intent, Opening
 from airflow_provider_p2psms.ledger.stores import ObjectStore
+from airflow_provider_p2psms.program import program
 
 _WIDTH_OF_A_FILE = 160  # columns, where the output is no terminal
 # A file of a ledger: its name, and a segment, a head, an owner record or a turn.
@@ -177,7 +179,8 @@ def _show(root: Path, options: argparse.Namespace) -> int:
     wanted = tuple(unquote(folder_name(name)) for name in (options.dag, options.run_id, options.task))
     ledgers = [kept for kept in find_ledgers(root) if kept.place[:3] == wanted]
     if not ledgers:
-        return _complain(f"There is no ledger of this task in {root}. p2psms ledger list names all.")
+        listing = f"{program()} ledger list {shlex.quote(str(root))}"
+        return _complain(f"{root} has no ledger of this task. To list all: {listing}")
     if options.json:
         _print_json([kept.found | kept.more for kept in ledgers])
         return 0

@@ -26,12 +26,13 @@ class GatewayClient:
 
     Every method raises ``GatewayRefusedError`` (``AuthenticationError``) when the gateway says no. Questions
     raise ``UnreachableError`` when no answer to trust came after three attempts: asking again is always safe.
-    ``attempts=1`` asks a report exactly once, for callers that keep a pace.
+    ``attempts=1`` asks a report exactly once, for callers that keep a pace. ``origin`` names what asks, for
+    the page of a local sandbox; other gateways do not get it.
     """
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, *, origin: Mapping[str, str] | None = None) -> None:
         self.settings = settings
-        self._transport = Transport(settings)
+        self._transport = Transport(settings, origin=origin)
 
     def __enter__(self) -> Self:
         return self

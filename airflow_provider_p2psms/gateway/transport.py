@@ -12,10 +12,11 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http.client import HTTPResponse
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -34,6 +35,7 @@ from airflow_provider_p2psms.gateway.wire import Answer
 # 10,000 ids, the most that one request may ask for, take 120 kB.
 MAX_ANSWER_BYTES = 8 * 2**20
 _CHUNK_BYTES = 2**16
+ORIGIN_HEADER = "X-P2PSMS-Origin"
 
 
 @dataclass(slots=True)
@@ -213,9 +215,10 @@ class _Ready:
 class Transport:
     """Exchanges with one gateway; each thread has a session, and so a kept-alive connection, of its own."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, *, origin: Mapping[str, str] | None = None) -> None:
         self.gateway_clock = GatewayClock()
         self._settings = settings
+        self._origin = origin
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -343,6 +346,8 @@ class Transport:
         session.auth = _BareToken(settings.token)
         # Without it the gateway may answer an error in HTML.
         session.headers["Accept"] = "application/json"
+        if self._origin and settings.is_loopback:  # a real gateway gets nothing new
+            session.headers[ORIGIN_HEADER] = urlencode(self._origin)
         # Proxies and certificate bundles of the environment count, but not on the way to this machine itself.
         session.trust_env = not settings.is_loopback
         return session

@@ -12,7 +12,12 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_provider_p2psms import provider_info
-from airflow_provider_p2psms.airflow_compat import AirflowNotFoundException, BaseHook, ask_airflow
+from airflow_provider_p2psms.airflow_compat import (
+    AirflowNotFoundException,
+    BaseHook,
+    ask_airflow,
+    running_task,
+)
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, lay_out
 
 if TYPE_CHECKING:
@@ -113,7 +118,7 @@ class SMSHook(BaseHook):
     def _client(self) -> GatewayClient:
         from airflow_provider_p2psms.gateway.client import GatewayClient
 
-        return GatewayClient(self.settings)
+        return GatewayClient(self.settings, origin=running_task())
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the gateway whose token it is: costs nothing, sends nothing."""

@@ -13,6 +13,7 @@ import hmac
 import ipaddress
 import re
 import secrets
+import shlex
 from urllib.parse import urlencode, urlsplit
 
 from starlette.datastructures import MutableHeaders
@@ -20,11 +21,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from airflow_provider_p2psms.program import program
 from airflow_provider_p2psms.sandbox.envelope import Refused
 from airflow_provider_p2psms.sandbox.settings import Settings
 
 ELSEWHERE = "/sandbox/elsewhere"
 STATIC = "/static/"
+PAGES = ("/", "/requests", "/trouble")
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -65,7 +68,7 @@ class Gate:
             return
         follow_up = _without_token(request) if self._is_token_in_link(request) else self._app
         app = self._refuse(request) or follow_up
-        cookie = self._cookie(request) if app is follow_up and scope["path"] == "/" else None
+        cookie = self._cookie(request) if app is follow_up and scope["path"] in PAGES else None
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -153,9 +156,8 @@ def _without_token(request: Request) -> Response:
 
 
 def _unknown_host(host: str) -> str:
-    return (
-        f"This sandbox does not answer to the Host {host!r}. To allow it: p2psms sandbox --allow-host {host}"
-    )
+    allow = f"{program()} sandbox --allow-host {shlex.quote(host)}"
+    return f"This sandbox does not answer to the Host {host!r}. To allow it: {allow}"
 
 
 def _refusal(status: int, sentence: str) -> Response:
@@ -163,7 +165,7 @@ def _refusal(status: int, sentence: str) -> Response:
 
 
 def _ask_for_token(request: Request) -> Response:
-    if request.scope["path"] == "/":
+    if request.scope["path"] in PAGES:
         return HTMLResponse(_LOGIN_PAGE, 401)
     return _refusal(401, _TOKEN_NEEDED)
 

@@ -9,50 +9,46 @@ import mimetypes
 import time
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
-from functools import partial
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_p2psms.sandbox.access import ELSEWHERE, STATIC, Gate
-from airflow_provider_p2psms.sandbox.calls import Body, BodyTooLargeError, Call, parse_json, read_call
+from airflow_provider_p2psms.sandbox.calls import Call, read_call
+from airflow_provider_p2psms.sandbox.console import Console
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, done
+from airflow_provider_p2psms.sandbox.events import Feed
+from airflow_provider_p2psms.sandbox.exchanges import describe_answer, write_sent
 from airflow_provider_p2psms.sandbox.faults import (
+    SEND_PATH,
     Order,
-    Orders,
     Takes,
     delayed,
-    read_order,
     render,
     say_nothing,
 )
-from airflow_provider_p2psms.sandbox.outbox import render_outbox
+from airflow_provider_p2psms.sandbox.orders import Orders
 from airflow_provider_p2psms.sandbox.pages import Pages
 from airflow_provider_p2psms.sandbox.request_log import describe
 from airflow_provider_p2psms.sandbox.settings import Settings
 from airflow_provider_p2psms.sandbox.store import Store
 
-_MAX_ORDER_BYTES = 64 * 1024
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
-def build_app(settings: Settings, store: Store, orders: Orders) -> Starlette:
-    """Build the application over a store and its orders of faults."""
-    front = Front(settings, store, orders)
+def build_app(settings: Settings, store: Store, orders: Orders, feed: Feed) -> Starlette:
+    """Build the application over a store, its orders of faults, and the feed of changes."""
+    front = Front(settings, store, orders, feed)
+    console = Console(settings, store, orders, feed)
     return Starlette(
         routes=[
-            Route("/", front.show_outbox),
+            *console.routes(),
             *(Route(f"{STATIC}{name}", _show_file(name)) for name in ("outbox.css", "outbox.js")),
-            Route("/sandbox/faults", front.order_fault, methods=["POST"]),
-            Route("/sandbox/faults", front.clear_faults, methods=["DELETE"]),
-            Route("/sandbox/habits", front.show_habits),
-            Route("/sandbox/habits", front.turn_habits, methods=["PUT", "POST"]),
-            Route("/sandbox/state", front.show_state),
             Route(ELSEWHERE, front.note_follower, methods=_METHODS),
             Route("/v1/{page:path}", front.answer, methods=_METHODS),
             Route("/api/{page:path}", front.answer, methods=_METHODS),
@@ -93,10 +89,11 @@ class Dated:
 class Front:
     """Receives every request."""
 
-    def __init__(self, settings: Settings, store: Store, orders: Orders) -> None:
+    def __init__(self, settings: Settings, store: Store, orders: Orders, feed: Feed) -> None:
         self._settings = settings
         self._store = store
         self._orders = orders
+        self._feed = feed
         self._pages = Pages(settings, store)
 
     async def answer(self, request: Request) -> ASGIApp:
@@ -107,8 +104,9 @@ class Front:
         except ClientDisconnect:  # half a request is none
             return say_nothing
         self._settings.call_hooks(call.path)
-        order = self._orders.next_for(call.path)
+        order = self._orders.next_for(call.path, call.sender)
         answer, order = self._decide(call, order)
+        self._feed.announce()
         if self._settings.log:
             self._settings.log(describe(call, answer, order, took_s=time.perf_counter() - began))
         app = order.meant.respond(answer, order) if order else render(answer)
@@ -117,8 +115,8 @@ class Front:
     def _decide(self, call: Call, order: Order | None) -> tuple[Answer, Order | None]:
         with self._store.transaction():
             call.request_id = self._note(call)
-            call.takes = order.meant.takes if order else Takes.ALL
-            answer = done(None) if call.takes is Takes.NOTHING else self._ask(call)
+            call.order = order
+            answer = done(None) if order and order.meant.takes is Takes.NOTHING else self._ask(call)
             if answer.status != 200:
                 order = None  # a refusal leaves no answer to lose
             self._store.note_answer(
@@ -127,7 +125,22 @@ class Front:
                 taken=answer.taken,
                 fault=order.fault if order else None,
             )
+            if call.path == SEND_PATH:
+                self._note_send(call, answer, order)
         return answer, order
+
+    def _note_send(self, call: Call, answer: Answer, order: Order | None) -> None:
+        if any(call.origin):
+            self._store.note_origin(call.request_id, call.origin)
+        if call.authorised:
+            self._store.note_exchange(
+                call.request_id,
+                media_type=call.media_type,
+                sent=write_sent(call),
+                answered=describe_answer(answer, order),
+            )
+        if self._settings.keep and answer.taken:
+            self._store.keep_newest(self._settings.keep)
 
     def _ask(self, call: Call) -> Answer:
         try:
@@ -146,50 +159,3 @@ class Front:
         with self._store.transaction():
             self._store.note_answer(self._note(call), status=200, taken=False)
         return render(done({"message_outbox_ids": [1]}))
-
-    async def order_fault(self, request: Request) -> Response:
-        """Order a fault: the fields of :class:`~airflow_provider_p2psms.sandbox.faults.Order` as JSON."""
-        return await self._obey(request, lambda given: self._orders.add(read_order(given)), self._state)
-
-    async def clear_faults(self, _request: Request) -> Response:
-        """Forget the faults ordered."""
-        self._orders.clear()
-        return self._state()
-
-    async def show_habits(self, _request: Request) -> Response:
-        """Show all habits of the reports."""
-        return self._habits()
-
-    async def turn_habits(self, request: Request) -> Response:
-        """Turn the habits given as JSON; with POST the others stay, with PUT they are off."""
-        turn = partial(self._settings.turn, keep_others=request.method == "POST")
-        return await self._obey(request, turn, self._habits)
-
-    async def show_state(self, _request: Request) -> Response:
-        """Show the counts and the faults ordered."""
-        return self._state()
-
-    async def _obey(
-        self, request: Request, act: Callable[[object], None], show: Callable[[], Response]
-    ) -> Response:
-        try:
-            # A NaN is read, so that the refusal names its field.
-            act(parse_json(await Body(request, limit=_MAX_ORDER_BYTES).read(), parse_constant=float))
-        except ClientDisconnect:
-            return Response()
-        except BodyTooLargeError:
-            return JSONResponse({"error": f"an order has at most {_MAX_ORDER_BYTES:,} bytes"}, 413)
-        except (ValueError, RecursionError) as err:
-            return JSONResponse({"error": str(err)}, 422)
-        return show()
-
-    def _habits(self) -> Response:
-        return JSONResponse(self._settings.habits())
-
-    def _state(self) -> Response:
-        return JSONResponse({**self._store.counts(), "faults": self._orders.waiting()})
-
-    async def show_outbox(self, request: Request) -> Response:
-        """Show the outbox page."""
-        page = render_outbox(request.query_params, self._settings, self._store, self._orders)
-        return HTMLResponse(page)

@@ -12,8 +12,9 @@ from starlette.requests import Request
 
 from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.access import has_token, media_type_of
-from airflow_provider_p2psms.sandbox.envelope import wrong_fields
-from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Takes
+from airflow_provider_p2psms.sandbox.envelope import Refused, wrong_fields
+from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Order, Takes
+from airflow_provider_p2psms.sandbox.origin import read_origin
 from airflow_provider_p2psms.sandbox.settings import Settings
 
 # A greater body waits on disk until it has arrived whole. starlette does the same for uploaded files.
@@ -40,8 +41,8 @@ class Call:
 
     ``authorised`` is whether it has the token; without it, no body is read. ``body`` is empty for multipart,
     which has a ``form``. ``too_large`` is whether the body was larger than the limit; then none is kept.
-    ``takes`` is how much of it may be taken, ``request_id`` the id under which it was noted, ``messages`` how
-    many messages a good send has.
+    ``order`` is the fault that hits it, ``request_id`` the id under which it was noted, ``messages`` how
+    many messages a good send has, ``origin`` the DAG, run and task that it says it came from.
     """
 
     method: str
@@ -54,9 +55,10 @@ class Call:
     body_size: int = 0
     too_large: bool = False
     form: Form | None = None
-    takes: Takes = Takes.ALL
+    order: Order | None = None
     request_id: int = 0
     messages: int = 0
+    origin: tuple[str | None, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -64,6 +66,19 @@ class Call:
         if self.path == SEND_PATH:
             return "peer_to_peer_file" if self.media_type == MULTIPART else "peer_to_peer"
         return self.path.removeprefix("/api/")
+
+    @property
+    def takes(self) -> Takes:
+        """How much of it may be taken."""
+        return self.order.meant.takes if self.order else Takes.ALL
+
+    def sender(self) -> str:
+        """Return the line that a send names, before anything of it is checked; an empty text if none."""
+        try:
+            line = self.form.fields.get("from_number") if self.form else self.json().get("from_number")
+        except Refused:
+            return ""
+        return line if isinstance(line, str) else ""
 
     def json(self) -> dict[str, Any]:
         """
@@ -145,6 +160,7 @@ async def read_call(request: Request, *, settings: Settings) -> Call:
         media_type=media_type_of(request),
         authorised=has_token(request, settings),
         now=0.0,
+        origin=read_origin(request.headers),
     )
     if call.authorised:
         await _read_body(call, request, settings)

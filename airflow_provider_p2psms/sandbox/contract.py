@@ -16,6 +16,7 @@ from airflow_provider_p2psms.sandbox.envelope import wrong_fields
 from airflow_provider_p2psms.sandbox.files import read_rows
 from airflow_provider_p2psms.sandbox.pricing import count_parts
 from airflow_provider_p2psms.sandbox.settings import Settings
+from airflow_provider_p2psms.sandbox.statuses import State
 
 MAX_CHARACTERS = 1_400
 MAX_PARTS = 20
@@ -46,13 +47,20 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A send that keeps the contract. ``send_time`` is as it came, ``send_at`` the Unix time meant by it."""
+    """
+    A send that keeps the contract. ``send_time`` is as it came, ``send_at`` the Unix time meant by it.
+
+    ``state`` and ``undelivered_share`` are a fault's: the state in which messages end that would have been
+    sent, and the share of recipients that are not reached.
+    """
 
     kind: str
     from_number: str
     groups: tuple[Group, ...]
     send_time: str | None
     send_at: float
+    state: State | None = None
+    undelivered_share: float = 0.0
 
 
 class FieldErrors:
@@ -129,13 +137,14 @@ def _check_text(given: object, field: str, errors: FieldErrors) -> str:
 
 def _check_line(given: object, errors: FieldErrors, *, settings: Settings) -> str:
     line = _check_text(given, "from_number", errors)
-    known = {_bare(each) for each in settings.lines}
-    if line and not settings.any_line and _bare(line) not in known:
+    known = {bare_line(each) for each in settings.lines}
+    if line and not settings.any_line and bare_line(line) not in known:
         errors.add("from_number", phrases.UNKNOWN_LINE)
     return line
 
 
-def _bare(line: str) -> str:
+def bare_line(line: str) -> str:
+    """Return a line without its prefix, as lines are compared."""
     # Which spellings of a line the gateway takes is not stated: +983000505, 983000505 and 3000505 are one.
     return _LINE_PREFIX.sub("", line)
 

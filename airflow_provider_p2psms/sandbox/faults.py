@@ -33,6 +33,9 @@ name                              taken       what the client sees
 ``busy``                          nothing     HTTP 503 with the gateway's envelope and ``Retry-After: 1``
 ``busy_html``                     all         HTTP 503 with the HTML of a proxy and ``Retry-After: 1``
 ``partial``                       first half  HTTP 500; the half of the groups or rows, rounded down
+``rejected``                      all         the right answer; monitoring rejects the messages (state 3)
+``no_credit``                     all         the right answer; the messages end without credit (state 8)
+``undelivered``                   all         the right answer; of the messages, ``share`` is not delivered
 ================================  ==========  ===========================================================
 
 A fault meets a request as it comes: one that takes nothing does not even look at it. A request that the
@@ -43,12 +46,10 @@ every other fault, under one id for each group.
 
 import asyncio
 import json
-import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -56,6 +57,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, missing, not_found
 from airflow_provider_p2psms.sandbox.habits import MOST
+from airflow_provider_p2psms.sandbox.statuses import State
 
 SEND_PATH = "/api/send"
 _PROXY_PAGE = "<html>\r\n<head><title>Error</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
@@ -78,8 +80,9 @@ class Order:
     """
     A fault that waits for requests.
 
-    ``path`` is the end of the paths it is for. ``after`` requests pass first, then ``times`` are hit
-    (``None``: all of them). ``delay_s`` serves ``slow`` alone.
+    ``path`` is the end of the paths it is for, ``/`` all paths; ``from_number`` the line whose sends it is
+    for, empty for all. ``after`` requests pass first, then ``times`` are hit (``None``: all of them).
+    ``delay_s`` serves ``slow`` alone, ``share`` (0 to 1) ``undelivered`` alone.
     """
 
     fault: str
@@ -87,23 +90,37 @@ class Order:
     after: int = 0
     path: str = SEND_PATH
     delay_s: float = 5.0
+    from_number: str = ""
+    share: float = 1.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.fault, str) or self.fault not in FAULTS:
-            raise ValueError(f"fault is one of {', '.join(FAULTS)}, not {self.fault!r}")
+        known = {**FAULTS, **MESSAGE_FAULTS}
+        if not isinstance(self.fault, str) or self.fault not in known:
+            raise ValueError(f"fault is one of {', '.join(known)}, not {self.fault!r}")
         if self.times is not None:
             _check_whole("times", self.times, least=1, hint=" (or null for all requests)")
         _check_whole("after", self.after, least=0)
         if not isinstance(self.path, str) or not self.path.startswith("/"):
             raise ValueError(f"path is a text that begins with a slash, not {self.path!r}")
-        is_number = isinstance(self.delay_s, int | float) and not isinstance(self.delay_s, bool)
-        if not is_number or not 0 <= self.delay_s <= MOST:
+        if not _is_number(self.delay_s) or not 0 <= self.delay_s <= MOST:
             raise ValueError(f"delay_s is a number of seconds from 0 to {MOST:,}, not {self.delay_s!r}")
+        if not _is_number(self.share) or not 0 <= self.share <= 1:
+            raise ValueError(f"share is a number from 0 to 1, not {self.share!r}")
+        if not isinstance(self.from_number, str):
+            raise ValueError(f"from_number is a line or an empty text, not {self.from_number!r}")  # noqa: TRY004
 
     @property
     def meant(self) -> "Fault":
         """The fault that is named."""
-        return FAULTS[self.fault]
+        return FAULTS.get(self.fault) or MESSAGE_FAULTS[self.fault]
+
+    def is_for(self, path: str) -> bool:
+        """Whether it is for requests on this path."""
+        return self.path == "/" or path.endswith(self.path)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_whole(name: str, value: object, *, least: int, hint: str = "") -> None:
@@ -111,75 +128,18 @@ def _check_whole(name: str, value: object, *, least: int, hint: str = "") -> Non
         raise ValueError(f"{name} is a whole number from {least} to {MOST:,}{hint}, not {value!r}")
 
 
-def read_order(given: object) -> Order:
-    """
-    Read the JSON of an order.
-
-    :raises ValueError: a field is missing, unknown or bad; the text names it.
-    """
-    known = [field.name for field in fields(Order)]
-    if not isinstance(given, dict):
-        raise ValueError(f"an order is an object with the fields {', '.join(known)}")  # noqa: TRY004 - a bad value
-    for name in given:
-        if name not in known:
-            raise ValueError(f"an order has no field {name!r}; known are {', '.join(known)}")
-    if "fault" not in given:
-        raise ValueError(f"fault is missing; it is one of {', '.join(FAULTS)}")
-    return Order(**given)
-
-
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a fault takes, the HTTP status that leaves (``None``: no answer does), how the answer is made."""
+    """
+    What a fault takes, the HTTP status that leaves (``None``: no answer does), how the answer is made.
+
+    ``state`` is how messages end that would have been sent, ``None`` as ever.
+    """
 
     takes: Takes
     status: int | None
     respond: Callable[[Answer, Order], ASGIApp]
-
-
-class Orders:
-    """The faults ordered, first come first served; may be used from any thread."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._orders: list[Order] = []
-
-    def add(self, order: Order) -> None:
-        """Put an order behind those that wait already."""
-        with self._lock:
-            self._orders.append(order)
-
-    def clear(self) -> None:
-        """Forget all orders."""
-        with self._lock:
-            self._orders.clear()
-
-    def waiting(self) -> list[dict[str, Any]]:
-        """Show the orders that still wait for requests."""
-        with self._lock:
-            return [asdict(order) for order in self._orders]
-
-    def next_for(self, path: str) -> Order | None:
-        """
-        Count a request on ``path`` and return the order that hits it, if one does.
-
-        Every order lets its own ``after`` requests pass, whether or not another one hits them.
-        """
-        with self._lock:
-            hit = None
-            for order in [order for order in self._orders if path.endswith(order.path)]:
-                if order.after:
-                    order.after -= 1
-                elif hit is None:
-                    hit = replace(order)
-                    self._use_up(order)
-            return hit
-
-    def _use_up(self, order: Order) -> None:
-        if order.times is not None:
-            order.times -= 1
-            if not order.times:
-                self._orders.remove(order)
+    state: State | None = None
 
 
 def render(answer: Answer) -> Response:
@@ -335,4 +295,10 @@ FAULTS = {
     "busy": Fault(Takes.NOTHING, 503, _always(_BUSY)),
     "busy_html": Fault(Takes.ALL, 503, _always(HTMLResponse(_PROXY_PAGE, 503, _RETRY_AFTER))),
     "partial": _refusing(_SERVER_ERROR, takes=Takes.HALF),
+}
+# These change what becomes of the messages, not the answer.
+MESSAGE_FAULTS = {
+    "rejected": Fault(Takes.ALL, 200, _rendered, state=State.REJECTED),
+    "no_credit": Fault(Takes.ALL, 200, _rendered, state=State.NO_CREDIT),
+    "undelivered": Fault(Takes.ALL, 200, _rendered),
 }

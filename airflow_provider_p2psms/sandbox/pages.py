@@ -75,6 +75,9 @@ class Pages:
             submission = check_json(call.json(), settings=settings, now=call.now)
         call.messages = sum(len(group.recipients) for group in submission.groups)
         submission = replace(submission, groups=regroup(submission.groups, call.takes))
+        if call.order:
+            share = call.order.share if call.order.fault == "undelivered" else 0.0
+            submission = replace(submission, state=call.order.meant.state, undelivered_share=share)
         try:
             ids = self._store.take(
                 submission,

@@ -23,12 +23,16 @@ def is_gsm7(text: str) -> bool:
     return _GSM7.issuperset(text)
 
 
+def count_units(text: str) -> tuple[int, int, int]:
+    """Count septets or UTF-16 code units, and how many fit into one part alone and into each of several."""
+    if is_gsm7(text):
+        return len(text) + sum(map(_EXTENSION.__contains__, text)), 160, 153
+    return len(text.encode("utf-16-le")) // 2, 70, 67
+
+
 def count_parts(text: str) -> int:
     """Count SMS parts: GSM-7 160 alone and 153 each, UCS-2 70 alone and 67 each (UTF-16 code units)."""
-    if is_gsm7(text):
-        units, alone, each = len(text) + sum(map(_EXTENSION.__contains__, text)), 160, 153
-    else:
-        units, alone, each = len(text.encode("utf-16-le")) // 2, 70, 67
+    units, alone, each = count_units(text)
     return 1 if units <= alone else -(-units // each)
 
 

@@ -122,9 +122,9 @@ class Reports:
                 "message": show_text(text, settings),
                 "is_readable": True,
                 "msg_parts": str(row["parts"]),
-                "message_status": str(self._status(row, recipient)),
+                "message_status": str(self._status(row, ending)),
             }
-            for recipient, text in shown[cut.offset : cut.offset + cut.size]
+            for recipient, text, ending in shown[cut.offset : cut.offset + cut.size]
             if not cut.is_empty
         ]
         numbers = paging(cut, len(data), total=len(shown), path=path, habits=settings)
@@ -138,8 +138,8 @@ class Reports:
             f"operators_{outcome}": {operator: {"en": 0, "fa": 0} for operator in ("irancell", "mci")}
             for outcome in _OUTCOMES
         }
-        for recipient, _ in self._store.recipients(outbox_id):
-            outcome = _OUTCOMES[self._status(row, recipient)]
+        for recipient, _, ending in self._store.recipients(outbox_id):
+            outcome = _OUTCOMES[self._status(row, ending)]
             operators = counts[f"operators_{outcome}"]
             languages = operators.setdefault(operator_of(recipient), {"en": 0, "fa": 0})
             languages[language] = str(int(languages[language]) + 1)
@@ -175,9 +175,9 @@ class Reports:
         absent = [name for name in ("time_send", "time", "rcpts_count") if record[name] is None]
         return {name: shown for name, shown in record.items() if name not in absent}
 
-    def _status(self, row: sqlite3.Row, recipient: str) -> int:
+    def _status(self, row: sqlite3.Row, ending: int) -> int:
         return recipient_status(
-            recipient,
+            ending,
             state=row["state"],
             sent_s_ago=self._sent_before - row["send_at"],
             delivery_s=self._settings.delivery_s,

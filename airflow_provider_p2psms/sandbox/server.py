@@ -17,8 +17,10 @@ from uvicorn.server import ServerState
 
 from airflow_provider_p2psms.sandbox.addresses import own_addresses
 from airflow_provider_p2psms.sandbox.app import build_app
+from airflow_provider_p2psms.sandbox.events import Feed
 from airflow_provider_p2psms.sandbox.expecting import check_arrived, check_each_once, spell_e164
-from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Order, Orders
+from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Order
+from airflow_provider_p2psms.sandbox.orders import Orders
 from airflow_provider_p2psms.sandbox.protocol import Protocol
 from airflow_provider_p2psms.sandbox.settings import Settings
 from airflow_provider_p2psms.sandbox.store import Store
@@ -41,6 +43,7 @@ class Sandbox(Settings):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._orders = Orders()
+        self._feed = Feed()
         self._bound_port = 0
         self._thread: threading.Thread | None = None
 
@@ -88,7 +91,7 @@ class Sandbox(Settings):
         self._stop_asked = asyncio.Event()
         # uvicorn's own Server looks every 0.1 s whether to end and takes signals: neither suits a thread.
         config = uvicorn.Config(
-            build_app(self, self._store, self._orders),
+            build_app(self, self._store, self._orders, self._feed),
             http=Protocol,
             ws="none",
             lifespan="off",
@@ -198,17 +201,33 @@ class Sandbox(Settings):
         after: int = 0,
         path: str = SEND_PATH,
         delay_s: float = 5.0,
+        from_number: str = "",
+        share: float = 1.0,
     ) -> None:
         """
         Let ``after`` requests on ``path`` pass, then hit ``times`` of them with ``fault`` (``None``: all).
 
+        ``from_number`` is the line whose sends it is for, empty for all; ``share`` serves ``undelivered``.
+
         :raises ValueError: no such fault (:mod:`airflow_provider_p2psms.sandbox.faults` lists them).
         """
-        self._orders.add(Order(fault, times=times, after=after, path=path, delay_s=delay_s))
+        self._orders.add(
+            Order(
+                fault,
+                times=times,
+                after=after,
+                path=path,
+                delay_s=delay_s,
+                from_number=from_number,
+                share=share,
+            )
+        )
+        self._feed.announce()
 
     def clear_faults(self) -> None:
         """Forget the faults ordered."""
         self._orders.clear()
+        self._feed.announce()
 
     def keep_silent(self) -> None:
         """Take the next send and never answer it."""
@@ -218,6 +237,7 @@ class Sandbox(Settings):
         """Forget all that arrived and all faults; ids begin anew."""
         self._orders.clear()
         self._store.reset()
+        self._feed.announce()
 
 
 def _join(host: str, port: int) -> str:

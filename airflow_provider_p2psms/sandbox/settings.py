@@ -12,7 +12,15 @@ from typing import Literal
 from airflow_provider_p2psms.sandbox.habits import Habits
 
 MAX_PORT = 65_535
-_NOT_NEGATIVE = ("duplicate_window_s", "queue_s", "delivery_s", "latency_s", "credit", "receive_timeout_s")
+_NOT_NEGATIVE = (
+    "duplicate_window_s",
+    "queue_s",
+    "delivery_s",
+    "latency_s",
+    "credit",
+    "receive_timeout_s",
+    "keep",
+)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -28,7 +36,8 @@ class Settings(Habits):
     ``queue_s`` is the time from the moment of sending to *sent*, ``delivery_s`` from there to *delivered*.
     ``lines`` are the account's lines: a send from another line is refused, unless ``any_line`` is true, as
     where the gateway lets an account use shared lines. ``log`` gets a line of text for each request.
-    ``latency_s`` is waited before every answer. ``credit`` is in rial. ``clock`` gives the time in Unix
+    ``latency_s`` is waited before every answer. ``credit`` is in rial. Of the messages the newest ``keep``
+    are kept, with 0 all. ``clock`` gives the time in Unix
     seconds.
 
     ``token`` is ``sandbox-token`` by default; a random one if other machines can reach ``host``.
@@ -53,6 +62,7 @@ class Settings(Habits):
     delivery_s: float = 2.0
     latency_s: float = 0.0
     credit: float = 1_000_000_000.0
+    keep: int = 0
     send_block: bool = False
     lines: tuple[str, ...] = ("+983000505", "+981234567890", "+981234567891")
     any_line: bool = False

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 
 from airflow_provider_p2psms.sandbox.habits import Habits
+from airflow_provider_p2psms.sandbox.statuses import DELIVERED
 
 IRAN_OFFSET_S = 3.5 * 3600
 # The gateway's own number, shown among the recipients by the habit `recipient_added`.
@@ -103,11 +104,11 @@ def show_recipient(number: str, habits: Habits) -> str:
             return number
 
 
-def show_recipients(entries: list[tuple[str, str]], habits: Habits) -> list[tuple[str, str]]:
-    """Return the recipients of a message, each with its text, that the reports show; spelled as sent."""
+def show_recipients(entries: list[tuple[str, str, int]], habits: Habits) -> list[tuple[str, str, int]]:
+    """Return the recipients that the reports show, each with its text and its ending; spelled as sent."""
     shown = entries[:-1] if habits.recipient_left_out and len(entries) > 1 else entries
     if habits.recipient_added:
-        shown = [*shown, (ADDED_RECIPIENT, entries[0][1])]
+        shown = [*shown, (ADDED_RECIPIENT, entries[0][1], DELIVERED)]
     return shown[: habits.recipients_most] if habits.recipients_most else shown
 
 

@@ -39,12 +39,17 @@ def fate_of(text: str) -> State:
     return next((state for mark, state in _MAGIC_TEXTS.items() if mark in text), State.SENT)
 
 
-def recipient_status(recipient: str, *, state: int, sent_s_ago: float, delivery_s: float) -> int:
-    """Return what became of one recipient of a message in ``state``, sent that many seconds ago."""
+def ending_of(recipient: str) -> int:
+    """Return the status in which a recipient of a sent message ends."""
+    return _MAGIC_ENDINGS.get(recipient[-4:], DELIVERED)
+
+
+def recipient_status(ending: int, *, state: int, sent_s_ago: float, delivery_s: float) -> int:
+    """Return the status of a recipient with this ending, of a message in ``state``, sent so long ago."""
     if state == State.QUEUED:
         return HANDED_OVER
     if state != State.SENT:
         return NOT_DELIVERED
     if sent_s_ago >= delivery_s:
-        return _MAGIC_ENDINGS.get(recipient[-4:], DELIVERED)
+        return ending
     return RECEIVED if sent_s_ago >= delivery_s / 2 else HANDED_OVER

@@ -9,22 +9,29 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_p2psms.sandbox.contract import Group, Submission
+from airflow_provider_p2psms.sandbox.folding import fold
+from airflow_provider_p2psms.sandbox.keeping import delete_older
+from airflow_provider_p2psms.sandbox.message_rows import MessageRow, count_endings, message_rows
 from airflow_provider_p2psms.sandbox.pricing import price_of
-from airflow_provider_p2psms.sandbox.statuses import State, fate_of
+from airflow_provider_p2psms.sandbox.statuses import (
+    State,
+    fate_of,
+)
 from airflow_provider_p2psms.sandbox.tables import (
     FOUND,
     MESSAGES,
     ORDERS,
     OWN_TEXT,
     SCHEMA,
-    SEARCHED,
+    SCHEMA_VERSION,
     SEEN,
     SHOWN,
+    TABLES,
+    TALLY,
     WANTED,
     Arrived,
     NotedRequest,
@@ -45,14 +52,29 @@ class Store:
 
     def __init__(self, database: Path | str | None) -> None:
         self._lock = threading.RLock()
+        self._floor = FIRST_ID
         self._db = sqlite3.connect(database or ":memory:", isolation_level=None, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
         # A log ahead of the file, without a sync at each commit: fast, and safe when the process is killed.
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.executescript(SCHEMA)
+        self._db.create_function("fold", 1, fold, deterministic=True)
+        self._create_tables()
+        self._spent_before = 0
         # Kept in memory, since a sum over all that was ever taken would slow down every send.
         self._promised = self._sum_of_costs()
+
+    def _create_tables(self) -> None:
+        found = self._db.execute(
+            "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
+        ).fetchone()
+        if found[1] and found[0] != SCHEMA_VERSION:
+            self._db.close()
+            raise sqlite3.DatabaseError(
+                "the database was written by another version of the sandbox; name another file"
+            )
+        self._db.executescript(SCHEMA)
+        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     def close(self) -> None:
         """Close the database; nothing can be asked afterwards."""
@@ -68,16 +90,30 @@ class Store:
                 yield
             except BaseException:
                 self._db.execute("ROLLBACK")
-                self._promised = self._sum_of_costs()
+                self._promised = self._spent_before + self._sum_of_costs()
                 raise
             self._db.execute("COMMIT")
 
     def reset(self) -> None:
         """Forget everything; ids begin anew."""
+        self._floor = FIRST_ID
+        self._empty()
+
+    def _empty(self) -> None:
         with self.transaction():
-            for table in ("requests", "outbox", "messages", "own_texts"):
-                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names stand in the line above
-            self._promised = 0
+            for table in TABLES:
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are constants
+            self._promised = self._spent_before = 0
+
+    def delete_all(self) -> None:
+        """Delete all messages and requests. Ids go on, so that none is given twice."""
+        with self._lock:
+            self._floor = self._next_id()
+            self._empty()
+
+    def _next_id(self) -> int:
+        newest = self._db.execute("SELECT max(id) FROM outbox").fetchone()[0]
+        return max(self._floor, newest + ID_STEP if newest else FIRST_ID)
 
     def note_request(self, *, at: float, method: str, path: str, kind: str, body_size: int) -> int:
         """Note a request and return its id."""
@@ -94,6 +130,14 @@ class Store:
             (status, taken, fault, request),
         )
 
+    def note_origin(self, request: int, origin: Sequence[str | None]) -> None:
+        """Note the DAG, run and task that a request says it came from."""
+        self._db.execute("INSERT INTO origins VALUES (?, ?, ?, ?)", (request, *origin))
+
+    def note_exchange(self, request: int, *, media_type: str, sent: bytes, answered: str) -> None:
+        """Note what a request sent and was answered, for a person to read."""
+        self._db.execute("INSERT INTO exchanges VALUES (?, ?, ?, ?)", (request, media_type, sent, answered))
+
     def take(
         self, submission: Submission, *, request: int, now: float, duplicate_window_s: float, credit: float
     ) -> list[int]:
@@ -105,52 +149,68 @@ class Store:
         :raises RepeatedError: by the 40-second rule; nothing was stored.
         """
         sender = submission.from_number
-        first = self._db.execute("SELECT max(id) + ? FROM outbox", (ID_STEP,)).fetchone()[0] or FIRST_ID
+        first = self._next_id()
         ids = [first + ID_STEP * place for place in range(len(submission.groups))]
-        rows = [
-            (outbox_id, recipient, sender, digest, now)
-            for outbox_id, group in zip(ids, submission.groups, strict=True)
-            for recipient, digest in zip(group.recipients, _digests(group), strict=True)
-        ]
+        place = self._db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0]
+        rows = message_rows(submission, ids, now=now, place=place)
         if duplicate_window_s and self._any_alike(rows, since=now - duplicate_window_s):
             raise RepeatedError
+        endings = count_endings(rows, ids)
         self._db.executemany(
-            "INSERT INTO outbox (id, request, kind, from_number, text, parts, recipient_count, cost, fate,"
-            " created_at, send_at, send_time) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO outbox (id, request, kind, from_number, text, folded, parts, recipient_count,"
+            " not_delivered, blacklisted, cost, fate, created_at, send_at, send_time)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    *(outbox_id, request, submission.kind, sender, group.text, group.parts),
-                    *(len(group.recipients), *self._promise(group, credit=credit)),
+                    *(outbox_id, request, submission.kind, sender, group.text, fold(group.text), group.parts),
+                    *counts,
+                    *self._promise(group, credit=credit, state=submission.state),
                     *(now, submission.send_at, submission.send_time),
                 )
-                for outbox_id, group in zip(ids, submission.groups, strict=True)
+                for outbox_id, group, counts in zip(ids, submission.groups, endings, strict=True)
             ],
         )
         self._db.executemany(
-            "INSERT INTO messages (outbox_id, recipient, from_number, digest, at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO messages (outbox_id, recipient, from_number, digest, at, ending)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
             rows,
         )
+        self._tally(request)
         for outbox_id, group in zip(ids, submission.groups, strict=True):
             if group.own_texts:
                 self._keep_own_texts(outbox_id, group.own_texts)
         return ids
 
+    def keep_newest(self, count: int) -> None:
+        """Keep the newest ``count`` messages. What the others cost stays spent."""
+        before = self._sum_of_costs()
+        oldest = delete_older(self._db, count)
+        if oldest is not None:
+            self._tally(oldest)
+            self._spent_before += before - self._sum_of_costs()
+
+    def _tally(self, request: int) -> None:
+        self._db.execute("DELETE FROM tallies WHERE request = ?", (request,))
+        self._db.execute(TALLY, (request,))
+
     def _keep_own_texts(self, outbox_id: int, texts: Sequence[str]) -> None:
-        messages = self._all("SELECT id FROM messages WHERE outbox_id = ? ORDER BY id", (outbox_id,))
+        messages = self.all("SELECT id FROM messages WHERE outbox_id = ? ORDER BY id", (outbox_id,))
         self._db.executemany(
             "INSERT INTO own_texts (message, text) VALUES (?, ?)",
             [(message["id"], text) for message, text in zip(messages, texts, strict=True)],
         )
 
-    def _any_alike(self, rows: list[tuple[int, str, str, bytes, float]], *, since: float) -> bool:
+    def _any_alike(self, rows: list[MessageRow], *, since: float) -> bool:
         query = (
             "SELECT 1 FROM messages WHERE recipient = ? AND from_number = ? AND digest = ? AND at > ? LIMIT 1"
         )
         return any(self._db.execute(query, (*row[1:4], since)).fetchone() for row in rows)
 
-    def _promise(self, group: Group, *, credit: float) -> tuple[int, State]:
+    def _promise(self, group: Group, *, credit: float, state: State | None) -> tuple[int, State]:
         cost = sum(price_of(recipient, parts=group.parts) for recipient in group.recipients)
         fate = fate_of(group.text)
+        if fate is State.SENT:
+            fate = state or fate
         if fate is State.SENT and self._promised + cost > credit:
             fate = State.NO_CREDIT
         if fate is State.SENT:
@@ -159,7 +219,7 @@ class Store:
 
     def _sum_of_costs(self, *, sent_before: float | None = None) -> int:
         row = self._db.execute(
-            "SELECT total(cost) FROM outbox WHERE fate = 6 AND cancelled_at IS NULL"
+            "SELECT total(cost) FROM tallies WHERE fate = 6 AND NOT is_cancelled"
             " AND (:before IS NULL OR send_at <= :before)",
             {"before": sent_before},
         ).fetchone()
@@ -168,98 +228,77 @@ class Store:
     def spent(self, *, sent_before: float) -> int:
         """Return what all messages sent by then have cost, in rial."""
         with self._lock:
-            return self._sum_of_costs(sent_before=sent_before)
+            return self._spent_before + self._sum_of_costs(sent_before=sent_before)
 
     def cancel(self, outbox_id: int, *, now: float, send_at_least: float) -> bool:
         """Cancel a message that is sent at ``send_at_least`` or later; say whether there was one."""
         row = self._db.execute(
             "UPDATE outbox SET cancelled_at = ? WHERE id = ? AND send_at >= ? AND cancelled_at IS NULL"
-            " RETURNING fate, cost",
+            " RETURNING fate, cost, request",
             (now, outbox_id, send_at_least),
         ).fetchone()
+        if row:
+            self._tally(row["request"])
         if row and row["fate"] == State.SENT:
             self._promised -= row["cost"]
         return row is not None
 
     def find(self, outbox_id: int, *, view: Mapping[str, object]) -> sqlite3.Row | None:
         """Return one outbox record with its ``state``, if the reports show it; ``view`` is theirs."""
-        return self._one(SHOWN + "SELECT *" + FOUND, {**view, "id": outbox_id})
+        return self.one(SHOWN + "SELECT *" + FOUND, {**view, "id": outbox_id})
 
     def search(
         self, wanted: Mapping[str, object], *, order: str, limit: int, offset: int
     ) -> tuple[list[sqlite3.Row], int]:
         """Return a page of the outbox records that the reports show, and the number of all that match."""
         page = {**wanted, "limit": limit, "offset": offset}
-        total = self._one(SHOWN + "SELECT count(*)" + WANTED, page)
+        total = self.one(SHOWN + "SELECT count(*)" + WANTED, page)
         records = SHOWN + "SELECT *" + WANTED + ORDERS[order] + " LIMIT :limit OFFSET :offset"
-        return self._all(records, page), total[0] if total else 0
+        return self.all(records, page), total[0] if total else 0
 
-    def recipients(self, outbox_id: int) -> list[tuple[str, str]]:
-        """Return (recipient, text) of all messages of one outbox id, in their order."""
+    def recipients(self, outbox_id: int) -> list[tuple[str, str, int]]:
+        """Return (recipient, text, ending) of all messages of one outbox id, in their order."""
         asked = {"outbox_id": outbox_id, "sent_before": 0}
-        rows = self._all(
-            f"{SEEN} SELECT recipient, {OWN_TEXT} AS text {MESSAGES}"
+        rows = self.all(
+            f"{SEEN} SELECT recipient, {OWN_TEXT}, ending {MESSAGES}"
             " WHERE messages.outbox_id = :outbox_id ORDER BY messages.id",
             asked,
         )
-        return [(row["recipient"], row["text"]) for row in rows]
-
-    def look(
-        self, *, search: str, outbox_id: int | None, sent_before: float, limit: int, offset: int
-    ) -> tuple[list[sqlite3.Row], int]:
-        """Return a page of messages with their outbox records, and the number of all that match."""
-        asked = {
-            "search": search,
-            "outbox_id": outbox_id,
-            "sent_before": sent_before,
-            "limit": limit,
-            "offset": offset,
-        }
-        total = self._one(SEEN + "SELECT count(*)" + SEARCHED, asked)
-        columns = (
-            f"SELECT seen.*, recipient, {OWN_TEXT} AS own_text"
-            + SEARCHED
-            + "ORDER BY messages.id DESC LIMIT :limit OFFSET :offset"
-        )
-        return self._all(SEEN + columns, asked), total[0] if total else 0
+        return [(row[0], row[1], row[2]) for row in rows]
 
     def counts(self) -> dict[str, int]:
         """Count what there is, for the outbox page and the state."""
-        row = self._one(
+        row = self.one(
             "SELECT (SELECT count(*) FROM requests) AS requests,"
             " (SELECT count(*) FROM requests WHERE method = 'POST' AND path = '/api/send') AS send_requests,"
-            " (SELECT count(*) FROM outbox) AS outbox, (SELECT count(*) FROM messages) AS messages"
+            " coalesce(sum(records), 0) AS outbox, coalesce(sum(recipient_count), 0) AS messages FROM tallies"
         )
         return dict(row) if row else {}
 
     def requests(self, *, latest: int | None = None) -> list[NotedRequest]:
         """Return the noted requests, oldest first; or only the latest, newest first."""
         if latest is None:
-            rows = self._all("SELECT * FROM requests ORDER BY id")
+            rows = self.all("SELECT * FROM requests ORDER BY id")
         else:
-            rows = self._all("SELECT * FROM requests ORDER BY id DESC LIMIT ?", (latest,))
+            rows = self.all("SELECT * FROM requests ORDER BY id DESC LIMIT ?", (latest,))
         return [NotedRequest(**{**row, "taken": bool(row["taken"])}) for row in rows]
 
     def arrived(self) -> list[Arrived]:
         """Return every message taken, in the order of arrival."""
-        rows = self._all(
+        rows = self.all(
             "SELECT outbox_id, recipient, coalesce(own_texts.text, outbox.text), outbox.from_number,"
             " send_time, request FROM messages JOIN outbox ON outbox.id = outbox_id"
             " LEFT JOIN own_texts ON own_texts.message = messages.id ORDER BY messages.id"
         )
         return [Arrived(*row) for row in rows]
 
-    def _one(self, query: str, asked: Any = ()) -> sqlite3.Row | None:
+    def one(self, query: str, asked: Any = ()) -> sqlite3.Row | None:
+        """Return the first row of a query, if there is one."""
         with self._lock:
             row: sqlite3.Row | None = self._db.execute(query, asked).fetchone()
             return row
 
-    def _all(self, query: str, asked: Any = ()) -> list[sqlite3.Row]:
+    def all(self, query: str, asked: Any = ()) -> list[sqlite3.Row]:
+        """Return all rows of a query."""
         with self._lock:
             return self._db.execute(query, asked).fetchall()
-
-
-def _digests(group: Group) -> list[bytes]:
-    texts = group.own_texts or [group.text]
-    digests = [blake2b(text.encode(), digest_size=16).digest() for text in texts]
-    return digests if group.own_texts else digests * len(group.recipients)

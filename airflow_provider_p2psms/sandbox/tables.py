@@ -7,18 +7,42 @@ CREATE TABLE IF NOT EXISTS requests (
     id INTEGER PRIMARY KEY, at REAL NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL,
     body_size INTEGER NOT NULL, fault TEXT, status INTEGER, taken INTEGER NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS origins (request INTEGER PRIMARY KEY, dag_id TEXT, run_id TEXT, task_id TEXT);
+CREATE TABLE IF NOT EXISTS exchanges (
+    request INTEGER PRIMARY KEY, media_type TEXT NOT NULL, sent BLOB NOT NULL, answered TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY, request INTEGER NOT NULL, kind TEXT NOT NULL, from_number TEXT NOT NULL,
-    text TEXT NOT NULL, parts INTEGER NOT NULL, recipient_count INTEGER NOT NULL, cost INTEGER NOT NULL,
+    text TEXT NOT NULL, folded TEXT NOT NULL, parts INTEGER NOT NULL, cost INTEGER NOT NULL,
+    recipient_count INTEGER NOT NULL, not_delivered INTEGER NOT NULL, blacklisted INTEGER NOT NULL,
     fate INTEGER NOT NULL, created_at REAL NOT NULL, send_at REAL NOT NULL, send_time TEXT, cancelled_at REAL
 );
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY, outbox_id INTEGER NOT NULL, recipient TEXT NOT NULL, from_number TEXT NOT NULL,
-    digest BLOB NOT NULL, at REAL NOT NULL
+    digest BLOB NOT NULL, at REAL NOT NULL, ending INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS tallies (
+    request INTEGER NOT NULL, fate INTEGER NOT NULL, is_cancelled INTEGER NOT NULL,
+    created_at REAL NOT NULL, send_at REAL NOT NULL, cost INTEGER NOT NULL,
+    records INTEGER NOT NULL, recipient_count INTEGER NOT NULL,
+    not_delivered INTEGER NOT NULL, blacklisted INTEGER NOT NULL,
+    PRIMARY KEY (request, fate, is_cancelled)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS own_texts (message INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS messages_alike ON messages (recipient, from_number, digest, at);
 CREATE INDEX IF NOT EXISTS messages_of_outbox ON messages (outbox_id);
+CREATE INDEX IF NOT EXISTS outbox_of_request ON outbox (request);
+CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (send_at);
+"""
+# Counted up when the tables change; a file with another number is not opened.
+SCHEMA_VERSION = 2
+TABLES = ("requests", "origins", "exchanges", "outbox", "messages", "own_texts", "tallies")
+# The sums of each request's records by how they end: without them the page would count all there is anew.
+TALLY = """
+INSERT INTO tallies
+SELECT request, fate, cancelled_at IS NOT NULL, created_at, send_at, sum(cost), count(*),
+  sum(recipient_count), sum(not_delivered), sum(blacklisted)
+FROM outbox WHERE request = ? GROUP BY 1, 2, 3, 4, 5
 """
 
 # An outbox record with its state at this moment; `:sent_before` is the moment of sending whose queue is over.
@@ -64,12 +88,6 @@ FROM messages JOIN seen ON seen.id = messages.outbox_id
   LEFT JOIN own_texts ON own_texts.message = messages.id
 """
 OWN_TEXT = "coalesce(own_texts.text, seen.text)"
-SEARCHED = f"""
-{MESSAGES}
-WHERE (:outbox_id IS NULL OR seen.id = :outbox_id)
-  AND (:search = '' OR instr(recipient, :search) OR instr({OWN_TEXT}, :search)
-    OR CAST(seen.id AS TEXT) = :search)
-"""
 
 
 @dataclass(frozen=True, slots=True)

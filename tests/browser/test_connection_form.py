@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,7 +11,6 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -27,18 +25,6 @@ pytestmark = pytest.mark.browser
 PICTURES = Path(__file__).parents[2] / ".cache"
 
 STARTUP_S = 60
-OPTIONS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--force-prefers-reduced-motion",
-    "--window-size=1280,2400",
-)
 
 
 @pytest.fixture(scope="module")
@@ -84,22 +70,6 @@ def api(airflow_url):
 
     token = WebDriverWait(None, STARTUP_S).until(sign_in, "Airflow's pages do not answer")
     return lambda path: ask(f"/api/v2{path}", token)
-
-
-@pytest.fixture
-def browser(tmp_path):
-    """Open a Chromium that knows nothing yet."""
-    chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
-    if not (chromium and driver):
-        missing = pytest.fail if os.environ.get("P2PSMS_REQUIRE_ALL") == "1" else pytest.skip
-        missing("needs chromium and chromedriver (Debian: apt-get install chromium chromium-driver)")
-    options = ChromeOptions()
-    options.binary_location = chromium
-    for option in (*OPTIONS, f"--user-data-dir={tmp_path}"):
-        options.add_argument(option)
-    chrome = Chrome(options=options, service=ChromeService(driver))
-    yield chrome
-    chrome.quit()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 
 from airflow_provider_p2psms import cli
 from airflow_provider_p2psms.sandbox.addresses import own_addresses
+from airflow_provider_p2psms.sandbox.fault_words import FAULT_WORDS, MAGIC_WORDS
 from airflow_provider_p2psms.sandbox.habits import Habits
 
 MODULE = [sys.executable, "-m", "airflow_provider_p2psms.sandbox"]
@@ -157,6 +158,46 @@ def test_a_fault_for_a_report_path(start, asker):
     assert [ask.post("report/new_list", {}).status for _ in range(3)] == [403] * 3
     assert "message_outbox_ids" not in ask.send("a").json["data"]
     assert len(ask.send("b").ids) == 1
+
+
+def test_a_fault_with_its_fields_and_what_is_kept(start, asker):
+    """A fault is ordered for one line, a share and later; the newest messages alone are kept."""
+    order = "undelivered:always,share=0.5,from_number=+983000505,after=1,delay_s=2"
+    started = start("--fault", order, "--keep", "2")
+    ask = asker(started)
+
+    assert ask("GET", "/sandbox/state").json["faults"] == [
+        {
+            "fault": "undelivered",
+            "times": None,
+            "after": 1,
+            "path": "/api/send",
+            "delay_s": 2.0,
+            "from_number": "+983000505",
+            "share": 0.5,
+        }
+    ]
+    ask.send(*"abc")
+    assert ask("GET", "/sandbox/state").json["messages"] == 2
+
+
+@pytest.mark.parametrize("order", ["silence,shares=1", "silence,share", "silence,share=x"])
+def test_a_fault_that_cannot_be_read(order, capsys):
+    """It is wrong usage."""
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["sandbox", "--fault", order])
+
+    assert "argument --fault" in capsys.readouterr().err
+
+
+def test_help_names_all_trouble(capsys):
+    """Every fault, habit, and magic number and text."""
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["sandbox", "--help"])
+
+    told = capsys.readouterr().out
+    assert [name for name in (*FAULT_WORDS, *MAGIC_WORDS) if f"\n  {name} " not in told] == []
+    assert "%" not in told.partition("faults, by name")[2]
 
 
 def test_the_installed_command(start, asker):

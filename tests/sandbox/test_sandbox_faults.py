@@ -7,7 +7,10 @@ import socket
 
 import pytest
 
-from airflow_provider_p2psms.sandbox.faults import FAULTS
+from airflow_provider_p2psms.sandbox.fault_words import FAULT_WORDS
+from airflow_provider_p2psms.sandbox.faults import FAULTS, MESSAGE_FAULTS
+
+DEFAULTS = {"path": "/api/send", "delay_s": 5.0, "from_number": "", "share": 1.0}
 
 BODY = json.dumps(
     {
@@ -381,7 +384,7 @@ def test_faults_by_the_control_pages(ask):
     order = {"fault": "500_before", "times": 2, "after": 1}
 
     state = ask("POST", "/sandbox/faults", order).json
-    assert state["faults"] == [order | {"path": "/api/send", "delay_s": 5.0}]
+    assert state["faults"] == [order | DEFAULTS]
     assert [ask.send(text).status for text in "ab"] == [200, 500]
 
     assert ask("GET", "/sandbox/state", token="").json == {
@@ -389,7 +392,7 @@ def test_faults_by_the_control_pages(ask):
         "send_requests": 2,
         "outbox": 1,
         "messages": 1,
-        "faults": [order | {"times": 1, "after": 0, "path": "/api/send", "delay_s": 5.0}],
+        "faults": [order | DEFAULTS | {"times": 1, "after": 0}],
     }
     assert ask("DELETE", "/sandbox/faults").json["faults"] == []
     assert ask.send("c").status == 200
@@ -400,4 +403,6 @@ def test_every_fault_is_documented():
     from airflow_provider_p2psms.sandbox import faults
 
     told = faults.__doc__ or ""
-    assert [name for name in FAULTS if name not in told and name.removeprefix("refuse") not in told] == []
+    known = {**FAULTS, **MESSAGE_FAULTS}
+    assert [name for name in known if name not in told and name.removeprefix("refuse") not in told] == []
+    assert set(FAULT_WORDS) == set(known)

@@ -275,7 +275,7 @@ def test_of_equal_requests_at_once_one_is_taken(sandbox, ask):
 
 
 def test_the_outbox_page_shows_what_arrived(sandbox, ask, clock):
-    """Messages, requests and faults are there; texts are escaped and find their direction themselves."""
+    """Messages and faults are there; texts are escaped and find their direction themselves."""
     ask.send("<b>سلام</b>", "[[reject]]")
     sandbox.order_fault("silence", times=None)
     clock.now += 60
@@ -289,10 +289,10 @@ def test_the_outbox_page_shows_what_arrived(sandbox, ask, clock):
         "6 finish",
         "delivered",
         "3 reject",
-        "POST /api/send",
-        "always",
+        "fault silence, always, on /api/send",
     ):
         assert shown in page
+    assert "POST /api/send" in ask("GET", "/requests", token="").content.decode()
 
 
 def test_the_outbox_page_is_searched_and_paged(ask):

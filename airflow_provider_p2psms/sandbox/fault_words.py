@@ -1,0 +1,51 @@
+"""What each fault does, in a line: for the form, for ``p2psms sandbox --help`` and for the docs."""
+
+FAULT_WORDS = {
+    **{
+        f"refuse_{status}": f"accepts nothing, answers HTTP {status} with the gateway's envelope"
+        for status in (400, 401, 403, 404, 409, 413, 422, 429)
+    },
+    "status_false": "accepts nothing, answers HTTP 200 with status false",
+    "500_before": "accepts nothing, answers HTTP 500",
+    "500_after": "accepts all, answers HTTP 500",
+    "502_html_before": "accepts nothing, answers HTTP 502 with the HTML of a proxy",
+    "502_html": "accepts all, answers HTTP 502 with the HTML of a proxy",
+    "cut_before_taken": "accepts nothing, cuts the connection without a byte",
+    "cut_before_answer": "accepts all, cuts the connection without a byte",
+    "silence": "accepts all, never answers",
+    "slow": "accepts all, answers delay_s late",
+    "garbage": "accepts all, answers HTTP 200 that is no JSON",
+    "not_utf8": "accepts all, answers JSON in Windows-1256",
+    "truncated": "accepts all, ends the answer before its Content-Length",
+    "no_ids": "accepts all, answers without ids",
+    "too_few_ids": "accepts all, answers one id less",
+    "too_many_ids": "accepts all, answers one id more",
+    "one_id": "accepts all under one id",
+    "id_per_recipient": "accepts all, answers an id for each recipient",
+    "zero_ids": "accepts all, answers ids that are 0",
+    "negative_ids": "accepts all, answers ids that are less than 0",
+    "huge_ids": "accepts all, answers ids of 2**63 and more",
+    "202_with_ids": "accepts all, answers HTTP 202 with the ids",
+    "500_with_ids": "accepts all, answers HTTP 500 with the ids",
+    "busy_with_ids": "accepts all, answers HTTP 503 with Retry-After and the ids",
+    "too_large": "accepts all, answers 64 MB",
+    "redirect": "accepts nothing, answers HTTP 302",
+    "redirect_after": "accepts all, answers HTTP 302",
+    "404_html": "accepts all, answers HTTP 404 with the HTML of a proxy",
+    "408_after": "accepts all, answers HTTP 408 with the HTML of a proxy",
+    "499_after": "accepts all, answers HTTP 499 with the HTML of a proxy",
+    "busy": "accepts nothing, answers HTTP 503 with Retry-After",
+    "busy_html": "accepts all, answers HTTP 503 with the HTML of a proxy and Retry-After",
+    "partial": "accepts the first half, answers HTTP 500",
+    "rejected": "accepts all and answers well; monitoring rejects the messages (state 3)",
+    "no_credit": "accepts all and answers well; there is no credit for the messages (state 8)",
+    "undelivered": "accepts all and answers well; the share of the messages is not delivered (status 3)",
+}
+MAGIC_WORDS = {
+    "a number ending 0003": "not delivered (recipient status 3)",
+    "a number ending 0004": "blacklisted (recipient status 4)",
+    "[[reject]] in a text": "rejected by monitoring (state 3)",
+    "[[invalid]] in a text": "recipients invalid (state 4)",
+    "[[no-credit]] in a text": "no credit (state 8)",
+    "[[system-error]] in a text": "system error (state 9)",
+}

@@ -32,11 +32,11 @@ options='--group peers'
 lock peers 'apache-airflow==3.3.2'
 
 # The two below are as of the release of their Airflow: much the same as Airflow's own constraints for it.
-options='--exclude-newer 2025-09-15 --exclude-newer-package python-calamine=2026-11-01'
+options='--exclude-newer 2025-09-15 --exclude-newer-package python-calamine=2026-11-30'
 lock airflow-3.0 'apache-airflow==3.0.6' # later releases of fastapi and pyjwt break it
 # What users install, at its lowest; the tools of the tests, which they do not, at their newest.
 # python-calamine, which Airflow does not constrain, must be newer.
-as_of='--exclude-newer 2025-05-27 --exclude-newer-package python-calamine=2026-11-01'
+as_of='--exclude-newer 2025-05-27 --exclude-newer-package python-calamine=2026-11-30'
 lowest=$(mktemp)
 trap 'rm -f "$lowest"' EXIT
 compile "$lowest" --extra sandbox --extra sql --resolution lowest-direct $as_of </dev/null

@@ -9,8 +9,10 @@ import fcntl
 import functools
 import importlib.metadata
 import inspect
+import logging
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -26,6 +28,7 @@ hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("wide", max_examples=3_000, deadline=None)
 hypothesis.settings.load_profile("fixed")
 
+AIRFLOW_VERSION = importlib.metadata.version("apache-airflow")
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))
 
 # What the developer's shell says about Airflow (settings, connections) and about proxies is not to reach the
@@ -74,7 +77,7 @@ def airflow_database(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempP
     It is a copy of one that the first process of the first run migrates (10 seconds), kept in pytest's cache
     for all others; without a cache (`-p no:cacheprovider`), for those of the same run.
     """
-    folder = f"airflow-{importlib.metadata.version('apache-airflow')}"
+    folder = f"airflow-{AIRFLOW_VERSION}"
     if cached := getattr(pytestconfig, "cache", None):
         cache = cached.mkdir(folder)
     else:
@@ -106,8 +109,29 @@ def _one_api_server() -> None:
         supervisor.in_process_api_server = functools.cache(supervisor.in_process_api_server)
 
 
+@pytest.fixture(scope="session")
+def _log_of_a_task() -> None:
+    """
+    Let ``dag.test()`` of Airflow 3.0 log as its task processes do: from INFO on, without variables.
+
+    It leaves structlog as it comes, which prints each XCom and secret that a task exchanges with Airflow.
+    """
+    if AIRFLOW_VERSION.startswith("3.0."):
+        import structlog
+
+        structlog.configure(
+            processors=[
+                structlog.processors.add_log_level,
+                structlog.dev.ConsoleRenderer(
+                    colors=False, exception_formatter=structlog.dev.plain_traceback
+                ),
+            ],
+            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        )
+
+
 @pytest.fixture
-def run_dag(_one_api_server: None) -> Callable[..., Any]:
+def run_dag(_one_api_server: None, _log_of_a_task: None) -> Callable[..., Any]:
     """
     Run a DAG in this process; gives its run, with the state and the task instances.
 
@@ -121,6 +145,25 @@ def run_dag(_one_api_server: None) -> Callable[..., Any]:
         return dag.test(**{name: logical_date}, **kwargs)
 
     return run
+
+
+@pytest.fixture
+def kept(airflow_database: Path) -> Callable[..., str]:
+    """Give what Airflow's database keeps of a DAG's tasks: ``rendered_fields``, or the ``value`` of XComs."""
+    tables = {"rendered_fields": "rendered_task_instance_fields", "value": "xcom"}
+    since_3_4 = {"rendered_fields": "rtif_v2", "value": "xcom_v2"}
+
+    def read(column: str, dag_id: str, *, but_of: str = "") -> str:
+        with contextlib.closing(sqlite3.connect(airflow_database)) as database:
+            names = {name for (name,) in database.execute("select name from sqlite_master")}
+            source = tables[column]
+            if source not in names:
+                table = since_3_4[column]
+                source = f"{table} join task_instance on task_instance.id = {table}.task_instance_id"
+            query = f"select {column} from {source} where dag_id = ? and task_id != ?"
+            return str(database.execute(query, [dag_id, but_of]).fetchall())
+
+    return read
 
 
 @pytest.fixture
@@ -144,17 +187,23 @@ def shorten_times(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def register(dag: Any) -> None:
-    """Write the DAG to the database: since 3.1 Airflow runs none that it does not find there."""
+    """Write the DAG and its assets to the database: Airflow 3 uses none that it does not find there."""
+    try:
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+    except ImportError:
+        return
+    DagBundlesManager().sync_bundles_to_db()
+    if AIRFLOW_VERSION.startswith("3.0."):
+        from airflow.serialization.serialized_objects import SerializedDAG
+
+        serialized = SerializedDAG.deserialize_dag(SerializedDAG.serialize_dag(dag))
+        SerializedDAG.bulk_write_to_db("dags-folder", None, [serialized])
+        return
     try:
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     except ImportError:
-        try:
-            from airflow.models.dagbag import DagBag, sync_bag_to_db
-        except ImportError:
-            return
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
+        from airflow.models.dagbag import DagBag, sync_bag_to_db
 
-    DagBundlesManager().sync_bundles_to_db()
     bag = DagBag(dag_folder=os.devnull)
     bag.bag_dag(dag)
     sync_bag_to_db(bag, "dags-folder", None)

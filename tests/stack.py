@@ -172,11 +172,10 @@ class AirflowStack:
 
     def task_instances(self, run_id: str) -> list[TaskInstance]:
         """Return the tasks of a run."""
-        rows = self.sql(
-            "SELECT task_id, map_index, state, try_number, pid FROM task_instance WHERE run_id = :run"
-            " ORDER BY task_id, map_index",
-            run=run_id,
-        )
+        query = "SELECT task_id, map_index, state, try_number, pid FROM task_instance WHERE run_id = :run"
+        if self.version >= (3, 4):  # which keeps each try in a row of its own
+            query = f"{query.replace('map_index', 'region_index AS map_index')} AND working_set"
+        rows = self.sql(f"{query} ORDER BY 1, 2", run=run_id)
         return [TaskInstance(**row._mapping) for row in rows]
 
     def task_seconds(self, run_id: str, task_id: str) -> float:
@@ -187,6 +186,9 @@ class AirflowStack:
     def xcom(self, run_id: str, task_id: str, key: str = "return_value") -> Any:
         """Return what a task has returned; ``None`` if it has not."""
         query = "SELECT value FROM xcom WHERE run_id = :run AND task_id = :task AND key = :key"
+        if self.version >= (3, 4):
+            tries = "xcom_v2 JOIN task_instance ON task_instance.id = task_instance_id AND working_set"
+            query = query.replace("xcom", tries)
         for row in self.sql(query, run=run_id, task=task_id, key=key):
             value = bytes(row.value) if isinstance(row.value, memoryview) else row.value
             # PostgreSQL reads a JSON column itself; on Airflow 2 it is a column of bytes.
@@ -194,11 +196,16 @@ class AirflowStack:
             return value if is_read or isinstance(value, int) else json.loads(value)
         return None
 
-    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Clear a task, as the button in Airflow's pages does: it is to run again."""
+    def clear(self, dag_id: str, run_id: str, task_id: str, *, keep_state: bool = True) -> None:
+        """
+        Clear a task, as the button in Airflow's pages does: it is to run again.
+
+        :param keep_state: whether to keep its task state store, which Airflow 3.4 empties otherwise.
+        """
         if self._api:
             body = {"dag_run_id": run_id, "task_ids": [task_id], "only_failed": False, "dry_run": False}
-            self._api.send("POST", f"/dags/{dag_id}/clearTaskInstances", body)
+            choice = {"keep_task_state": keep_state} if self.version >= (3, 4) else {}
+            self._api.send("POST", f"/dags/{dag_id}/clearTaskInstances", body | choice)
         else:
             query = "SELECT execution_date FROM dag_run WHERE run_id = :run"
             date = str(self.sql(query, run=run_id)[0].execution_date)

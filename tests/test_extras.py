@@ -18,12 +18,12 @@ def test_that_sends(p2psms_sandbox): pass
 
 
 def python(code, *missing, cwd=None):
-    """Run code in an interpreter that has no such packages; give its exit code and output."""
+    """Run code in an interpreter that has no such packages or modules; give its exit code and output."""
     without = (
         "import sys\n"
         "class Without:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.partition('.')[0] in {missing!r}:\n"
+        f"        if any(f'{{name}}.'.startswith(f'{{each}}.') for each in {missing!r}):\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Without())\n"
     )
@@ -97,3 +97,21 @@ def test_each_part_of_the_extra_is_asked_for_at_once(missing):
 
     assert 1 == code
     assert f"needs {missing}" in output
+
+
+@pytest.mark.airflow
+def test_a_query_names_its_extra(monkeypatch):
+    """Without common.sql the task fails before anything is sent, and says what to install."""
+    monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", "p2psms://:token@127.0.0.1:1/v1")
+    code, output = python(
+        "from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator\n"
+        "send = SQLToSMSOperator(task_id='t', conn_id='db', sql='SELECT 1', from_number='+983000505')\n"
+        "send.execute({})",
+        "airflow.providers.common.sql.hooks",  # Airflow itself asks for the provider where its metadata is
+    )
+
+    assert 1 == code
+    error, action = output.splitlines()[-2:]
+    assert "AirflowFailException" in error, output
+    assert "apache-airflow-providers-common-sql" in error
+    assert "pip install 'airflow-provider-p2psms[sql]'" in action

@@ -91,6 +91,8 @@ print(json.dumps({"labels": labels, "hidden": sorted({*hidden} - {"extra"}), "ex
 @pytest.mark.airflow
 def test_airflow_shows_the_connection_form():
     """The form has every extra, relabels host and password, and hides what is not used."""
+    if importlib.metadata.version("apache-airflow").startswith("3.0."):
+        pytest.importorskip("flask_appbuilder", reason="Airflow 3.0 asks no hook without it")
     done = subprocess.run(
         [sys.executable, "-c", ASK_FOR_THE_FORM], capture_output=True, text=True, check=True
     )

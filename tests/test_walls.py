@@ -11,6 +11,7 @@ import pytest
 import airflow_provider_p2psms
 
 PACKAGE = Path(airflow_provider_p2psms.__file__).parent
+ROOT = Path(__file__).parents[1]
 CORE = ("rows", "gateway", "ledger", "sending", "delivery", "verifying", "sandbox")
 
 # What a DAG file must not pay for at every parse: Airflow reads it every 30 seconds.
@@ -48,17 +49,47 @@ def test_core_rooms_work_without_airflow():
     python(f"import sys; sys.modules['airflow'] = None; import {names}")
 
 
-@pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent], ids=["package", "tests"])
-def test_the_names_of_common_compat_are_not_taken(folder):
+@pytest.mark.parametrize(
+    "files",
+    [PACKAGE.rglob("*.py"), ROOT.glob("tests/**/*.py"), [ROOT / "README.md", *ROOT.glob("docs/*.md")]],
+    ids=["package", "tests", "docs"],
+)  # fmt: skip
+def test_the_names_of_common_compat_are_not_taken(files):
     """The module `sdk` of common-compat is missing where Airflow's constraints pin an older one."""
     package = "airflow.providers.common.compat"
     taking = [
         file.name
-        for file in sorted(folder.rglob("*.py"))
+        for file in sorted(files)
         if re.search(rf"(from {package} import sdk|{package}\.sdk)\b", file.read_text(encoding="utf-8"))
     ]
 
     assert [] == taking
+
+
+LOAD_ALL = """
+import importlib, warnings
+import airflow
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    from airflow_provider_p2psms import airflow_compat
+    for name in airflow_compat.__all__:
+        getattr(airflow_compat, name)
+    airflow_compat.lineage()
+    airflow_compat.stats()
+    for module in {modules!r}:
+        importlib.import_module(module)
+ours = [each for each in caught if airflow.__version__ >= "3.2" or each.filename.startswith({package!r})]
+print("warnings:", *(f"{{each.filename}}:{{each.lineno}} {{each.message}}" for each in ours), sep="\\n")
+"""
+
+
+@pytest.mark.airflow
+def test_no_name_is_taken_from_where_it_is_deprecated():
+    """What the package takes from Airflow comes without a warning; since Airflow 3.2 also what that loads."""
+    rooms = sorted(each.name for each in PACKAGE.iterdir() if each.is_dir() and each.name[0] != "_")
+    told = python(LOAD_ALL.format(modules=modules(*rooms), package=str(PACKAGE)))
+
+    assert "" == told.rpartition("warnings:")[2].strip()
 
 
 @pytest.mark.parametrize("file", sorted((PACKAGE / "sandbox").rglob("*.py")), ids=lambda file: file.name)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from secrets import token_hex
 
-from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError
+from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError, lay_out
 from airflow_provider_p2psms.ledger.digest import Digests
 from airflow_provider_p2psms.ledger.exclusive import Turns, elapsed
 from airflow_provider_p2psms.ledger.history import Doubt, History, Receipt, build_history
@@ -255,12 +255,18 @@ class Ledger:
 
     def _nothing_there(self) -> OutcomeUnknownError:
         return OutcomeUnknownError(
-            f"This is try {self._try_number}, and no earlier try has left a ledger where it must be: it was "
-            "deleted or is kept elsewhere, or that try died before it began one. So it is not known what was "
-            "sent, and nothing was sent now. If the ledger lies elsewhere, let [p2psms] ledger_path name "
-            "storage that all workers share. Else look at the gateway's outbox. If nothing was sent, clear "
-            'the task with on_in_doubt="resend", or with resend="WORD", a word of your own. If all was sent, '
-            "mark the task as successful."
+            lay_out(
+                f"Try {self._try_number} finds no ledger of an earlier try. It sends nothing.",
+                "It is not known what was sent: the ledger was deleted, or is kept elsewhere, or that try "
+                "died before it began one.",
+                "On Airflow 3.4 a clear deletes it, unless “Keep task state and resume” is ticked.",
+                options=(
+                    "If it is kept elsewhere, let [p2psms] ledger_path name storage that all workers share.",
+                    "Else look at the gateway's outbox.",
+                    'If nothing was sent, clear the task with on_in_doubt="resend" or resend="WORD".',
+                    "If all was sent, mark the task as successful.",
+                ),
+            )
         )
 
 

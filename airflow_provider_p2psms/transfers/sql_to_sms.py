@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_p2psms.airflow_compat import BaseHook
-from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.errors import InvalidMessageError, lay_out
 from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.parameters import Parameter
@@ -96,7 +96,15 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
         return stack.enter_context(open_query(self._hook().get_conn(), sql, parameters))
 
     def _hook(self) -> Any:
-        from airflow.providers.common.sql.hooks.sql import DbApiHook
+        try:
+            from airflow.providers.common.sql.hooks.sql import DbApiHook
+        except ModuleNotFoundError:
+            raise InvalidMessageError(
+                lay_out(
+                    "SQLToSMSOperator needs apache-airflow-providers-common-sql.",
+                    options=["Install it on all workers: pip install 'airflow-provider-p2psms[sql]'"],
+                )
+            ) from None
 
         connection: Any = BaseHook.get_connection(self.conn_id)
         hook = connection.get_hook(hook_params=reveal_each(self.hook_params or {}))

@@ -227,7 +227,7 @@ class Send:
     @property
     def accepted(self) -> int:
         """How many recipients the task says the gateway took."""
-        return int(self._airflow.xcom(self.run_id, TASK, "accepted") or 0)
+        return int((self._airflow.xcom(self.run_id, TASK) or {}).get("accepted", 0))
 
     def count(self) -> Count:
         """Compare what arrived with the rows, message by message."""

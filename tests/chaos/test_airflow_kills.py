@@ -28,13 +28,34 @@ def trials() -> Iterator[Stage]:
         yield ready
 
 
-@pytest.mark.parametrize(("what", "seed"), [("task", 0), ("supervisor", 1), ("scheduler", 0)])
+@pytest.mark.parametrize(
+    ("what", "seed"),
+    [
+        pytest.param("task", 0, marks=pytest.mark.skipif(AIRFLOW == (3, 0), reason="3.0 does not retry it")),
+        ("supervisor", 1),
+        ("scheduler", 0),
+    ],
+)
 def test_a_kill_in_the_middle_of_a_send(trials: Stage, what: str, seed: int):
     """Whatever is killed, Airflow's own retry finishes the send: each message once, none lost."""
     outcome = trials.run_trial(Plan.draw(seed, [what]))
 
     assert ("success", ROWS, NOTHING_WRONG) == (outcome.state, outcome.accepted, outcome.count), outcome.logs
     assert outcome.tries > 1, outcome.logs
+
+
+@pytest.mark.skipif(AIRFLOW != (3, 0), reason="other Airflows retry it")
+def test_a_killed_task_of_airflow_3_0(trials: Stage):
+    """Airflow 3.0 fails a run whose task was killed; once cleared the task sends just the rest."""
+    send = trials.send("json_by_5", "Killed")
+    send.wait_for_batches(8)
+
+    trials.airflow.kill(send.process)
+
+    assert "failed" == trials.airflow.wait(send.run_id)
+    sent = send.batches()
+    assert ROWS // 5 > sent
+    assert_finishes_once(trials, send, sent=sent)
 
 
 @pytest.mark.skipif(AIRFLOW < (3,), reason="on Airflow 2 only its web server can mark a task")
@@ -63,6 +84,29 @@ def test_a_task_process_told_to_end(trials: Stage):
 
     assert sent + MAX_IN_FLIGHT >= send.batches()
     assert_finishes_once(trials, send, sent=send.batches())
+
+
+@pytest.mark.skipif(AIRFLOW < (3, 4), reason="a clear keeps the task state store before 3.4")
+def test_a_clear_that_empties_the_task_state_store(trials: Stage):
+    """What was sent is not known any more: the cleared task fails, and sends nothing."""
+    send = trials.send("json_by_5", "Emptied")
+    send.wait_for_batches(8)
+    trials.airflow.mark_failed(send.dag_id, send.run_id, TASK)
+    psutil.wait_procs([send.process], timeout=60)
+    sent = send.batches()
+
+    trials.airflow.clear(send.dag_id, send.run_id, TASK, keep_state=False)
+    trials.airflow.wait_for("the cleared task to end", lambda: last_try(trials, send) > 1)
+
+    assert "failed" == trials.airflow.wait(send.run_id)
+    assert sent == send.batches()
+    assert "Keep task state" in trials.airflow.task_logs(send.run_id)
+
+
+def last_try(trials: Stage, send: Send) -> int:
+    """Return the number of the latest try that has ended."""
+    [task] = trials.airflow.task_instances(send.run_id)
+    return task.try_number if task.state == "failed" else 0
 
 
 def assert_finishes_once(trials: Stage, send: Send, *, sent: int) -> None:

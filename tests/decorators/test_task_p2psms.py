@@ -3,9 +3,7 @@
 import datetime as dt
 import inspect
 import os
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from pathlib import Path
 
 import pendulum
@@ -137,7 +135,7 @@ def test_a_retry_computes_anew_and_sends_the_rest(dag, run, p2psms_sandbox, monk
     assert dict.fromkeys([*TEXTS, "Dear new"], 1) == Counter(p2psms_sandbox.texts_arrived)
 
 
-def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_sandbox, capfd):
+def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_sandbox, capfd, kept):
     """Neither its arguments' values nor its rows are in logs, rendered fields or its own XComs."""
     word, number = "geheim", "09351112233"
     p2psms_sandbox.duplicate_window_s = 0
@@ -160,20 +158,12 @@ def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_san
     for written in (logs, "".join(capfd.readouterr())):
         assert number not in written
         assert word not in written
-    with closing(sqlite3.connect(home / "airflow.db")) as database:
-        # This run alone: other tests share the database.
-        rendered = str(
-            database.execute(
-                "select rendered_fields from rendered_task_instance_fields where dag_id = ?", [dag.dag_id]
-            ).fetchall()
-        )
-        kept = str(
-            database.execute("select value from xcom where task_id != 'person' and dag_id = ?", [dag.dag_id])
-            .fetchall()
-        )  # fmt: skip
+    rendered = kept("rendered_fields", dag.dag_id)
+    xcoms = kept("value", dag.dag_id, but_of="person")
+    assert xcoms != "[]"
     assert "<dict>" in rendered
     assert "<list>" in rendered
-    for written in (rendered, kept):
+    for written in (rendered, xcoms):
         assert number not in written
         assert word not in written
 

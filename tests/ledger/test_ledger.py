@@ -67,7 +67,7 @@ def test_no_store_is_believed_to_be_new_on_a_later_try(store, tmp_path):
     """An empty one may have been emptied: a later try that finds nothing is in doubt everywhere."""
     store = ObjectStore(tmp_path) if store == "files" else store
 
-    with pytest.raises(OutcomeUnknownError, match=r"try 2.*resend"):
+    with pytest.raises(OutcomeUnknownError, match=r"(?s)Try 2.*resend"):
         begin(store, 2, must_exist=True)
     assert [] == store.keys("p2psms")
 

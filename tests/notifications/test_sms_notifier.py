@@ -394,6 +394,8 @@ def test_a_deadline_is_told_of_from_an_event_loop(p2psms_sandbox):
 @pytest.mark.skipif(not IN_AIRFLOW_3, reason="Airflow 2 has no deadlines")
 def test_airflows_own_trigger_calls_it_back(p2psms_sandbox):
     """The trigger of a deadline alert makes the notifier of its path and arguments, and reports success."""
+    if airflow_compat.airflow_version.startswith("3.0."):
+        pytest.skip("deadlines are there since Airflow 3.1")
     try:
         from airflow.triggers.callback import CallbackTrigger
     except ImportError:

@@ -112,6 +112,7 @@ MIXED = HEAD + "".join(
         ("\n", RowRules()),
         ("%PDF", RowRules()),
     ],
+    ids=range(12),  # a whole file is too long for the environment of a process, where pytest puts it
 )
 def test_what_comes_is_what_would_come_here(content, rules, file, results):
     """Messages, problems and errors are the same, in the same order."""

@@ -9,7 +9,7 @@ from functools import cached_property
 import pendulum
 import pytest
 
-from airflow_provider_p2psms.airflow_compat import DAG, task
+from airflow_provider_p2psms.airflow_compat import DAG, airflow_version, task
 from airflow_provider_p2psms.gateway.wire import Group
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
@@ -24,6 +24,10 @@ ROWS = [
 COUNTS = {
     "sent": 5, "delivered": 3, "undelivered": 1, "blacklisted": 1, "pending": 0, "failed": 0, "parts": 5,
 }  # fmt: skip
+
+NOT_ON_3_0 = pytest.mark.skipif(
+    airflow_version.startswith("3.0."), reason="in dag.test() of 3.0 the date of a first look is a text"
+)
 
 
 @pytest.fixture
@@ -121,8 +125,9 @@ def test_a_rejected_message(options, state, deferrable, dag, run, send, p2psms_s
 @pytest.mark.parametrize(
     ("options", "state"),
     [({}, "failed"), ({"soft_fail": True}, "skipped"), ({"deferrable": True}, "failed"),
-     ({"deferrable": True, "soft_fail": True}, "skipped"), ({"mode": "reschedule"}, "failed"),
-     ({"mode": "reschedule", "soft_fail": True}, "skipped")],
+     ({"deferrable": True, "soft_fail": True}, "skipped"),
+     pytest.param({"mode": "reschedule"}, "failed", marks=NOT_ON_3_0),
+     pytest.param({"mode": "reschedule", "soft_fail": True}, "skipped", marks=NOT_ON_3_0)],
 )  # fmt: skip
 def test_a_timeout(options, state, dag, run, send, p2psms_sandbox):
     """What does not come within the timeout ends the task, in the worker and in the triggerer."""

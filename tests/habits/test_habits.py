@@ -18,6 +18,9 @@ from tests.habits.gateway import Fault, Habits
 from tests.habits.habits import BLIND_PAGES, HABITS, LATE
 from tests.habits.sends import WITNESS, connect, grouped, late_text, none_twice, number, personal, text
 
+# Other tests cover the same lines; counting them would double the time of these hundreds.
+pytestmark = pytest.mark.no_cover
+
 LOST = {"first": 1, "middle": 2, "last": 3, "lone": 1}
 LAG = 0.3
 

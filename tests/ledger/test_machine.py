@@ -33,7 +33,8 @@ ENDS: dict[str, Any] = {"kills": False}
 LOST: dict[str, Any] = {"kinds": ("lost",), "kills": False, "tries": 1}
 
 # A machine may be slow, and tracing coverage slows this down fivefold.
-pytestmark = pytest.mark.timeout(900)
+# Counting lines would nearly triple its time.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.no_cover]
 
 
 def look(rules: Rules, *, floor: int) -> None:

@@ -37,7 +37,7 @@ class Done:
     def scheduled(self) -> set[int]:
         """The ids of messages that were scheduled and are not cancelled."""
         query = "SELECT id FROM outbox WHERE send_time IS NOT NULL AND cancelled_at IS NULL"
-        return {row["id"] for row in self.sandbox._store._all(query)}
+        return {row["id"] for row in self.sandbox._store.all(query)}
 
 
 @pytest.fixture

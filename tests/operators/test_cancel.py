@@ -134,6 +134,7 @@ def test_what_a_failed_send_has_sent(operator, whole, multiple_outputs, dag, run
     assert {7} == set(states(p2psms_sandbox).values())
 
 
+@pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("ends", ["refused", "rows are gone", "no connection"])
 def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox, monkeypatch, tmp_path):
     """Airflow deletes a try's ids when the next begins; that one hands them on again, however it fails."""

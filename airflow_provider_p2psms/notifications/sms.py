@@ -228,8 +228,8 @@ class SMSNotifier(BaseNotifier):
             reraise=True,
         )
         rules = RowRules(region=hook.settings.region, key_column="key")
-        sender = self._sender(hook, store, scope)
-        return once_more(lambda: sender.send(check_rows(read_rows([row]), rules)))
+        # Each time a sender of its own: one that was stopped stays so.
+        return once_more(lambda: self._sender(hook, store, scope).send(check_rows(read_rows([row]), rules)))
 
     def _fit_text(self, hook: SMSHook, context: Any) -> str:
         """Make the text one that can be sent: an alert that is cut is better than none."""

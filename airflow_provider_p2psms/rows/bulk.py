@@ -18,7 +18,6 @@ from itertools import compress
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from airflow_provider_p2psms.identity import are_simple
 from airflow_provider_p2psms.rows.headers import Columns
 from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.message import Block, encode_all
@@ -127,7 +126,9 @@ def _build(
             recipients = known(take(places.recipient))
             texts, are_own = _texts(places, take, size)
             keys = [""] * size if places.key is None else _keys(take(places.key), places.text_values)
-            others = [place for place, number in enumerate(recipients) if not number]
+            others = (
+                [] if all(recipients) else [place for place, number in enumerate(recipients) if not number]
+            )
             checked = _check(texts, are_own)
             if checked is None:
                 others = sorted({*others, *_unfit_places(texts, are_own)})
@@ -144,19 +145,19 @@ def _build(
             return None
         if checked is None:
             return None
-        encoded, parts = checked
+        encoded, parts, are_simple = checked
         reading.count_texts(len(texts), of_column=are_own.count(True))
-        numbers, simple = range(first, first + len(texts)), are_simple(texts, encoded)
-        return Block(numbers, encode_all(recipients), encoded, parts, keys, simple), others
+        numbers = range(first, first + len(texts))
+        return Block(numbers, encode_all(recipients), encoded, parts, keys, are_simple), others
 
     return bulk
 
 
-def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> tuple[list[bytes], bytes] | None:
-    """Give the texts in UTF-8 and their parts; ``None`` if not all of them can certainly be sent."""
+def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> tuple[list[bytes], bytes, bool] | None:
+    """Give the texts in UTF-8, their parts, and whether all are simple; ``None`` if one may be unfit."""
     try:
         encoded = encode_all(texts)
-        return encoded, check_texts(texts, encoded, are_whole=True in are_own)
+        return encoded, *check_texts(texts, encoded, are_whole=True in are_own)
     except (TypeError, ValueError):
         return None
 

@@ -34,7 +34,7 @@ class Block:
     Messages that stand together, by columns: the n-th values of all five are one message.
 
     Recipients and texts are in UTF-8: as such they are digested, kept and sent, and nobody reads them on that
-    way. ``parts`` has a byte for each. ``are_simple``: whether ``identity.are_simple`` is known of the
+    way. ``parts`` has a byte for each. ``are_simple``: whether ``identity.is_simple`` is known of all
     texts.
     """
 

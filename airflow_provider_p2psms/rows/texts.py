@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from operator import itemgetter
 
+from airflow_provider_p2psms.identity import SIMPLE_LETTERS, is_simple
 from airflow_provider_p2psms.rows.damage import SIGNS, find_damage, may_be_damaged, signs_in
 from airflow_provider_p2psms.rows.invisible import is_blank, may_be_blank
 from airflow_provider_p2psms.rows.masking import measure
@@ -55,12 +56,15 @@ def check_text(text: str) -> int:
     return parts
 
 
-def check_texts(texts: Sequence[str], encoded: Sequence[bytes], *, are_whole: bool = False) -> bytes:
+def check_texts(
+    texts: Sequence[str], encoded: Sequence[bytes], *, are_whole: bool = False
+) -> tuple[bytes, bool]:
     """
     Count the parts of many texts, a byte each, as ``check_text`` does, looking at all of them as one.
 
     :param encoded: the texts in UTF-8, in which what is sought has bytes of its own.
     :param are_whole: they are cells or values as they came, of which none may be a stand-in.
+    :return: also whether ``identity.is_simple`` holds for all texts.
     :raises UnfitError: one of them cannot be sent, or is of a class of its own.
     """
     if set(map(type, texts)) != {str} or not all(texts):
@@ -70,33 +74,34 @@ def check_texts(texts: Sequence[str], encoded: Sequence[bytes], *, are_whole: bo
     longest = max(different)
     if are_whole and min(different) <= LONGEST and have_stand_in(texts):
         raise UnfitError("a text may be a stand-in")
-    joined = b"".join(encoded)
+    text, joined = "".join(texts), b"".join(encoded)
     firsts: AbstractSet[int] = frozenset()
-    if is_ascii := joined.isascii():
+    is_plain = False
+    if is_ascii := text.isascii():
         signs = joined.translate(None, _GSM_WITHOUT_SIGNS)
         is_empty = any(map(str.isspace, texts))
     else:
-        signs, firsts = signs_in(joined), frozenset(map(itemgetter(0), encoded))
+        # One search tells of nearly all lists that they have no sign of damage, and how they are folded.
+        is_plain = bool(_plain().fullmatch(text))
+        signs, firsts = b"" if is_plain else signs_in(joined), frozenset(map(itemgetter(0), encoded))
         is_empty = may_be_blank(firsts, joined) and any(map(is_blank, texts))
     if is_empty or longest > MAX_CHARACTERS or (signs and _are_damaged(texts, joined, signs)):
         raise UnfitError("not all texts can be sent as they are")
     if is_ascii and not signs.translate(None, SIGNS):
-        return _parts_by_length(lengths, different, single=160, several=153)
-    if not _FIRST_BEYOND_THE_BMP.isdisjoint(signs):
+        parts = _parts_by_length(lengths, different, single=160, several=153)
+    elif not _FIRST_BEYOND_THE_BMP.isdisjoint(signs):
         parts = bytes(map(count_parts, texts))
-        return parts if max(parts) <= MAX_PARTS else bytes(map(check_text, texts))
     # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
-    if longest <= 70:
-        return bytes([1]) * len(texts)
-    parts = _parts_by_length(lengths, different, single=70, several=67)
-    # A text that begins as nothing of GSM-7 does, like nearly all Persian ones, is UCS-2.
-    if is_ascii or not _FIRST_OF_GSM.isdisjoint(firsts):
-        beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
-        parts = bytes(
-            count if beyond else count_parts(text)
-            for text, count, beyond in zip(texts, parts, beyond_gsm, strict=True)
-        )
-    return parts if max(parts) <= MAX_PARTS else bytes(map(check_text, texts))
+    elif longest <= 70:
+        parts = bytes([1]) * len(texts)
+    else:
+        parts = _parts_by_length(lengths, different, single=70, several=67)
+        # A text that begins as nothing of GSM-7 does, like nearly all Persian ones, is UCS-2.
+        if is_ascii or not _FIRST_OF_GSM.isdisjoint(firsts):
+            parts = _correct_gsm(texts, parts)
+    if max(parts) > MAX_PARTS:
+        parts = bytes(map(check_text, texts))
+    return parts, is_plain or is_simple(text)
 
 
 def count_parts(text: str) -> int:
@@ -119,6 +124,22 @@ def count_parts(text: str) -> int:
     if in_bmp:
         return _count_singles(length, single=70, several=67)
     return _count(text, single=70, several=67, double=_beyond_the_bmp)
+
+
+def _correct_gsm(texts: Sequence[str], parts: bytes) -> bytes:
+    """Count the texts of GSM-7 anew among those that were counted as UCS-2."""
+    beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
+    return bytes(
+        count if beyond else count_parts(text)
+        for text, count, beyond in zip(texts, parts, beyond_gsm, strict=True)
+    )
+
+
+@cache
+def _plain() -> re.Pattern[str]:
+    """Give the pattern of simple texts without a sign of damage."""
+    ascii_chars = "".join(map(chr, sorted({*range(0x80)}.difference(SIGNS))))
+    return re.compile(f"[{re.escape(ascii_chars)}{SIMPLE_LETTERS}]*+")
 
 
 @cache

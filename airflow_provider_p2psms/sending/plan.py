@@ -113,7 +113,7 @@ def build_plan(
     Read all rows into the plan; raises nothing for a bad row (see ``check_plan``).
 
     :param results: what the check of the rows yields, in their order.
-    :return: the digests of all messages that may go.
+    :return: the digests of the ledger's messages that are among the rows.
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
     placer = _Placer(plan, notes, rules, known)
@@ -124,7 +124,7 @@ def build_plan(
             placer.place(result)
     plan.redirected = plan.recipients if rules.redirect_to else 0
     plan.spool.finish()
-    return placer.seen
+    return {*known.accepted, *known.doubtful} & placer.seen
 
 
 def check_plan(plan: Plan, rules: PlanRules) -> None:

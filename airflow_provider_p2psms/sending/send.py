@@ -180,10 +180,10 @@ class Sender:
             stack.push(lambda kind, *_: self._keep_ids(opened, plan, send) if kind else None)
             try:
                 known = self._known(opened)
-                seen = build_plan(results, plan, notes, rules=self.rules, known=known)
+                among = build_plan(results, plan, notes, rules=self.rules, known=known)
                 for sentence in results.reading.sentences() if isinstance(results, Checked) else ():
                     log.info(sentence)
-                send = _Send(self, opened, plan, seen=seen, older=known.older)
+                send = _Send(self, opened, plan, among=among, older=known.older)
                 send.check()
                 send.go()
             except ReplacedError:
@@ -227,7 +227,7 @@ class _Send:
     """
     One send whose rows are planned.
 
-    :param seen: the digests of all messages among the rows.
+    :param among: the digests of the ledger's messages that are among the rows.
     :param older: what digests messages of ledgers of format 1.
     """
 
@@ -237,13 +237,13 @@ class _Send:
         opened: OpenLedger,
         plan: Plan,
         *,
-        seen: AbstractSet[bytes],
+        among: AbstractSet[bytes],
         older: Digester | None,
     ) -> None:
         self._sender, self._opened, self._plan = sender, opened, plan
         self._rules, self._history = opened.rules, opened.history
         self._ledger: Any = opened.ledger
-        self._seen, self._older = seen, older
+        self._among, self._older = among, older
         self._cost: int | None = None
         self._is_delay_logged = False
         self._clock = Clock()
@@ -271,7 +271,7 @@ class _Send:
         sender, plan, history = self._sender, self._plan, self._history
         self._log_staging()
         check_plan(plan, sender.rules)
-        check_chunk(self._rules, history, known=self._seen.__contains__, has_new=bool(plan.spool.batches))
+        check_chunk(self._rules, history, known=self._among.__contains__, has_new=bool(plan.spool.batches))
         if plan.spool.batches:
             self._send_time(datetime.now(UTC))
         self._check_cost()
@@ -352,7 +352,7 @@ class _Send:
             self._history,
             self._sender.client.settings,
         )
-        doubts = self._opened.doubts(self._seen.__contains__)
+        doubts = self._opened.doubts(self._among.__contains__)
         offset_s = self._measure_clock(has_doubts=bool(doubts))
         times, linger_s = sender.times, min(sender.times.linger_s, settings.read_timeout_s)
         items = inherited_items(

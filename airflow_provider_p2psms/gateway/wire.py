@@ -48,10 +48,11 @@ class Receipt:
     What the gateway answered to a send that it took.
 
     ``outbox_ids`` has one id a group (JSON) or a row (file), in the order given. That the gateway keeps that
-    order is nowhere stated; only their number is checked.
+    order is nowhere stated; only their number is checked. Ids that count up by one, as they mostly do, are a
+    ``range``: it is kept, compared and recorded at once.
     """
 
-    outbox_ids: tuple[int, ...]
+    outbox_ids: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ())
 
 
 def _raise_no_receipt(
-    answer: Answer, envelope: _Envelope, ids: tuple[int, ...], *, expected: int, private: Iterable[str]
+    answer: Answer, envelope: _Envelope, ids: Sequence[int], *, expected: int, private: Iterable[str]
 ) -> NoReturn:
     found = tuple(_find_ids(envelope.data))
     if envelope.ok is False and not found and _speaks_for_gateway(answer, envelope):
@@ -339,12 +340,14 @@ def _parse_envelope(body: bytes) -> _Envelope | None:
     )
 
 
-def _outbox_ids(data: Any) -> tuple[int, ...]:
+def _outbox_ids(data: Any) -> Sequence[int]:
     ids = _record(data).get("message_outbox_ids")
     if not isinstance(ids, list) or not ids:
         return ()
-    if set(map(type, ids)) == {int} and min(ids) > 0 and max(ids) < _TOO_LARGE_ID:
-        return tuple(ids)
+    if set(map(type, ids)) == {int}:
+        run = range(ids[0], ids[0] + len(ids))
+        if run.start > 0 and run.stop <= _TOO_LARGE_ID and ids == list(run):
+            return run
     numbers = [number for number in map(_id, ids) if number]
     return tuple(numbers) if len(numbers) == len(ids) else ()
 

@@ -13,7 +13,6 @@ of a request another try may begin: it sees the intent and waits until the reque
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 from secrets import token_hex
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError, lay_out
@@ -159,12 +158,11 @@ class Ledger:
         if intended != digests:  # seldom: else they are the same messages in the same order
             by_digest = dict(zip(digests, ids, strict=True))
             ids = [by_digest.get(digest, UNSETTLED) for digest in intended]
-        each = iter(ids)
+        first = 0
         for doubt in doubts:
-            settled = islice(each, len(doubt.digests))
-            self._journal.append(
-                Settlement(doubt.slot, doubt.number, pack_ids(settled), at or 0, offset or 0)
-            )
+            settled = pack_ids(ids[first : first + len(doubt.digests)])
+            first += len(doubt.digests)
+            self._journal.append(Settlement(doubt.slot, doubt.number, settled, at or 0, offset or 0))
 
     def claim(
         self,

@@ -12,7 +12,7 @@ a journal has a ``Head``, and a ``Turn`` belongs to fencing. Records of format 1
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from operator import sub
 from typing import Any, NamedTuple, TypeVar
@@ -34,10 +34,6 @@ MOST_JOURNALS = 1_000
 _MOST_BUT_TEXT = 350
 _MOST_OF_A_COUNT = 30
 _CHECKSUM_BYTES = 8
-
-# Of steps below 128: the sign is in the lowest bit.
-_SHORT, _TOO_LONG = bytes(range(64)), b"\xff"
-_DOUBLED = bytes(2 * step & 255 for step in range(256))
 
 T = TypeVar("T")
 
@@ -200,17 +196,12 @@ def pack_digests(digests: Digests) -> str:
     return b64encode(digests.packed).decode()
 
 
-def pack_ids(ids: Iterable[int]) -> str:
+def pack_ids(ids: Sequence[int]) -> str:
     """Return ids as text for a settlement: differences, which are small, in as few bytes as they need."""
-    ids = list(ids)
-    try:  # a gateway that counts: one byte each
-        later = bytes(map(sub, ids[1:], ids))
-    except ValueError:
-        later = _TOO_LONG
-    if later.translate(None, _SHORT):
-        packed = _pack_steps(map(sub, ids, [0, *ids]))
+    if isinstance(ids, range) and ids.step == 1:
+        packed = _pack_steps(ids[:1]) + _pack_steps((1,)) * (len(ids) - 1)
     else:
-        packed = _pack_steps(ids[:1]) + later.translate(_DOUBLED)
+        packed = _pack_steps(map(sub, ids, (0, *ids)))
     return b64encode(packed).decode()
 
 

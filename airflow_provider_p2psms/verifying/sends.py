@@ -85,7 +85,7 @@ def _note(texts: tuple[str, ...], send: Callable[[], wire.Receipt], *, is_schedu
     ids: tuple[int, ...] = ()
     refused, unreachable, unknown = None, None, None
     try:
-        ids = send().outbox_ids
+        ids = tuple(send().outbox_ids)
     except GatewayRefusedError as err:
         refused = err
     except UnreachableError as err:

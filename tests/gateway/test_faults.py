@@ -252,7 +252,7 @@ def test_ids_as_due_are_a_receipt(body, scripted, client):
     """One id a group, in the order given; a created status and text ids count as well."""
     gateway = scripted(answer(http(201, body)))
 
-    assert (11, 12) == send(client(f"http://127.0.0.1:{gateway.port}/v1")).outbox_ids
+    assert (11, 12) == tuple(send(client(f"http://127.0.0.1:{gateway.port}/v1")).outbox_ids)
 
 
 class TestNothingLeft:
@@ -328,7 +328,9 @@ class TestOverTLS:
     def test_a_bundle_of_ones_own_is_trusted(self, client, scripted, tls, bundle):
         """`ca_bundle` lets the send through."""
         gateway = scripted(answer(http(200, IDS)), tls=tls)
-        assert (11, 12) == send(client(f"https://127.0.0.1:{gateway.port}/v1", ca_bundle=bundle)).outbox_ids
+        assert (11, 12) == tuple(
+            send(client(f"https://127.0.0.1:{gateway.port}/v1", ca_bundle=bundle)).outbox_ids
+        )
 
     def test_through_a_proxy_that_speaks_tls_itself(self, client, scripted, tls, bundle):
         """TLS within TLS: sent whole, answered, and told apart from what did not leave."""
@@ -336,7 +338,7 @@ class TestOverTLS:
         proxy = scripted(tunnel_to(gateway.port), tls=tls)
         address, by = f"https://127.0.0.1:{gateway.port}/v1", f"https://127.0.0.1:{proxy.port}"
 
-        assert (11, 12) == send(client(address, ca_bundle=bundle, proxy=by)).outbox_ids
+        assert (11, 12) == tuple(send(client(address, ca_bundle=bundle, proxy=by)).outbox_ids)
         with pytest.raises(UnreachableError):
             send(
                 client(address, proxy=by, connect_timeout_s=0.5, read_timeout_s=0.5)

@@ -50,7 +50,7 @@ class Fates:
         """Note which messages the gateway has taken: those with an id."""
         if isinstance(places, range) and 0 not in outbox_ids:  # nearly always, and in one step
             self._accepted += self._ids[places.start : places.stop].count(0)
-            self._ids[places.start : places.stop] = array("q", outbox_ids)
+            self._ids[places.start : places.stop] = array("q", list(outbox_ids))
             return
         for place, outbox_id in zip(places, outbox_ids, strict=True):
             if outbox_id:

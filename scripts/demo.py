@@ -26,7 +26,7 @@ import psutil
 
 ROOT = Path(__file__).parents[1]
 DEMO = ROOT / ".demo"
-DAGS = ROOT / "airflow_provider_p2psms" / "example_dags"
+DAGS = ROOT / "example_dags"
 ORDERS = DAGS / "data" / "orders.csv"
 OUTBOX = DEMO / "outbox.sqlite"
 AIRFLOW_LOG = DEMO / "airflow.log"

@@ -10,20 +10,20 @@ from pathlib import Path
 import pendulum
 import pytest
 
-import airflow_provider_p2psms.example_dags
+import example_dags
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.sandbox.pricing import count_parts, price_of
 
 pytestmark = pytest.mark.airflow
 
-HERE = Path(airflow_provider_p2psms.example_dags.__file__).parent
+HERE = Path(example_dags.__file__).parent
 EXAMPLES = sorted(file.stem for file in HERE.glob("p2psms_*.py"))
 
 
 def example(name):
     """Return the one DAG of an example's file, parsed anew."""
-    module = importlib.reload(importlib.import_module(f"airflow_provider_p2psms.example_dags.{name}"))
+    module = importlib.reload(importlib.import_module(f"example_dags.{name}"))
     return getattr(module, name)()
 
 

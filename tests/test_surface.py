@@ -127,7 +127,7 @@ def test_entry_points_load(group):
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
-    """Types, example DAGs with their data and the sandbox's pages are shipped; the tests are not."""
+    """Types and the sandbox's pages are shipped; the tests and the example DAGs are not."""
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path], cwd=ROOT, check=True
     )
@@ -138,7 +138,6 @@ def test_the_wheel_holds_the_package_and_nothing_else(tmp_path):
     info = f"airflow_provider_p2psms-{__version__}.dist-info"
     assert {name.partition("/")[0] for name in names} == {"airflow_provider_p2psms", info}
     assert "airflow_provider_p2psms/py.typed" in names
-    assert "airflow_provider_p2psms/example_dags/data/orders.csv" in names
     assert {f"airflow_provider_p2psms/sandbox/outbox.{kind}" for kind in ("html", "css", "js")} <= set(names)
     assert f"{info}/licenses/LICENSE" in names
 

@@ -12,12 +12,15 @@ as one text, ``map`` and ``zip`` for what is left. All that the rules decide is 
 built.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from airflow_provider_p2psms.identity import SIMPLE_LETTERS, is_simple
+from airflow_provider_p2psms.rows.damage import SIGNS
 from airflow_provider_p2psms.rows.headers import Columns
 from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.message import Block, encode_all
@@ -29,6 +32,10 @@ from airflow_provider_p2psms.rows.template import Place, Template
 from airflow_provider_p2psms.rows.texts import check_texts
 from airflow_provider_p2psms.rows.values import key_text
 
+# Simple texts without a sign of damage.
+_plain = re.compile(
+    f"[{re.escape(''.join(map(chr, sorted({*range(0x80)}.difference(SIGNS)))))}{SIMPLE_LETTERS}]*+"
+)
 # With more others than one in so many, the good rows between them are too few to be checked together.
 _LEAST_GOOD = 16
 
@@ -156,8 +163,11 @@ def _build(
 def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> tuple[list[bytes], bytes, bool] | None:
     """Give the texts in UTF-8, their parts, and whether all are simple; ``None`` if one may be unfit."""
     try:
-        encoded = encode_all(texts)
-        return encoded, *check_texts(texts, encoded, are_whole=True in are_own)
+        encoded, text = encode_all(texts), "".join(texts)
+        # One search says of nearly all lists that they have no sign of damage, and how they are folded.
+        has_no_sign = not text.isascii() and bool(_plain.fullmatch(text))
+        parts = check_texts(texts, encoded, are_whole=True in are_own, has_no_sign=has_no_sign)
+        return encoded, parts, has_no_sign or is_simple(text)
     except (TypeError, ValueError):
         return None
 

@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from functools import cache
 from operator import itemgetter
 
-from airflow_provider_p2psms.identity import SIMPLE_LETTERS, is_simple
 from airflow_provider_p2psms.rows.damage import SIGNS, find_damage, may_be_damaged, signs_in
 from airflow_provider_p2psms.rows.invisible import is_blank, may_be_blank
 from airflow_provider_p2psms.rows.masking import measure
@@ -57,14 +56,14 @@ def check_text(text: str) -> int:
 
 
 def check_texts(
-    texts: Sequence[str], encoded: Sequence[bytes], *, are_whole: bool = False
-) -> tuple[bytes, bool]:
+    texts: Sequence[str], encoded: Sequence[bytes], *, are_whole: bool = False, has_no_sign: bool = False
+) -> bytes:
     """
     Count the parts of many texts, a byte each, as ``check_text`` does, looking at all of them as one.
 
     :param encoded: the texts in UTF-8, in which what is sought has bytes of its own.
     :param are_whole: they are cells or values as they came, of which none may be a stand-in.
-    :return: also whether ``identity.is_simple`` holds for all texts.
+    :param has_no_sign: none of them has a byte of ``damage.SIGNS``, as far as that is known.
     :raises UnfitError: one of them cannot be sent, or is of a class of its own.
     """
     if set(map(type, texts)) != {str} or not all(texts):
@@ -74,16 +73,14 @@ def check_texts(
     longest = max(different)
     if are_whole and min(different) <= LONGEST and have_stand_in(texts):
         raise UnfitError("a text may be a stand-in")
-    text, joined = "".join(texts), b"".join(encoded)
+    joined = b"".join(encoded)
     firsts: AbstractSet[int] = frozenset()
-    is_plain = False
-    if is_ascii := text.isascii():
+    if is_ascii := joined.isascii():
         signs = joined.translate(None, _GSM_WITHOUT_SIGNS)
         is_empty = any(map(str.isspace, texts))
     else:
-        # One search tells of nearly all lists that they have no sign of damage, and how they are folded.
-        is_plain = bool(_plain().fullmatch(text))
-        signs, firsts = b"" if is_plain else signs_in(joined), frozenset(map(itemgetter(0), encoded))
+        signs = b"" if has_no_sign else signs_in(joined)
+        firsts = frozenset(map(itemgetter(0), encoded))
         is_empty = may_be_blank(firsts, joined) and any(map(is_blank, texts))
     if is_empty or longest > MAX_CHARACTERS or (signs and _are_damaged(texts, joined, signs)):
         raise UnfitError("not all texts can be sent as they are")
@@ -99,9 +96,7 @@ def check_texts(
         # A text that begins as nothing of GSM-7 does, like nearly all Persian ones, is UCS-2.
         if is_ascii or not _FIRST_OF_GSM.isdisjoint(firsts):
             parts = _correct_gsm(texts, parts)
-    if max(parts) > MAX_PARTS:
-        parts = bytes(map(check_text, texts))
-    return parts, is_plain or is_simple(text)
+    return parts if max(parts) <= MAX_PARTS else bytes(map(check_text, texts))
 
 
 def count_parts(text: str) -> int:
@@ -133,13 +128,6 @@ def _correct_gsm(texts: Sequence[str], parts: bytes) -> bytes:
         count if beyond else count_parts(text)
         for text, count, beyond in zip(texts, parts, beyond_gsm, strict=True)
     )
-
-
-@cache
-def _plain() -> re.Pattern[str]:
-    """Give the pattern of simple texts without a sign of damage."""
-    ascii_chars = "".join(map(chr, sorted({*range(0x80)}.difference(SIGNS))))
-    return re.compile(f"[{re.escape(ascii_chars)}{SIMPLE_LETTERS}]*+")
 
 
 @cache

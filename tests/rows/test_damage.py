@@ -206,7 +206,7 @@ def test_damaged_texts_are_refused(reason, text):
 )
 def test_ordinary_texts_are_sent(text):
     """What only resembles damage is not refused, alone or together."""
-    assert check_text(text) == check_texts([text] * 3, [text.encode()] * 3)[0][0]
+    assert check_text(text) == check_texts([text] * 3, [text.encode()] * 3)[0]
     assert isinstance(check((NUMBER, text))[0], Message)
 
 

@@ -104,7 +104,7 @@ def test_many_texts_count_as_each_alone(texts):
     except UnfitError:
         alone = None
     try:
-        together = list(check_texts(texts, encode_all(texts))[0])
+        together = list(check_texts(texts, encode_all(texts)))
     except (UnfitError, UnicodeEncodeError):
         together = None
 

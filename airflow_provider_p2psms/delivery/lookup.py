@@ -7,7 +7,8 @@ do not show is asked by id. What is left when the questions run out has its turn
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from airflow_provider_p2psms.delivery.records import OutboxRecord, parse_record
@@ -15,6 +16,8 @@ from airflow_provider_p2psms.errors import GatewayRefusedError
 from airflow_provider_p2psms.gateway.statuses import Deliveries, read_deliveries
 
 PAGE = 100
+# So many pages are asked for at once.
+_SIDE_BY_SIDE = 4
 # So many questions are asked in a look, and at more than 10,000 ids more in proportion.
 MIN_QUESTIONS = 200
 _IDS_A_QUESTION = 50
@@ -67,11 +70,25 @@ class Questions:
         record = parse_record(self._found(self._reports.report_by_bulk, outbox_id))
         return record if record and record.outbox_id == outbox_id else None
 
-    def page(self, filters: Mapping[str, Any], page: int) -> tuple[list[OutboxRecord], int]:
-        """Ask for a page; give its records and the number of the last page."""
-        self._count()
-        answer = self._reports.report_list(filters, page=page, limit=PAGE)
-        return [record for record in map(parse_record, answer.records) if record], answer.last_page or 1
+    def pages(
+        self, filters: Mapping[str, Any], pages: Sequence[int]
+    ) -> Iterator[tuple[list[OutboxRecord], int]]:
+        """Ask for pages side by side; give the records of each, and the number of the last page."""
+        asked = pages[: max(self._left, 0)]
+
+        def ask(page: int) -> tuple[list[OutboxRecord], int]:
+            answer = self._reports.report_list(filters, page=page, limit=PAGE)
+            return [record for record in map(parse_record, answer.records) if record], answer.last_page or 1
+
+        for _ in asked:
+            self._count()
+        if len(asked) > 1:
+            with ThreadPoolExecutor(len(asked), thread_name_prefix="p2psms-pages") as pool:
+                yield from pool.map(ask, asked)
+        else:
+            yield from map(ask, asked)
+        if len(asked) < len(pages):
+            raise OutOfQuestionsError
 
     def deliveries(self, outbox_id: int) -> Deliveries:
         """Ask what became of the recipients of one id."""
@@ -135,29 +152,32 @@ class Lookup:
             return ()  # no record of this send is shown yet
         missing = {each for each in ids if self.last_turn(each) < self._turn}
         window = _window(first, last)
-        last_page = self._take_page(window, 1, missing, questions)
+        last_page = self._take_pages(window, (1,), missing, questions)
         if last_page <= len(ids):  # else others' records crowd it, and asking by id is cheaper
-            for page in self._order(last_page):
-                if not missing:
-                    break
-                self._next_page = page
-                self._take_page(window, page, missing, questions)
+            pages = self._order(last_page)
+            while missing and pages:
+                self._next_page = pages[0]
+                # No more than the missing ids fill: the last pages may not be needed.
+                count = min(_SIDE_BY_SIDE, -(-len(missing) // PAGE))
+                self._take_pages(window, pages[:count], missing, questions)
+                pages = pages[count:]
         return missing
 
-    def _order(self, last_page: int) -> Iterable[int]:
+    def _order(self, last_page: int) -> Sequence[int]:
         """Begin where the questions ran out last time, lest the last pages never have their turn."""
         start = self._next_page if self._next_page <= last_page else 2
         return (*range(start, last_page + 1), *range(2, start))
 
-    def _take_page(
-        self, window: Mapping[str, Any], page: int, missing: set[int], questions: Questions
+    def _take_pages(
+        self, window: Mapping[str, Any], pages: Sequence[int], missing: set[int], questions: Questions
     ) -> int:
-        records, last_page = questions.page(window, page)
-        for record in records:
-            if record.outbox_id in missing:
-                missing.discard(record.outbox_id)
-                self.seen[record.outbox_id] = record
-                self._turns[record.outbox_id] = self._turn
+        last_page = 1
+        for records, last_page in questions.pages(window, pages):  # noqa: B007 - the last one is returned
+            for record in records:
+                if record.outbox_id in missing:
+                    missing.discard(record.outbox_id)
+                    self.seen[record.outbox_id] = record
+                    self._turns[record.outbox_id] = self._turn
         return last_page
 
 

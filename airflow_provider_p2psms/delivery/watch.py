@@ -161,7 +161,7 @@ class DeliveryWatch:
         :raises GatewayRefusedError: there are none.
         """
         try:
-            Questions(self._reports, limit=1, stop=self._stop).page({}, 1)
+            list(Questions(self._reports, limit=1, stop=self._stop).pages({}, (1,)))
         except OutOfQuestionsError:
             return False
         except GatewayRefusedError as err:

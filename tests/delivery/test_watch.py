@@ -1,6 +1,7 @@
 """Watching messages: what is counted, when it ends, and what a look costs."""
 
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,26 @@ def test_sends_of_different_days_and_lines(client, send_many, asked, clock):
 
     assert (look.done, look.counts.sent) == (True, 600)
     assert 12 >= asked()
+
+
+def test_pages_are_asked_four_at_a_time(client, send_many, asked, clock):
+    """The pages of a large send are on their way together; the first one alone says how many there are."""
+    ids = send_many(900)
+    clock.now += 1
+    together = threading.Barrier(4)
+
+    class WaitingForThree:
+        report_by_bulk = client.report_by_bulk
+
+        def report_list(self, filters, *, page, limit):
+            if page > 1:
+                together.wait(timeout=60)
+            return client.report_list(filters, page=page, limit=limit)
+
+    look = DeliveryWatch(WaitingForThree(), ids).look()
+
+    assert (look.done, look.counts.sent) == (True, 900)
+    assert 9 + 2 == asked()
 
 
 def test_an_id_that_no_report_shows_is_pending(client, send, clock):

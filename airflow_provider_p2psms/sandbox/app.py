@@ -19,19 +19,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_p2psms.sandbox.access import ELSEWHERE, STATIC, Gate
+from airflow_provider_p2psms.sandbox.answering import delayed, render, say_nothing
 from airflow_provider_p2psms.sandbox.calls import Call, read_call
 from airflow_provider_p2psms.sandbox.console import Console
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, done
 from airflow_provider_p2psms.sandbox.events import Feed
 from airflow_provider_p2psms.sandbox.exchanges import describe_answer, write_sent
-from airflow_provider_p2psms.sandbox.faults import (
-    SEND_PATH,
-    Order,
-    Takes,
-    delayed,
-    render,
-    say_nothing,
-)
+from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Order, Takes
 from airflow_provider_p2psms.sandbox.orders import Orders
 from airflow_provider_p2psms.sandbox.pages import Pages
 from airflow_provider_p2psms.sandbox.request_log import describe

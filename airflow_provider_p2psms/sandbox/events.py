@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
-from airflow_provider_p2psms.sandbox.faults import client_left
+from airflow_provider_p2psms.sandbox.answering import client_left
 
 # At most so often, and at least so often, so that a page that is gone is noticed.
 _PAUSE_S = 0.3

@@ -44,25 +44,30 @@ With ``one_id`` and ``id_per_recipient`` the reports know the messages under the
 every other fault, under one id for each group.
 """
 
-import asyncio
-import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
+from starlette.types import ASGIApp
 
 from airflow_provider_p2psms.sandbox import phrases
+from airflow_provider_p2psms.sandbox.answering import (
+    answer_endlessly,
+    cut,
+    delayed,
+    in_windows_1256,
+    redirect,
+    render,
+    say_nothing,
+    truncated,
+)
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, missing, not_found
 from airflow_provider_p2psms.sandbox.habits import MOST
 from airflow_provider_p2psms.sandbox.statuses import State
 
 SEND_PATH = "/api/send"
 _PROXY_PAGE = "<html>\r\n<head><title>Error</title></head>\r\n<body>nginx</body>\r\n</html>\r\n"
-_LARGE_CHUNK = b"1123594208, " * 5_000
-_LARGE_SIZE = 64 * 1024 * 1024
 
 
 class Takes(Enum):
@@ -142,76 +147,6 @@ class Fault:
     state: State | None = None
 
 
-def render(answer: Answer) -> Response:
-    """Write an answer as the gateway does."""
-    return JSONResponse(answer.body, status_code=answer.status)
-
-
-async def client_left(receive: Receive) -> None:
-    """Return when the client has closed its connection."""
-    while (await receive())["type"] != "http.disconnect":
-        ...
-
-
-def delayed(app: ASGIApp, delay_s: float) -> ASGIApp:
-    """Answer ``delay_s`` later, or not at all if the client has left by then."""
-
-    async def answer_late(scope: Scope, receive: Receive, send: Send) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(client_left(receive), delay_s)
-            return
-        await app(scope, receive, send)
-
-    return answer_late
-
-
-async def say_nothing(_scope: Scope, receive: Receive, _send: Send) -> None:
-    """Never answer."""
-    await client_left(receive)
-
-
-async def cut(scope: Scope, receive: Receive, _send: Send) -> None:
-    """Close the connection without a byte."""
-    scope["state"]["transport"].abort()
-    await client_left(receive)
-
-
-def _truncated(answer: Answer, _order: Order) -> ASGIApp:
-    response = render(answer)
-
-    async def answer_half(scope: Scope, receive: Receive, send: Send) -> None:
-        half = bytes(response.body)[: len(response.body) // 2]
-        await send({"type": "http.response.start", "status": 200, "headers": response.raw_headers})
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-        scope["state"]["transport"].close()  # after what was written has left
-        await client_left(receive)
-
-    return answer_half
-
-
-async def _answer_endlessly(_scope: Scope, _receive: Receive, send: Send) -> None:
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send(
-        {"type": "http.response.body", "body": b'{"data": {"message_outbox_ids": [', "more_body": True}
-    )
-    for _ in range(_LARGE_SIZE // len(_LARGE_CHUNK)):
-        await send({"type": "http.response.body", "body": _LARGE_CHUNK, "more_body": True})
-        await asyncio.sleep(0)  # lets this process hear that the client has left
-    await send({"type": "http.response.body", "body": b"1123594208]}}"})
-
-
-async def _redirect(scope: Scope, receive: Receive, send: Send) -> None:
-    # Another host name for the same process: whoever follows is seen, and takes a token elsewhere.
-    location = f"http://localhost:{scope['server'][1]}/sandbox/elsewhere"
-    await Response(status_code=302, headers={"location": location})(scope, receive, send)
-
-
-def _in_windows_1256(answer: Answer, _order: Order) -> ASGIApp:
-    content = json.dumps(answer.body, ensure_ascii=False).encode("cp1256", errors="replace")
-    return Response(content, media_type="application/json")
-
-
 def _with_ids(change: Callable[[list[int]], list[int] | None]) -> Callable[[Answer, Order], ASGIApp]:
     def respond(answer: Answer, _order: Order) -> ASGIApp:
         data = dict(answer.body["data"] or {})
@@ -268,8 +203,8 @@ FAULTS = {
     "502_html": _from_proxy(502),
     "502_html_before": _from_proxy(502, takes=Takes.NOTHING),
     "garbage": Fault(Takes.ALL, 200, _always(PlainTextResponse("Thank you for your message!"))),
-    "not_utf8": Fault(Takes.ALL, 200, _in_windows_1256),
-    "truncated": Fault(Takes.ALL, 200, _truncated),
+    "not_utf8": Fault(Takes.ALL, 200, lambda answer, _order: in_windows_1256(answer)),
+    "truncated": Fault(Takes.ALL, 200, lambda answer, _order: truncated(answer)),
     "cut_before_answer": Fault(Takes.ALL, None, _always(cut)),
     "cut_before_taken": Fault(Takes.NOTHING, None, _always(cut)),
     "silence": Fault(Takes.ALL, None, _always(say_nothing)),
@@ -286,9 +221,9 @@ FAULTS = {
     "202_with_ids": Fault(Takes.ALL, 202, _as_status(202)),
     "500_with_ids": Fault(Takes.ALL, 500, _as_status(500)),
     "busy_with_ids": Fault(Takes.ALL, 503, _busy_with_ids),
-    "too_large": Fault(Takes.ALL, 200, _always(_answer_endlessly)),
-    "redirect": Fault(Takes.NOTHING, 302, _always(_redirect)),
-    "redirect_after": Fault(Takes.ALL, 302, _always(_redirect)),
+    "too_large": Fault(Takes.ALL, 200, _always(answer_endlessly)),
+    "redirect": Fault(Takes.NOTHING, 302, _always(redirect)),
+    "redirect_after": Fault(Takes.ALL, 302, _always(redirect)),
     "404_html": _from_proxy(404),
     "408_after": _from_proxy(408),
     "499_after": _from_proxy(499),

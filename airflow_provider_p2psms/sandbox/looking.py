@@ -100,7 +100,7 @@ class Look:
         """Return the gateway's state of a record."""
         if record["cancelled_at"] is not None:
             return 7
-        return 5 if record["send_at"] > self._sent_before else int(record["fate"])
+        return 5 if record["send_at"] > self._sent_before else int(record["final_state"])
 
     def choices(self) -> dict[str, list[str]]:
         """Return the values that the filters by sender, DAG and run can choose among, latest first."""

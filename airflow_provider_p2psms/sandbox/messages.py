@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from airflow_provider_p2psms.sandbox import phrases
+from airflow_provider_p2psms.sandbox.answering import client_left
 from airflow_provider_p2psms.sandbox.events import Feed, wait_for_news
-from airflow_provider_p2psms.sandbox.faults import client_left
 from airflow_provider_p2psms.sandbox.filters import Filters, read_filters, read_id
 from airflow_provider_p2psms.sandbox.looking import NEWEST, Look
 from airflow_provider_p2psms.sandbox.outcomes import outcomes_of

@@ -23,6 +23,7 @@ from airflow_provider_p2psms.sandbox.paging import page_number, whole_number
 from airflow_provider_p2psms.sandbox.pricing import count_parts, prices
 from airflow_provider_p2psms.sandbox.reports import Reports
 from airflow_provider_p2psms.sandbox.settings import Settings
+from airflow_provider_p2psms.sandbox.spending import Credit
 from airflow_provider_p2psms.sandbox.store import MAX_ID, RepeatedError, Store
 
 
@@ -84,7 +85,7 @@ class Pages:
                 request=call.request_id,
                 now=call.now,
                 duplicate_window_s=settings.duplicate_window_s,
-                credit=settings.credit,
+                credit=Credit(settings.credit),
             )
         except RepeatedError as err:
             raise Refused(429, "429-1", phrases.REPEATED) from err
@@ -111,7 +112,9 @@ class Pages:
 
     def credit(self, call: Call) -> Answer:
         """Tell the credit left after all that was sent by now."""
-        spent = self._store.spent(sent_before=call.now - self._settings.queue_s)
+        spent = self._store.spent(
+            Credit(self._settings.credit), sent_before=call.now - self._settings.queue_s
+        )
         return done_briefly(
             {
                 "credit": self._settings.credit - spent,

@@ -1,8 +1,9 @@
 """
 What becomes of a message as time goes by, worked out from timestamps whenever somebody asks.
 
-A message waits in the send queue (state 5) until ``queue_s`` after its moment of sending, then meets its
-fate: sent (6), or what a magic text asks for. The recipients of a sent one move from 0 over 1 to their own.
+A message waits in the send queue (state 5) until ``queue_s`` after its moment of sending, then reaches its
+final state: sent (6), or what a magic text asks for. The recipients of a sent one move from 0 over 1 to their
+own.
 """
 
 from enum import IntEnum
@@ -34,7 +35,7 @@ _MAGIC_TEXTS = {
 _MAGIC_ENDINGS = {"0003": NOT_DELIVERED, "0004": BLACKLISTED}
 
 
-def fate_of(text: str) -> State:
+def final_state_of(text: str) -> State:
     """Return the state in which a message with this text ends."""
     return next((state for mark, state in _MAGIC_TEXTS.items() if mark in text), State.SENT)
 

@@ -12,22 +12,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from airflow_provider_p2psms.sandbox.contract import Group, Submission
+from airflow_provider_p2psms.identity import canonical_line
+from airflow_provider_p2psms.sandbox.contract import Submission
 from airflow_provider_p2psms.sandbox.folding import fold
 from airflow_provider_p2psms.sandbox.keeping import delete_older
 from airflow_provider_p2psms.sandbox.message_rows import MessageRow, count_endings, message_rows
-from airflow_provider_p2psms.sandbox.pricing import price_of
-from airflow_provider_p2psms.sandbox.statuses import (
-    State,
-    fate_of,
-)
+from airflow_provider_p2psms.sandbox.migrations import open_tables
+from airflow_provider_p2psms.sandbox.spending import Credit, Spending
+from airflow_provider_p2psms.sandbox.statuses import State
 from airflow_provider_p2psms.sandbox.tables import (
     FOUND,
     MESSAGES,
     ORDERS,
     OWN_TEXT,
-    SCHEMA,
-    SCHEMA_VERSION,
     SEEN,
     SHOWN,
     TABLES,
@@ -58,23 +55,12 @@ class Store:
         # A log ahead of the file, without a sync at each commit: fast, and safe when the process is killed.
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = NORMAL")
-        self._db.create_function("fold", 1, fold, deterministic=True)
-        self._create_tables()
-        self._spent_before = 0
-        # Kept in memory, since a sum over all that was ever taken would slow down every send.
-        self._promised = self._sum_of_costs()
-
-    def _create_tables(self) -> None:
-        found = self._db.execute(
-            "SELECT user_version, (SELECT count(*) FROM sqlite_schema) FROM pragma_user_version"
-        ).fetchone()
-        if found[1] and found[0] != SCHEMA_VERSION:
+        try:
+            open_tables(self._db)
+        except sqlite3.Error:
             self._db.close()
-            raise sqlite3.DatabaseError(
-                "the database was written by another version of the sandbox; name another file"
-            )
-        self._db.executescript(SCHEMA)
-        self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            raise
+        self._spending = Spending(self._db)
 
     def close(self) -> None:
         """Close the database; nothing can be asked afterwards."""
@@ -90,7 +76,7 @@ class Store:
                 yield
             except BaseException:
                 self._db.execute("ROLLBACK")
-                self._promised = self._spent_before + self._sum_of_costs()
+                self._spending.reload()
                 raise
             self._db.execute("COMMIT")
 
@@ -103,7 +89,7 @@ class Store:
         with self.transaction():
             for table in TABLES:
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are constants
-            self._promised = self._spent_before = 0
+            self._spending.clear()
 
     def delete_all(self) -> None:
         """Delete all messages and requests. Ids go on, so that none is given twice."""
@@ -139,16 +125,16 @@ class Store:
         self._db.execute("INSERT INTO exchanges VALUES (?, ?, ?, ?)", (request, media_type, sent, answered))
 
     def take(
-        self, submission: Submission, *, request: int, now: float, duplicate_window_s: float, credit: float
+        self, submission: Submission, *, request: int, now: float, duplicate_window_s: float, credit: Credit
     ) -> list[int]:
         """
         Store all groups of a send and return their outbox ids: one a group, in order.
 
-        A group that the credit left does not cover is taken as well, and ends in state 8.
+        A group that is not covered by what is left of ``credit`` is taken as well, and ends in state 8.
 
         :raises RepeatedError: by the 40-second rule; nothing was stored.
         """
-        sender = submission.from_number
+        sender, line = submission.from_number, canonical_line(submission.from_number)
         first = self._next_id()
         ids = [first + ID_STEP * place for place in range(len(submission.groups))]
         place = self._db.execute("SELECT coalesce(max(id), 0) FROM messages").fetchone()[0]
@@ -156,18 +142,21 @@ class Store:
         if duplicate_window_s and self._any_alike(rows, since=now - duplicate_window_s):
             raise RepeatedError
         endings = count_endings(rows, ids)
+        promises = self._spending.promise(submission.groups, line=line, credit=credit, state=submission.state)
         self._db.executemany(
             "INSERT INTO outbox (id, request, kind, from_number, text, folded, parts, recipient_count,"
-            " not_delivered, blacklisted, cost, fate, created_at, send_at, send_time)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " not_delivered, blacklisted, cost, final_state, created_at, send_at, send_time, line)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     *(outbox_id, request, submission.kind, sender, group.text, fold(group.text), group.parts),
                     *counts,
-                    *self._promise(group, credit=credit, state=submission.state),
-                    *(now, submission.send_at, submission.send_time),
+                    *promise,
+                    *(now, submission.send_at, submission.send_time, line),
                 )
-                for outbox_id, group, counts in zip(ids, submission.groups, endings, strict=True)
+                for outbox_id, group, counts, promise in zip(
+                    ids, submission.groups, endings, promises, strict=True
+                )
             ],
         )
         self._db.executemany(
@@ -183,11 +172,11 @@ class Store:
 
     def keep_newest(self, count: int) -> None:
         """Keep the newest ``count`` messages. What the others cost stays spent."""
-        before = self._sum_of_costs()
+        before = self._spending.kept()
         oldest = delete_older(self._db, count)
         if oldest is not None:
             self._tally(oldest)
-            self._spent_before += before - self._sum_of_costs()
+            self._spending.note_deleted(before)
 
     def _tally(self, request: int) -> None:
         self._db.execute("DELETE FROM tallies WHERE request = ?", (request,))
@@ -206,41 +195,22 @@ class Store:
         )
         return any(self._db.execute(query, (*row[1:4], since)).fetchone() for row in rows)
 
-    def _promise(self, group: Group, *, credit: float, state: State | None) -> tuple[int, State]:
-        cost = sum(price_of(recipient, parts=group.parts) for recipient in group.recipients)
-        fate = fate_of(group.text)
-        if fate is State.SENT:
-            fate = state or fate
-        if fate is State.SENT and self._promised + cost > credit:
-            fate = State.NO_CREDIT
-        if fate is State.SENT:
-            self._promised += cost
-        return cost, fate
-
-    def _sum_of_costs(self, *, sent_before: float | None = None) -> int:
-        row = self._db.execute(
-            "SELECT total(cost) FROM tallies WHERE fate = 6 AND NOT is_cancelled"
-            " AND (:before IS NULL OR send_at <= :before)",
-            {"before": sent_before},
-        ).fetchone()
-        return int(row[0])
-
-    def spent(self, *, sent_before: float) -> int:
-        """Return what all messages sent by then have cost, in rial."""
+    def spent(self, credit: Credit, *, sent_before: float) -> int:
+        """Return what the messages that a credit pays for, and that were sent by then, have cost."""
         with self._lock:
-            return self._spent_before + self._sum_of_costs(sent_before=sent_before)
+            return self._spending.spent(credit, sent_before=sent_before)
 
     def cancel(self, outbox_id: int, *, now: float, send_at_least: float) -> bool:
         """Cancel a message that is sent at ``send_at_least`` or later; say whether there was one."""
         row = self._db.execute(
             "UPDATE outbox SET cancelled_at = ? WHERE id = ? AND send_at >= ? AND cancelled_at IS NULL"
-            " RETURNING fate, cost, request",
+            " RETURNING final_state, cost, request, line",
             (now, outbox_id, send_at_least),
         ).fetchone()
         if row:
             self._tally(row["request"])
-        if row and row["fate"] == State.SENT:
-            self._promised -= row["cost"]
+        if row and row["final_state"] == State.SENT:
+            self._spending.take_back(row["cost"], line=row["line"])
         return row is not None
 
     def find(self, outbox_id: int, *, view: Mapping[str, object]) -> sqlite3.Row | None:

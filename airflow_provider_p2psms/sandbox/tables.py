@@ -15,18 +15,19 @@ CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY, request INTEGER NOT NULL, kind TEXT NOT NULL, from_number TEXT NOT NULL,
     text TEXT NOT NULL, folded TEXT NOT NULL, parts INTEGER NOT NULL, cost INTEGER NOT NULL,
     recipient_count INTEGER NOT NULL, not_delivered INTEGER NOT NULL, blacklisted INTEGER NOT NULL,
-    fate INTEGER NOT NULL, created_at REAL NOT NULL, send_at REAL NOT NULL, send_time TEXT, cancelled_at REAL
+    final_state INTEGER NOT NULL, created_at REAL NOT NULL, send_at REAL NOT NULL, send_time TEXT,
+    cancelled_at REAL, line TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS messages (
     id INTEGER PRIMARY KEY, outbox_id INTEGER NOT NULL, recipient TEXT NOT NULL, from_number TEXT NOT NULL,
     digest BLOB NOT NULL, at REAL NOT NULL, ending INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS tallies (
-    request INTEGER NOT NULL, fate INTEGER NOT NULL, is_cancelled INTEGER NOT NULL,
-    created_at REAL NOT NULL, send_at REAL NOT NULL, cost INTEGER NOT NULL,
+    request INTEGER NOT NULL, final_state INTEGER NOT NULL, is_cancelled INTEGER NOT NULL,
+    line TEXT NOT NULL, created_at REAL NOT NULL, send_at REAL NOT NULL, cost INTEGER NOT NULL,
     records INTEGER NOT NULL, recipient_count INTEGER NOT NULL,
     not_delivered INTEGER NOT NULL, blacklisted INTEGER NOT NULL,
-    PRIMARY KEY (request, fate, is_cancelled)
+    PRIMARY KEY (request, final_state, is_cancelled)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS own_texts (message INTEGER PRIMARY KEY, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS messages_alike ON messages (recipient, from_number, digest, at);
@@ -34,22 +35,25 @@ CREATE INDEX IF NOT EXISTS messages_of_outbox ON messages (outbox_id);
 CREATE INDEX IF NOT EXISTS outbox_of_request ON outbox (request);
 CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (send_at);
 """
-# Counted up when the tables change; a file with another number is not opened.
-SCHEMA_VERSION = 2
+# Counted up when the tables change; `migrations.py` knows which earlier ones are changed to it.
+SCHEMA_VERSION = 3
 TABLES = ("requests", "origins", "exchanges", "outbox", "messages", "own_texts", "tallies")
 # The sums of each request's records by how they end: without them the page would count all there is anew.
-TALLY = """
+_TALLY = """
 INSERT INTO tallies
-SELECT request, fate, cancelled_at IS NOT NULL, created_at, send_at, sum(cost), count(*),
+SELECT request, final_state, cancelled_at IS NOT NULL, line, created_at, send_at, sum(cost), count(*),
   sum(recipient_count), sum(not_delivered), sum(blacklisted)
-FROM outbox WHERE request = ? GROUP BY 1, 2, 3, 4, 5
+FROM outbox {where} GROUP BY 1, 2, 3, 4, 5, 6
 """
+TALLY, TALLY_ALL = _TALLY.format(where="WHERE request = ?"), _TALLY.format(where="")
 
 # An outbox record with its state at this moment; `:sent_before` is the moment of sending whose queue is over.
 SEEN = """
 WITH seen AS (
     SELECT *,
-      CASE WHEN cancelled_at IS NOT NULL THEN 7 WHEN send_at > :sent_before THEN 5 ELSE fate END AS state
+      CASE
+        WHEN cancelled_at IS NOT NULL THEN 7 WHEN send_at > :sent_before THEN 5 ELSE final_state
+      END AS state
     FROM outbox
 )
 """

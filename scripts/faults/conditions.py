@@ -10,8 +10,9 @@ from unittest import mock
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_p2psms.sandbox import Sandbox
+from airflow_provider_p2psms.sandbox.answering import client_left
 from airflow_provider_p2psms.sandbox.envelope import Answer
-from airflow_provider_p2psms.sandbox.faults import FAULTS, Order, Takes, client_left
+from airflow_provider_p2psms.sandbox.faults import FAULTS, Order, Takes
 from airflow_provider_p2psms.sandbox.faults import Fault as SandboxFault
 
 # Both are for every contender, so that no figure depends on a library's own default.

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import threading
 import time
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -311,6 +312,33 @@ def test_events(ask, sandbox):
         change()
         assert next(line for line in lines if line.startswith(b"data")) == b"data: changed\n"
     connection.close()
+
+
+def test_a_database_of_an_earlier_version_is_opened(tmp_path, clock, asker):
+    """Its messages are shown as before, what they cost is spent, and the 40-second rule knows them."""
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "old.sqlite") as old:
+        old.executescript(Path(__file__).with_name("version_2.sql").read_text(encoding="utf-8"))
+    old.close()
+    clock.now = 1_760_000_010.0  # ten seconds after they were sent
+
+    for _ in range(2):  # the second time it is of the present version
+        with Sandbox(database=tmp_path / "old.sqlite", clock=clock, credit=3 * 2370) as sandbox:
+            ask = asker(sandbox)
+            records = ask("GET", "/sandbox/messages").json["records"]
+            assert [each["outcomes"] for each in records] == [
+                {"cancelled": 2},
+                {"rejected": 2},
+                {"not_delivered": 1, "delivered": 1},
+            ]
+            assert ask.get("payment/credit/mine").json["data"]["credit"] == 2370
+            assert ask.send("hello", from_number="3000505", to="+989120000001").status == 429
+            assert "hello" in command_in(ask("GET", "/requests?request=1").content.decode())
+    with Sandbox(database=tmp_path / "old.sqlite", clock=clock, credit=3 * 2370) as sandbox:
+        ids = asker(sandbox).send("one more", "no more").ids
+        clock.now += 60
+        assert [asker(sandbox)("GET", f"/sandbox/messages/{each}").json["state_id"] for each in ids] == [6, 8]
 
 
 def test_another_version_of_the_database_is_not_opened(tmp_path):

@@ -35,21 +35,21 @@ def test_a_message_is_queued_then_sent_then_delivered(ask, clock, state, recipie
 
 
 @pytest.mark.parametrize(
-    ("text", "fate"),
+    ("text", "final_state"),
     [("a [[reject]]", 3), ("[[invalid]] b", 4), ("[[no-credit]]", 8), ("[[system-error]]", 9)],
 )
-def test_magic_texts_fail(text, fate, ask, clock, state):
+def test_magic_texts_fail(text, final_state, ask, clock, state):
     """A magic text ends in its state, and its recipients are not delivered."""
     [outbox_id] = ask.send(text).ids
     assert state(outbox_id) == 5
 
     clock.now += 1
 
-    assert state(outbox_id) == fate
+    assert state(outbox_id) == final_state
     recipients = ask.get(f"report/recipients?bulk_id={outbox_id}").json["data"]
     assert [entry["message_status"] for entry in recipients] == ["3"]
     comment = ask.get(f"report/by_bulk?messages_outbox_id={outbox_id}").json["data"]["reject_comment"]
-    assert bool(comment) == (fate == 3)
+    assert bool(comment) == (final_state == 3)
 
 
 def test_a_scheduled_message_waits(ask, clock, state):

@@ -27,6 +27,12 @@ CONNECTION = "AIRFLOW_CONN_P2PSMS_DEFAULT"
 # Options whose names differ from those of their habits.
 _HABIT_OPTIONS = {"report_lag_s": "--report-lag", "report_lag_most_s": "--report-lag-most"}
 _OPEN_TO_ALL = "other machines: page, gateway and control, each with this token"
+# Shown as it is: argparse does not fold it.
+_LINES_HELP = """\
+trouble of one line:
+  Latency, credit and habits given as options are those of all lines. Those of one line outrank them. Order
+  them while it runs: on its page Trouble, or with "from_number" to /sandbox/trouble and /sandbox/habits.
+  Faults take from_number as a key."""
 _METAVARS = {str: "TEXT", int: "N", float: "S"}
 _ABOUT_CHECK = """
 Check the rows of a CSV or XLSX file as a send does, and say how many parts they have and, with a
@@ -106,7 +112,8 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
     sandbox.set_defaults(run=_run_sandbox)
     sandbox.formatter_class = argparse.RawDescriptionHelpFormatter
     sandbox.epilog = (
-        _list("faults, by name", FAULT_WORDS) + "\n\n" + _list("magic numbers and texts", MAGIC_WORDS)
+        f"{_LINES_HELP}\n\n{_list('faults, by name', FAULT_WORDS)}\n\n"
+        f"{_list('magic numbers and texts', MAGIC_WORDS)}"
     )
     add = sandbox.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s, this machine alone)")
@@ -146,7 +153,7 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
         "refuse_403:always@/report/new_list. Keys: after, from_number, delay_s, share, as in "
         "undelivered:always,share=0.2,from_number=+983000505. The names are below",
     )
-    add("--latency-ms", type=float, default=0.0, metavar="MS", help="wait before every answer")
+    add("--latency-ms", type=float, default=0.0, metavar="MS", help="wait before every answer, of all lines")
     add("--queue-s", type=float, default=1.0, metavar="S", help="seconds from queued to sent (default: 1)")
     add(
         "--delivery-s",
@@ -164,9 +171,9 @@ def _fill_sandbox(sandbox: argparse.ArgumentParser) -> None:
     )
     add("--past-send-time", choices=("send_now", "refuse"), default="send_now", help="for a past send_time")
     add("--keep", type=int, default=0, metavar="N", help="keep the newest N messages (default: all)")
-    add("--credit", type=float, default=1e9, metavar="RIAL", help="the account's credit")
+    add("--credit", type=float, default=1e9, metavar="RIAL", help="the credit of all lines")
     add("--send-block", action="store_true", help="be a blocked account")
-    _fill_habits(sandbox.add_argument_group("habits of the reports, all off by default"))
+    _fill_habits(sandbox.add_argument_group("habits of the reports, all off by default; of all lines"))
 
 
 def _list(title: str, words: Mapping[str, str]) -> str:

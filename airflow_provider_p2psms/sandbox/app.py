@@ -98,13 +98,15 @@ class Front:
         except ClientDisconnect:  # half a request is none
             return say_nothing
         self._settings.call_hooks(call.path)
-        order = self._orders.next_for(call.path, call.sender)
+        sender = call.sender()
+        order = self._orders.next_for(call.path, sender)
         answer, order = self._decide(call, order)
         self._feed.announce()
         if self._settings.log:
             self._settings.log(describe(call, answer, order, took_s=time.perf_counter() - began))
         app = order.meant.respond(answer, order) if order else render(answer)
-        return delayed(app, self._settings.latency_s) if self._settings.latency_s else app
+        latency_s = self._settings.latency_of(sender)
+        return delayed(app, latency_s) if latency_s else app
 
     def _decide(self, call: Call, order: Order | None) -> tuple[Answer, Order | None]:
         with self._store.transaction():

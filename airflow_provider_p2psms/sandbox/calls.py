@@ -59,6 +59,7 @@ class Call:
     request_id: int = 0
     messages: int = 0
     origin: tuple[str | None, ...] = ()
+    _read: dict[str, Any] | None = None
 
     @property
     def kind(self) -> str:
@@ -74,6 +75,8 @@ class Call:
 
     def sender(self) -> str:
         """Return the line that a send names, before anything of it is checked; an empty text if none."""
+        if self.path != SEND_PATH:
+            return ""
         try:
             line = self.form.fields.get("from_number") if self.form else self.json().get("from_number")
         except Refused:
@@ -88,6 +91,11 @@ class Call:
         """
         if self.media_type != "application/json" or not self.body:
             return {}
+        if self._read is None:
+            self._read = self._read_json()
+        return self._read
+
+    def _read_json(self) -> dict[str, Any]:
         try:
             read = parse_json(self.body)
         except ValueError as err:

@@ -1,8 +1,6 @@
 """The page and the control paths (``/sandbox/…``): what is asked of the sandbox itself."""
 
 from collections.abc import Callable
-from dataclasses import fields
-from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -11,13 +9,13 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from airflow_provider_p2psms.sandbox import phrases
+from airflow_provider_p2psms.sandbox.by_line import check_line
 from airflow_provider_p2psms.sandbox.calls import Body, BodyTooLargeError, parse_json
 from airflow_provider_p2psms.sandbox.contract import MIN_AHEAD_S
 from airflow_provider_p2psms.sandbox.events import Feed
 from airflow_provider_p2psms.sandbox.exchanges import as_curl, show_sent
 from airflow_provider_p2psms.sandbox.fault_words import FAULT_WORDS, MAGIC_WORDS
 from airflow_provider_p2psms.sandbox.filters import read_id
-from airflow_provider_p2psms.sandbox.habits import Habits
 from airflow_provider_p2psms.sandbox.looking import Look
 from airflow_provider_p2psms.sandbox.messages import Messages
 from airflow_provider_p2psms.sandbox.orders import Orders, read_order
@@ -28,6 +26,8 @@ from airflow_provider_p2psms.sandbox.trouble import (
     clear_trouble,
     describe_trouble,
     show_trouble,
+    trouble_form,
+    turn_habits,
     turn_trouble,
 )
 
@@ -102,19 +102,19 @@ class Console:
     def _trouble(self) -> list[str]:
         return describe_trouble(self._settings, self._orders)
 
-    async def show_trouble_page(self, _request: Request) -> Response:
-        """Show the forms that order trouble."""
-        habits = [
-            {"name": each.name, "value": getattr(self._settings, each.name), "default": each.default}
-            | dict(each.metadata)
-            for each in fields(Habits)
-        ]
+    async def show_trouble_page(self, request: Request) -> Response:
+        """Show the forms that order trouble, for all lines or for the one of ``from_number``."""
+        try:
+            line = check_line(request.query_params.get("from_number", ""))
+        except ValueError:
+            line = ""
         page = render(
             "trouble.html",
             trouble=self._trouble(),
             faults=FAULT_WORDS,
             magic=MAGIC_WORDS,
-            habits=habits,
+            line=line,
+            form=trouble_form(self._settings, line),
             settings=self._settings,
         )
         return HTMLResponse(page)
@@ -127,7 +127,12 @@ class Console:
 
     async def order_fault(self, request: Request) -> Response:
         """Order a fault: the fields of :class:`~airflow_provider_p2psms.sandbox.faults.Order` as JSON."""
-        return await self._obey(request, lambda given: self._orders.add(read_order(given)), self._state)
+
+        def add(given: object) -> Response:
+            self._orders.add(read_order(given))
+            return self._state()
+
+        return await self._obey(request, add)
 
     async def clear_faults(self, _request: Request) -> Response:
         """Forget the faults ordered."""
@@ -135,14 +140,25 @@ class Console:
         self._feed.announce()
         return self._state()
 
-    async def show_habits(self, _request: Request) -> Response:
-        """Show all habits of the reports."""
-        return self._habits()
+    async def show_habits(self, request: Request) -> Response:
+        """Show all habits of the reports; with ``from_number``, those that hold for that line."""
+        try:
+            return self._habits(check_line(request.query_params.get("from_number", "")))
+        except ValueError as err:
+            return JSONResponse({"error": str(err)}, 422)
 
     async def turn_habits(self, request: Request) -> Response:
-        """Turn the habits given as JSON; with POST the others stay, with PUT they are off."""
-        turn = partial(self._settings.turn, keep_others=request.method == "POST")
-        return await self._obey(request, turn, self._habits)
+        """
+        Turn the habits given as JSON; with POST the others stay, with PUT they are off.
+
+        With ``from_number`` they are those of one line.
+        """
+        keep_others = request.method == "POST"
+
+        def turn(given: object) -> Response:
+            return self._habits(turn_habits(self._settings, given, keep_others=keep_others))
+
+        return await self._obey(request, turn)
 
     async def show_state(self, _request: Request) -> Response:
         """Show the counts and the faults ordered."""
@@ -153,11 +169,16 @@ class Console:
         return self._all_trouble()
 
     async def turn_trouble(self, request: Request) -> Response:
-        """Set latency, credit and the block of the account, as JSON."""
-        return await self._obey(request, partial(turn_trouble, self._settings), self._all_trouble)
+        """Set latency, credit and the block of the account as JSON; with ``from_number``, of one line."""
+
+        def turn(given: object) -> Response:
+            turn_trouble(self._settings, given)
+            return self._all_trouble()
+
+        return await self._obey(request, turn)
 
     async def clear_trouble(self, _request: Request) -> Response:
-        """Turn all trouble off: faults, habits, latency and the block of the account."""
+        """Turn all trouble off: faults, habits, latency, the block, and all of single lines."""
         clear_trouble(self._settings, self._orders)
         self._feed.announce()
         return self._all_trouble()
@@ -185,12 +206,10 @@ class Console:
         self._feed.announce()
         return JSONResponse({"cancelled": number})
 
-    async def _obey(
-        self, request: Request, act: Callable[[object], None], show: Callable[[], Response]
-    ) -> Response:
+    async def _obey(self, request: Request, act: Callable[[object], Response]) -> Response:
         try:
             # A NaN is read, so that the refusal names its field.
-            act(parse_json(await Body(request, limit=_MAX_ORDER_BYTES).read(), parse_constant=float))
+            answer = act(parse_json(await Body(request, limit=_MAX_ORDER_BYTES).read(), parse_constant=float))
         except ClientDisconnect:
             return Response()
         except BodyTooLargeError:
@@ -198,13 +217,13 @@ class Console:
         except (ValueError, RecursionError) as err:
             return JSONResponse({"error": str(err)}, 422)
         self._feed.announce()
-        return show()
+        return answer
 
     def _all_trouble(self) -> Response:
         return JSONResponse(show_trouble(self._settings, self._orders))
 
-    def _habits(self) -> Response:
-        return JSONResponse(self._settings.habits())
+    def _habits(self, from_number: str) -> Response:
+        return JSONResponse(self._settings.habits_of(from_number).habits())
 
     def _state(self) -> Response:
         return JSONResponse({**self._store.counts(), "faults": self._orders.waiting()})

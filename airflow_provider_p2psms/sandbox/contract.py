@@ -137,14 +137,13 @@ def _check_text(given: object, field: str, errors: FieldErrors) -> str:
 
 def _check_line(given: object, errors: FieldErrors, *, settings: Settings) -> str:
     line = _check_text(given, "from_number", errors)
-    known = {bare_line(each) for each in settings.lines}
-    if line and not settings.any_line and bare_line(line) not in known:
+    known = {_bare_line(each) for each in settings.lines}
+    if line and not settings.any_line and _bare_line(line) not in known:
         errors.add("from_number", phrases.UNKNOWN_LINE)
     return line
 
 
-def bare_line(line: str) -> str:
-    """Return a line without its prefix, as lines are compared."""
+def _bare_line(line: str) -> str:
     # Which spellings of a line the gateway takes is not stated: +983000505, 983000505 and 3000505 are one.
     return _LINE_PREFIX.sub("", line)
 

@@ -51,6 +51,7 @@ from enum import Enum
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp
 
+from airflow_provider_p2psms.identity import canonical_line
 from airflow_provider_p2psms.sandbox import phrases
 from airflow_provider_p2psms.sandbox.answering import (
     answer_endlessly,
@@ -62,6 +63,7 @@ from airflow_provider_p2psms.sandbox.answering import (
     say_nothing,
     truncated,
 )
+from airflow_provider_p2psms.sandbox.by_line import check_line
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, bad_credentials, missing, not_found
 from airflow_provider_p2psms.sandbox.habits import MOST
 from airflow_provider_p2psms.sandbox.statuses import State
@@ -111,17 +113,17 @@ class Order:
             raise ValueError(f"delay_s is a number of seconds from 0 to {MOST:,}, not {self.delay_s!r}")
         if not _is_number(self.share) or not 0 <= self.share <= 1:
             raise ValueError(f"share is a number from 0 to 1, not {self.share!r}")
-        if not isinstance(self.from_number, str):
-            raise ValueError(f"from_number is a line or an empty text, not {self.from_number!r}")  # noqa: TRY004
+        check_line(self.from_number)
 
     @property
     def meant(self) -> "Fault":
         """The fault that is named."""
         return FAULTS.get(self.fault) or MESSAGE_FAULTS[self.fault]
 
-    def is_for(self, path: str) -> bool:
-        """Whether it is for requests on this path."""
-        return self.path == "/" or path.endswith(self.path)
+    def is_for(self, path: str, line: str) -> bool:
+        """Whether it is for requests on this path, and for sends from this line (in canonical form)."""
+        is_for_line = not self.from_number or canonical_line(self.from_number) == line
+        return is_for_line and (self.path == "/" or path.endswith(self.path))
 
 
 def _is_number(value: object) -> bool:

@@ -3,11 +3,14 @@ The habits that a gateway's reports may have, each off by default: what they sho
 
 The contract guarantees nothing about the reports, so a send has to come out right with every habit. The
 fields of :class:`Habits` are the keywords of a sandbox, the options of ``p2psms sandbox`` and the names of
-``/sandbox/habits``. ``showing.py`` and ``paging.py`` know how a habit changes what is shown, ``store.py``
+``/sandbox/habits``. ``showing.py`` and ``paging.py`` know how a habit changes what is shown, ``tables.py``
 which records are listed. A wrong answer to a send is not a habit but a fault (``faults.py``).
+Habits that change single messages can be those of one line (``by_line.py``); the others are those of a list
+or of every answer.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
@@ -15,8 +18,17 @@ from typing import Any
 MOST = 10**9
 
 
-def _habit(default: Any, about: str, *, choices: tuple[str, ...] = (), least: float | None = 0) -> Any:
-    return field(default=default, metadata={"about": about, "choices": choices, "least": least})
+def _habit(
+    default: Any,
+    about: str,
+    *,
+    choices: tuple[str, ...] = (),
+    least: float | None = 0,
+    per_line: bool = True,
+) -> Any:
+    """Declare a habit; ``per_line`` is whether it changes single messages, so that one line can have it."""
+    metadata = {"about": about, "choices": choices, "least": least, "per_line": per_line}
+    return field(default=default, metadata=metadata)
 
 
 @dataclass(kw_only=True, eq=False)
@@ -27,7 +39,7 @@ class Habits:
     :raises ValueError: a value is of another type than the default, too small, or not among its choices.
     """
 
-    reports: bool = _habit(True, "False: every report page answers 404")
+    reports: bool = _habit(True, "False: every report page answers 404", per_line=False)
     report_lag_s: float = _habit(0.0, "seconds until the reports show a send")
     report_lag_most_s: float = _habit(
         0.0, "if greater than report_lag_s: each message has a lag of its own between the two"
@@ -37,8 +49,12 @@ class Habits:
         "when and under which time a scheduled message is listed",
         choices=("at_once", "when_sent", "by_send_time"),
     )
-    report_limit_per_minute: int = _habit(0, "more questions within 60 seconds are answered 429; 0: no limit")
-    filters_ignored: bool = _habit(False, "the list answers all records, whatever the filters")
+    report_limit_per_minute: int = _habit(
+        0, "more questions within 60 seconds are answered 429; 0: no limit", per_line=False
+    )
+    filters_ignored: bool = _habit(
+        False, "the list answers all records, whatever the filters", per_line=False
+    )
 
     outbox_prefix: str = _habit("", "text put before every text")
     outbox_suffix: str = _habit("", "text put behind every text, such as an opt-out line")
@@ -87,45 +103,54 @@ class Habits:
         0.0, "seconds by which the reports' times are ahead (less than 0: behind)", least=None
     )
     date_offset_s: float = _habit(
-        0.0, "seconds by which the HTTP header Date is ahead (less than 0: behind)", least=None
+        0.0,
+        "seconds by which the HTTP header Date is ahead (less than 0: behind)",
+        least=None,
+        per_line=False,
     )
-    date_absent: bool = _habit(False, "no answer has the HTTP header Date")
+    date_absent: bool = _habit(False, "no answer has the HTTP header Date", per_line=False)
     time_local: bool = _habit(False, "times are those of the clock in Tehran (+3:30)")
     time_shown: str = _habit(
         "seconds", "the form of times", choices=("seconds", "milliseconds", "text", "absent")
     )
 
     list_shape: str = _habit(
-        "list", 'the shape of data: null, or an object {"items": […]}', choices=("list", "null", "items")
+        "list",
+        'the shape of data: null, or an object {"items": […]}',
+        choices=("list", "null", "items"),
+        per_line=False,
     )
     last_page: str = _habit(
-        "shown", "what becomes of last_page", choices=("shown", "missing", "null", "nested")
+        "shown", "what becomes of last_page", choices=("shown", "missing", "null", "nested"), per_line=False
     )
     last_page_counted_by: int = _habit(
-        0, "last_page is counted for pages of this size; 0: of the size asked for"
+        0, "last_page is counted for pages of this size; 0: of the size asked for", per_line=False
     )
     total: str = _habit(
         "shown",
         "what becomes of total; too_small: half of it",
         choices=("shown", "missing", "null", "nested", "too_small"),
+        per_line=False,
     )
     page_size_most: int = _habit(
-        0, "pages hold so many entries and no more, whatever is asked for; 0: no limit"
+        0, "pages hold so many entries and no more, whatever is asked for; 0: no limit", per_line=False
     )
     page_number: str = _habit(
         "obeyed",
         "ignored: the first page, and says so; echoed: the first page under the number asked for",
         choices=("obeyed", "ignored", "echoed"),
+        per_line=False,
     )
-    page_empty: int = _habit(0, "the page of this number shows nothing; 0: none")
-    pages_deepest: int = _habit(0, "the last page that can be asked for; 0: no limit")
+    page_empty: int = _habit(0, "the page of this number shows nothing; 0: none", per_line=False)
+    pages_deepest: int = _habit(0, "the last page that can be asked for; 0: no limit", per_line=False)
     pages_deeper: str = _habit(
-        "refused", "what pages beyond pages_deepest answer", choices=("refused", "empty")
+        "refused", "what pages beyond pages_deepest answer", choices=("refused", "empty"), per_line=False
     )
     order: str = _habit(
         "newest_first",
         "the order of the list; unstable: another one with each question",
         choices=("newest_first", "oldest_first", "unstable"),
+        per_line=False,
     )
 
     def __post_init__(self) -> None:
@@ -153,13 +178,29 @@ class Habits:
         """
         if not isinstance(given, dict):
             raise ValueError("habits are an object of names and values")  # noqa: TRY004 - as of a bad value
-        known = [habit.name for habit in fields(Habits)]
         for name in given:
-            if name not in known:
-                raise ValueError(f"no habit {name!r}; known are {', '.join(known)}")
+            if name not in HABITS:
+                raise ValueError(f"no habit {name!r}; known are {', '.join(HABITS)}")
         wanted = Habits(**{**(self.habits() if keep_others else {}), **given})
         for name, value in wanted.habits().items():
             setattr(self, name, value)
+
+    def with_own(self, own: Mapping[str, Any]) -> "Habits":
+        """
+        Return these habits with those that one line has of its own; None is none of its own.
+
+        :raises ValueError: a name is unknown, is no habit of one line, or a value is bad.
+        """
+        for name in own:
+            if name not in HABITS:
+                raise ValueError(f"no habit {name!r}; known are {', '.join(HABITS_PER_LINE)}")
+            if name not in HABITS_PER_LINE:
+                raise ValueError(
+                    f"{name} cannot be a habit of one line: it changes a list or every answer, not single"
+                    " messages. Order it without from_number"
+                )
+        given = {name: value for name, value in own.items() if value is not None}
+        return Habits(**{**self.habits(), **given})
 
 
 def _check(habit: Field[Any], value: object) -> None:
@@ -184,3 +225,7 @@ def _check(habit: Field[Any], value: object) -> None:
         raise ValueError(f"{habit.name} is {least} or more, not {value!r}")
     if abs(value) > MOST:
         raise ValueError(f"{habit.name} is {MOST:,} or less, not {value!r}")
+
+
+HABITS = tuple(habit.name for habit in fields(Habits))
+HABITS_PER_LINE = tuple(habit.name for habit in fields(Habits) if habit.metadata["per_line"])

@@ -1,11 +1,10 @@
 """The faults that were ordered and wait for requests; what a fault is, ``faults.py`` knows."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from airflow_provider_p2psms.sandbox.contract import bare_line
+from airflow_provider_p2psms.identity import canonical_line
 from airflow_provider_p2psms.sandbox.faults import FAULTS, MESSAGE_FAULTS, Order
 
 
@@ -27,7 +26,7 @@ def read_order(given: object) -> Order:
 
 
 class Orders:
-    """The faults ordered, first come first served; may be used from any thread."""
+    """The faults ordered, those of a line first, then as they came; may be used from any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,19 +47,18 @@ class Orders:
         with self._lock:
             return [asdict(order) for order in self._orders]
 
-    def next_for(self, path: str, sender: Callable[[], str] = str) -> Order | None:
+    def next_for(self, path: str, sender: str) -> Order | None:
         """
         Count a request on ``path`` and return the order that hits it, if one does.
 
-        ``sender`` is asked for the line of a send if an order is for one line alone. Every order lets its own
-        ``after`` requests pass, whether or not another one hits them.
+        ``sender`` is the line of a send, else empty. An order for that line outranks those for all lines.
+        Every order lets its own ``after`` requests pass, whether or not another one hits them.
         """
+        line = canonical_line(sender)
         with self._lock:
             hit = None
-            line = bare_line(sender()) if any(order.from_number for order in self._orders) else ""
-            for order in [each for each in self._orders if each.is_for(path)]:
-                if order.from_number and bare_line(order.from_number) != line:
-                    continue
+            waiting = [order for order in self._orders if order.is_for(path, line)]
+            for order in sorted(waiting, key=lambda order: not order.from_number):
                 if order.after:
                     order.after -= 1
                 elif hit is None:

@@ -169,11 +169,18 @@ async function order(what, body) {
   return response.ok;
 }
 
+function isLikeAll(input) {
+  const { all } = input.dataset;
+  if (all === undefined) return false;
+  return input.type === "number" ? input.value === "" || Number(input.value) === Number(all) : input.value === all;
+}
+
 function formAsJson(form) {
   const fields = {};
   for (const input of form.elements) {
     if (!input.name) continue;
-    if (input.dataset.json !== undefined) fields[input.name] = JSON.parse(input.value);
+    if (isLikeAll(input)) fields[input.name] = null; // the line has none of its own
+    else if (input.dataset.json !== undefined) fields[input.name] = JSON.parse(input.value);
     else if (input.type !== "number") fields[input.name] = input.value;
     else if (input.value !== "") fields[input.name] = Number(input.value);
   }

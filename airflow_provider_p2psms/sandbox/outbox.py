@@ -24,7 +24,6 @@ from airflow_provider_p2psms.sandbox.filters import Filters, read_filters, read_
 from airflow_provider_p2psms.sandbox.looking import CHART_MINUTES, Look
 from airflow_provider_p2psms.sandbox.outcomes import OUTCOMES, outcomes_of
 from airflow_provider_p2psms.sandbox.settings import Settings
-from airflow_provider_p2psms.sandbox.spending import Credit
 from airflow_provider_p2psms.sandbox.store import Store
 
 PER_PAGE = 50
@@ -143,7 +142,7 @@ class OutboxPage:
     @cached_property
     def counts(self) -> dict[str, int]:
         """The counts of all there is, and the credit left, in rial."""
-        credit = Credit(self._settings.credit)
+        credit = self._settings.account_credit
         spent = self._store.spent(credit, sent_before=self.look.now - self._settings.queue_s)
         return {**self._store.counts(), "credit": int(credit.amount - spent)}
 

@@ -23,7 +23,6 @@ from airflow_provider_p2psms.sandbox.paging import page_number, whole_number
 from airflow_provider_p2psms.sandbox.pricing import count_parts, prices
 from airflow_provider_p2psms.sandbox.reports import Reports
 from airflow_provider_p2psms.sandbox.settings import Settings
-from airflow_provider_p2psms.sandbox.spending import Credit
 from airflow_provider_p2psms.sandbox.store import MAX_ID, RepeatedError, Store
 
 
@@ -85,7 +84,7 @@ class Pages:
                 request=call.request_id,
                 now=call.now,
                 duplicate_window_s=settings.duplicate_window_s,
-                credit=Credit(settings.credit),
+                credit=settings.credit_of(submission.from_number),
             )
         except RepeatedError as err:
             raise Refused(429, "429-1", phrases.REPEATED) from err
@@ -112,13 +111,12 @@ class Pages:
 
     def credit(self, call: Call) -> Answer:
         """Tell the credit left after all that was sent by now."""
-        spent = self._store.spent(
-            Credit(self._settings.credit), sent_before=call.now - self._settings.queue_s
-        )
+        credit = self._settings.account_credit
+        spent = self._store.spent(credit, sent_before=call.now - self._settings.queue_s)
         return done_briefly(
             {
-                "credit": self._settings.credit - spent,
-                "yesterday_credit": self._settings.credit,
+                "credit": credit.amount - spent,
+                "yesterday_credit": credit.amount,
                 "gift": 0,
                 "gift_expires_at": None,
                 "updated_at": datetime.fromtimestamp(call.now, UTC).strftime("%Y-%m-%d %H:%M:%S"),

@@ -6,6 +6,7 @@ differ in a few keys. Which records exist and which state they are in, ``store.p
 what the habits make of texts, numbers, times and pages, ``showing.py`` and ``paging.py``.
 """
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from typing import Any
@@ -19,6 +20,7 @@ from airflow_provider_p2psms.sandbox.envelope import (
     not_found,
     wrong_fields,
 )
+from airflow_provider_p2psms.sandbox.habits import Habits
 from airflow_provider_p2psms.sandbox.paging import cut_page, page_number, paging, shape, whole_number
 from airflow_provider_p2psms.sandbox.pricing import is_gsm7, operator_of
 from airflow_provider_p2psms.sandbox.settings import Settings
@@ -54,17 +56,20 @@ class Reports:
     def __init__(self, settings: Settings, store: Store, *, now: float, question: int) -> None:
         self._settings = settings
         self._store = store
+        self._by_line = settings.habits_by_line()
         self._sent_before = now - settings.queue_s
         self._view = {
             "now": now,
             "sent_before": self._sent_before,
-            "lag_s": settings.report_lag_s,
-            "lag_spread_s": max(0.0, settings.report_lag_most_s - settings.report_lag_s),
-            "hold_scheduled": settings.scheduled_listed == "when_sent",
-            "by_send_time": settings.scheduled_listed == "by_send_time",
-            "clock_offset_s": clock_offset_s(settings),
+            "paces": json.dumps(
+                [_pace(line, habits) for line, habits in {"": settings, **self._by_line}.items()]
+            ),
+            "has_lines": bool(self._by_line),
             "salt": question * 7919 % 10007,
         }
+
+    def _habits_of(self, row: sqlite3.Row) -> Habits:
+        return self._by_line.get(row["line"], self._settings)
 
     def by_bulk(self, outbox_id: int) -> Answer:
         """Answer one record, or 404 where there is none (yet)."""
@@ -75,7 +80,7 @@ class Reports:
             "return": 0,
             "valid": None,
             "part": str(row["parts"]),
-            "summary": show_text(row["text"], self._settings),
+            "summary": show_text(row["text"], self._habits_of(row)),
             "user_ip": "127.0.0.1",
             "user_id": "58745",
             "reject_comment": phrases.REJECT_COMMENT if rejected else None,
@@ -114,12 +119,13 @@ class Reports:
         """Answer a page of recipients with what became of each."""
         settings = self._settings
         row = self._find(outbox_id)
+        habits = self._habits_of(row)
         cut = cut_page(page, per_page, settings)
-        shown = show_recipients(self._store.recipients(outbox_id), settings)
+        shown = show_recipients(self._store.recipients(outbox_id), habits)
         data = [
             {
-                "recipient": show_recipient(recipient, settings),
-                "message": show_text(text, settings),
+                "recipient": show_recipient(recipient, habits),
+                "message": show_text(text, habits),
                 "is_readable": True,
                 "msg_parts": str(row["parts"]),
                 "message_status": str(self._status(row, ending)),
@@ -152,7 +158,7 @@ class Reports:
         return row
 
     def _record(self, row: sqlite3.Row) -> dict[str, Any]:
-        habits = self._settings
+        habits = self._habits_of(row)
         word, label = phrases.STATES[row["state"]]
         record = {
             "username": "sandbox",
@@ -182,6 +188,17 @@ class Reports:
             sent_s_ago=self._sent_before - row["send_at"],
             delivery_s=self._settings.delivery_s,
         )
+
+
+def _pace(line: str, habits: Habits) -> dict[str, Any]:
+    return {
+        "line": line,
+        "lag_s": habits.report_lag_s,
+        "lag_spread_s": max(0.0, habits.report_lag_most_s - habits.report_lag_s),
+        "hold_scheduled": habits.scheduled_listed == "when_sent",
+        "by_send_time": habits.scheduled_listed == "by_send_time",
+        "clock_offset_s": clock_offset_s(habits),
+    }
 
 
 def _read_filters(filters: object) -> dict[str, object]:

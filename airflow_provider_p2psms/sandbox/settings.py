@@ -4,14 +4,18 @@ import ipaddress
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from airflow_provider_p2psms.sandbox.habits import Habits
+from airflow_provider_p2psms.identity import canonical_line
+from airflow_provider_p2psms.sandbox.by_line import ByLine, Credit, check_line
+from airflow_provider_p2psms.sandbox.habits import HABITS, MOST, Habits
 
 MAX_PORT = 65_535
+# What can be turned and is no habit.
+ACCOUNT = ("latency_s", "send_block", "credit")
 _NOT_NEGATIVE = (
     "duplicate_window_s",
     "queue_s",
@@ -36,9 +40,9 @@ class Settings(Habits):
     ``queue_s`` is the time from the moment of sending to *sent*, ``delivery_s`` from there to *delivered*.
     ``lines`` are the account's lines: a send from another line is refused, unless ``any_line`` is true, as
     where the gateway lets an account use shared lines. ``log`` gets a line of text for each request.
-    ``latency_s`` is waited before every answer. ``credit`` is in rial. Of the messages the newest ``keep``
-    are kept, with 0 all. ``clock`` gives the time in Unix
-    seconds.
+    ``latency_s`` is waited before every answer. ``credit`` is in rial. Both, and habits, are those of all
+    lines; :meth:`turn` sets those of one line. Of the messages the newest ``keep`` are kept, with 0 all.
+    ``clock`` gives the time in Unix seconds.
 
     ``token`` is ``sandbox-token`` by default; a random one if other machines can reach ``host``.
     ``allow_hosts`` are further names in the ``Host`` header that the page and the control paths answer to.
@@ -68,6 +72,7 @@ class Settings(Habits):
     any_line: bool = False
     log: Callable[[str], None] | None = field(default=None, repr=False)
     clock: Callable[[], float] = time.time
+    _by_line: ByLine = field(default_factory=ByLine, init=False, repr=False)
     _hooks: list[Callable[[str], object]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,6 +83,65 @@ class Settings(Habits):
             if not 0 <= getattr(self, name) < math.inf:
                 raise ValueError(f"{name} is 0 or more, not {getattr(self, name)}")
         self.token = self.token or (secrets.token_urlsafe(16) if not self.is_local else "sandbox-token")
+
+    def turn(self, given: object, *, keep_others: bool = True, from_number: str = "") -> None:
+        """
+        Set the habits that are given, and ``latency_s``, ``credit`` (rial) and ``send_block``.
+
+        :param given: values by name, as JSON gives them. For one line, None takes its own value off.
+        :param keep_others: False turns the other habits off; of one line, those of its own.
+        :param from_number: the line that they are for, which outranks what holds for all; empty for all.
+        :raises ValueError: a name is unknown, cannot be turned for one line, or a value is bad; nothing was
+            changed.
+        """
+        if not isinstance(given, dict):
+            raise ValueError("habits are an object of names and values")  # noqa: TRY004 - as of a bad value
+        account = {name: value for name, value in given.items() if name in ACCOUNT}
+        habits = {name: value for name, value in given.items() if name not in ACCOUNT}
+        if check_line(from_number):
+            _check_account_of_line(account)
+            self.with_own(habits)
+            self._by_line.set(from_number, {**account, **habits}, others_off=() if keep_others else HABITS)
+            return
+        _check_account(account)
+        super().turn(habits, keep_others=keep_others)
+        for name, value in account.items():
+            setattr(self, name, value)
+
+    def turned_by_line(self) -> dict[str, dict[str, Any]]:
+        """Return what each line has of its own, by the name of the line."""
+        return self._by_line.show()
+
+    def clear_lines(self) -> None:
+        """Take off all that single lines have of their own."""
+        self._by_line.clear()
+
+    def habits_of(self, from_number: str) -> Habits:
+        """Return the habits that hold for a line; for an empty text, for all lines."""
+        return self.habits_by_line().get(canonical_line(from_number), self)
+
+    def habits_by_line(self) -> dict[str, Habits]:
+        """Return the habits of each line that has some of its own, by its canonical form."""
+        own = {
+            line: {name: value for name, value in values.items() if name in HABITS}
+            for line, values in self._by_line.all().items()
+        }
+        return {line: self.with_own(habits) for line, habits in own.items() if habits}
+
+    def latency_of(self, from_number: str) -> float:
+        """Return the latency of a send from this line, in seconds."""
+        return float(self._by_line.of(from_number).get("latency_s", self.latency_s))
+
+    def credit_of(self, from_number: str) -> Credit:
+        """Return the credit that pays for a line: its own, or the account's."""
+        own = self._by_line.of(from_number).get("credit")
+        return self.account_credit if own is None else Credit(own, line=canonical_line(from_number))
+
+    @property
+    def account_credit(self) -> Credit:
+        """The credit of all lines that have none of their own."""
+        lines = [line for line, values in self._by_line.all().items() if "credit" in values]
+        return Credit(self.credit, other_lines=frozenset(lines))
 
     def on_request(self, hook: Callable[[str], object]) -> None:
         """
@@ -100,3 +164,20 @@ class Settings(Habits):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+
+def _check_account(values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name == "send_block" and not isinstance(value, bool):
+            raise ValueError(f"send_block is true or false, not {value!r}")
+        if name != "send_block" and not (is_number and 0 <= value <= MOST):
+            raise ValueError(f"{name} is a number from 0 to {MOST:,}, not {value!r}")
+
+
+def _check_account_of_line(values: Mapping[str, Any]) -> None:
+    if "send_block" in values:
+        raise ValueError(
+            "send_block blocks the account, not one line. For one line, order the fault refuse_403"
+        )
+    _check_account({name: value for name, value in values.items() if value is not None})

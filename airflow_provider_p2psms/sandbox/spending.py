@@ -1,30 +1,13 @@
-"""What the messages cost, by line and in rial, and which credit pays for the messages of a line."""
+"""What the messages cost, by line and in rial."""
 
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from airflow_provider_p2psms.sandbox.by_line import Credit
 from airflow_provider_p2psms.sandbox.contract import Group
 from airflow_provider_p2psms.sandbox.pricing import price_of
 from airflow_provider_p2psms.sandbox.statuses import State, final_state_of
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """
-    An amount in rial that pays for the messages of ``line``, or of all lines but ``other_lines``.
-
-    Lines are in canonical form.
-    """
-
-    amount: float
-    line: str | None = None
-    other_lines: frozenset[str] = frozenset()
-
-    def pays_for(self, line: str) -> bool:
-        """Whether the messages of this line are paid with it."""
-        return line not in self.other_lines if self.line is None else line == self.line
 
 
 class Spending:

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_p2psms.identity import canonical_line
+from airflow_provider_p2psms.sandbox.by_line import Credit
 from airflow_provider_p2psms.sandbox.contract import Submission
 from airflow_provider_p2psms.sandbox.folding import fold
 from airflow_provider_p2psms.sandbox.keeping import delete_older
 from airflow_provider_p2psms.sandbox.message_rows import MessageRow, count_endings, message_rows
 from airflow_provider_p2psms.sandbox.migrations import open_tables
-from airflow_provider_p2psms.sandbox.spending import Credit, Spending
+from airflow_provider_p2psms.sandbox.spending import Spending
 from airflow_provider_p2psms.sandbox.statuses import State
 from airflow_provider_p2psms.sandbox.tables import (
     FOUND,

@@ -57,13 +57,22 @@ WITH seen AS (
     FROM outbox
 )
 """
-# The records that the reports show: each has a lag between `:lag_s` and `:lag_spread_s` more. `listed_at` is
-# the time under which they show it.
+# The records that the reports show: each has a lag between `lag_s` and `lag_spread_s` more. `listed_at` is
+# the time under which they show it. `:paces` are these habits as JSON: for all lines under the line "", and
+# for each line that has some of its own; without such lines (`:has_lines`) none is looked for in each record.
 SHOWN = f"""
-{SEEN}, shown AS (
-    SELECT *, iif(:by_send_time, send_at, created_at) AS listed_at FROM seen
-    WHERE iif(:hold_scheduled, max(send_at, created_at), created_at)
-      + :lag_s + :lag_spread_s * (id / 2 * 617 % 1000) / 1000.0 <= :now
+{SEEN}, paces AS MATERIALIZED (
+    SELECT json_extract(value, '$.line') AS of_line, json_extract(value, '$.lag_s') AS lag_s,
+      json_extract(value, '$.lag_spread_s') AS lag_spread_s,
+      json_extract(value, '$.hold_scheduled') AS hold_scheduled,
+      json_extract(value, '$.by_send_time') AS by_send_time,
+      json_extract(value, '$.clock_offset_s') AS clock_offset_s
+    FROM json_each(:paces)
+), shown AS (
+    SELECT seen.*, iif(by_send_time, send_at, created_at) AS listed_at, clock_offset_s
+    FROM seen JOIN paces ON of_line = iif(:has_lines AND line IN (SELECT of_line FROM paces), line, '')
+    WHERE iif(hold_scheduled, max(send_at, created_at), created_at)
+      + lag_s + lag_spread_s * (id / 2 * 617 % 1000) / 1000.0 <= :now
 )
 """  # noqa: S608 - made of constants alone
 FOUND = "FROM shown WHERE id = :id"
@@ -71,10 +80,10 @@ WANTED = """
 FROM shown WHERE true
   AND (:number IS NULL OR from_number = :number)
   AND (:messages_outbox_id IS NULL OR id = :messages_outbox_id)
-  AND (:create_from_date IS NULL OR CAST(listed_at + :clock_offset_s AS INTEGER) >= :create_from_date)
-  AND (:create_to_date IS NULL OR CAST(listed_at + :clock_offset_s AS INTEGER) <= :create_to_date)
-  AND (:send_from_date IS NULL OR CAST(send_at + :clock_offset_s AS INTEGER) >= :send_from_date)
-  AND (:send_to_date IS NULL OR CAST(send_at + :clock_offset_s AS INTEGER) <= :send_to_date)
+  AND (:create_from_date IS NULL OR CAST(listed_at + clock_offset_s AS INTEGER) >= :create_from_date)
+  AND (:create_to_date IS NULL OR CAST(listed_at + clock_offset_s AS INTEGER) <= :create_to_date)
+  AND (:send_from_date IS NULL OR CAST(send_at + clock_offset_s AS INTEGER) >= :send_from_date)
+  AND (:send_to_date IS NULL OR CAST(send_at + clock_offset_s AS INTEGER) <= :send_to_date)
   AND (:from_exit_count IS NULL OR iif(state = 6, recipient_count, 0) >= :from_exit_count)
   AND (:to_exit_count IS NULL OR iif(state = 6, recipient_count, 0) <= :to_exit_count)
   AND (:message IS NULL OR instr(text, :message))

@@ -1,12 +1,12 @@
-"""All trouble that is on, whatever its kind: faults ordered, habits turned, latency, a blocked account."""
+"""All trouble that is on, of all lines and of one: faults, habits, latency, credit, a blocked account."""
 
+from dataclasses import fields
 from typing import Any
 
-from airflow_provider_p2psms.sandbox.habits import MOST
+from airflow_provider_p2psms.sandbox.by_line import check_line
+from airflow_provider_p2psms.sandbox.habits import Habits
 from airflow_provider_p2psms.sandbox.orders import Orders
-from airflow_provider_p2psms.sandbox.settings import Settings
-
-_TURNED = ("latency_s", "send_block", "credit")
+from airflow_provider_p2psms.sandbox.settings import ACCOUNT, Settings
 
 
 def show_trouble(settings: Settings, orders: Orders) -> dict[str, Any]:
@@ -17,27 +17,70 @@ def show_trouble(settings: Settings, orders: Orders) -> dict[str, Any]:
         "latency_s": settings.latency_s,
         "send_block": settings.send_block,
         "credit": settings.credit,
+        "lines": settings.turned_by_line(),
     }
 
 
 def turn_trouble(settings: Settings, given: object) -> None:
     """
-    Set the trouble that is no fault and no habit: ``latency_s``, ``send_block``, ``credit``.
+    Set the trouble that is no fault and no habit; of one line alone with ``from_number``.
 
     :raises ValueError: a name is unknown or a value is bad; nothing was changed.
     """
+    from_number, values = _split(given, f"trouble is an object of {', '.join(ACCOUNT)}")
+    for name in values:
+        if name not in ACCOUNT:
+            raise ValueError(f"no trouble {name!r}; known are {', '.join(ACCOUNT)}")
+    settings.turn(values, from_number=from_number)
+
+
+def turn_habits(settings: Settings, given: object, *, keep_others: bool) -> str:
+    """
+    Set habits; of one line alone with ``from_number``.
+
+    :return: that line, or an empty text.
+    :raises ValueError: a name is unknown or a value is bad; nothing was changed.
+    """
+    from_number, habits = _split(given, "habits are an object of names and values")
+    for name in habits:
+        if name in ACCOUNT:
+            raise ValueError(f"{name} is no habit; order it on /sandbox/trouble")
+    settings.turn(habits, keep_others=keep_others, from_number=from_number)
+    return from_number
+
+
+def _split(given: object, sentence: str) -> tuple[str, dict[str, Any]]:
     if not isinstance(given, dict):
-        raise ValueError(f"trouble is an object of {', '.join(_TURNED)}")  # noqa: TRY004 - a bad value
-    for name, value in given.items():
-        if name not in _TURNED:
-            raise ValueError(f"no trouble {name!r}; known are {', '.join(_TURNED)}")
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if name == "send_block" and not isinstance(value, bool):
-            raise ValueError(f"send_block is true or false, not {value!r}")
-        if name != "send_block" and not (is_number and 0 <= value <= MOST):
-            raise ValueError(f"{name} is a number from 0 to {MOST:,}, not {value!r}")
-    for name, value in given.items():
-        setattr(settings, name, value)
+        raise ValueError(sentence)  # noqa: TRY004 - a bad value
+    values = {name: value for name, value in given.items() if name != "from_number"}
+    return check_line(given.get("from_number", "")), values
+
+
+def trouble_form(settings: Settings, line: str) -> dict[str, Any]:
+    """
+    Return what the form for a line shows, for an empty text that for all lines.
+
+    ``lines`` are those to choose among. Each habit has its ``value`` and that of all lines (``of_all``).
+    """
+    of_line = settings.habits_of(line)
+    habits = [
+        {
+            "name": each.name,
+            "value": getattr(of_line, each.name),
+            "of_all": getattr(settings, each.name),
+            "default": each.default,
+            **each.metadata,
+        }
+        for each in fields(Habits)
+        if not line or each.metadata["per_line"]
+    ]
+    lines = dict.fromkeys([*settings.lines, *settings.turned_by_line(), *([line] if line else [])])
+    return {
+        "habits": habits,
+        "lines": list(lines),
+        "latency_s": settings.latency_of(line),
+        "credit": int(settings.credit_of(line).amount),
+    }
 
 
 def describe_trouble(settings: Settings, orders: Orders) -> list[str]:
@@ -48,13 +91,26 @@ def describe_trouble(settings: Settings, orders: Orders) -> list[str]:
         lines.append(f"every answer is {settings.latency_s * 1000:,.0f} ms late")
     if settings.send_block:
         lines.append("the account is blocked")
+    for line, own in settings.turned_by_line().items():
+        lines += [f"{_describe_own(name, value)}, from {line}" for name, value in own.items()]
     return lines
+
+
+def _describe_own(name: str, value: Any) -> str:
+    match name:
+        case "latency_s":
+            return f"every answer to a send is {value * 1000:,.0f} ms late"
+        case "credit":
+            return f"the credit is {value:,.0f} rial in all"
+        case _:
+            return f"habit {name}: {value}"
 
 
 def clear_trouble(settings: Settings, orders: Orders) -> None:
     """Turn all trouble off."""
     orders.clear()
     settings.turn({}, keep_others=False)
+    settings.clear_lines()
     settings.latency_s, settings.send_block = 0.0, False
 
 

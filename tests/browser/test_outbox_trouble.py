@@ -87,6 +87,29 @@ def test_latency_habits_and_the_account(page):
     assert (page.sandbox.habits_turned(), page.sandbox.latency_s, page.sandbox.send_block) == ({}, 0, False)
 
 
+def test_trouble_of_one_line(page):
+    """The line is chosen above the forms; what is like that of all lines is none of its own."""
+    page.sandbox.turn({"report_lag_s": 5.0})
+    page.open("trouble")
+    page.find("nav.lines a[href$='%2B981234567890']").click()
+    page.wait(lambda: "+981234567890" in page.shown("#habits-title"))
+    assert page.find("form.habits [name=report_lag_s]").get_attribute("value") == "5.0"
+    assert Select(page.find("select[name=from_number]")).first_selected_option.text == "+981234567890"
+
+    order(page, "account", latency_s="0.25")
+    page.wait(lambda: "every answer to a send is 250 ms late, from +981234567890" in page.shown(".banner"))
+    order(page, "habits", outbox_suffix="لغو11", time_local="true")
+    page.wait(lambda: "habit outbox_suffix: لغو11, from +981234567890" in page.shown(".banner"))
+    own = {"latency_s": 0.25, "outbox_suffix": "لغو11", "time_local": True}
+    assert page.sandbox.turned_by_line() == {"+981234567890": own}
+    assert page.sandbox.habits_turned() == {"report_lag_s": 5}
+
+    order(page, "account", latency_s="0")
+    page.wait(lambda: "250 ms" not in page.shown(".banner"))
+    order(page, "habits", outbox_suffix="", time_local="false")
+    page.wait(lambda: page.sandbox.turned_by_line() == {})
+
+
 @pytest.mark.airflow
 @pytest.mark.parametrize("fault", ["cut_before_answer", "502_html", "busy"])
 def test_a_dag_copes(fault, page, run_dag, monkeypatch, short_times):

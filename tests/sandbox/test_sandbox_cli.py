@@ -190,6 +190,21 @@ def test_a_fault_that_cannot_be_read(order, capsys):
     assert "argument --fault" in capsys.readouterr().err
 
 
+def test_help_says_what_is_of_all_lines(capsys):
+    """Latency, credit and habits are; how one line gets its own stands below."""
+    with pytest.raises(SystemExit):
+        cli.main(["sandbox", "--help"])
+
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "--latency-ms MS wait before every answer, of all lines",
+        "--credit RIAL the credit of all lines",
+        "habits of the reports, all off by default; of all lines",
+        'with "from_number" to /sandbox/trouble and /sandbox/habits',
+    ):
+        assert words in shown
+
+
 def test_help_names_all_trouble(capsys):
     """Every fault, habit, and magic number and text."""
     with pytest.raises(SystemExit, match="0"):

@@ -106,13 +106,21 @@ def test_all_trouble_is_seen_and_cleared(sandbox, ask):
         "latency_s": 0.01,
         "send_block": True,
         "credit": 5,
+        "lines": {},
     }
     page = ask("GET", "/trouble").content.decode()
     for words in ("fault silence, once", "habit report_lag_s: 5", "10 ms late", "the account is blocked"):
         assert words in page
     assert ask("DELETE", "/sandbox/trouble", token="").status == 401
     cleared = ask("DELETE", "/sandbox/trouble").json
-    assert cleared == {"faults": [], "habits": {}, "latency_s": 0, "send_block": False, "credit": 5}
+    assert cleared == {
+        "faults": [],
+        "habits": {},
+        "latency_s": 0,
+        "send_block": False,
+        "credit": 5,
+        "lines": {},
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from airflow_provider_p2psms.sandbox.calls import Call, read_call
 from airflow_provider_p2psms.sandbox.console import Console
 from airflow_provider_p2psms.sandbox.envelope import Answer, Refused, done
 from airflow_provider_p2psms.sandbox.events import Feed
-from airflow_provider_p2psms.sandbox.exchanges import describe_answer, write_sent
+from airflow_provider_p2psms.sandbox.exchanges import describe_answer, keep_sent
 from airflow_provider_p2psms.sandbox.faults import SEND_PATH, Order, Takes
 from airflow_provider_p2psms.sandbox.orders import Orders
 from airflow_provider_p2psms.sandbox.pages import Pages
@@ -129,12 +129,15 @@ class Front:
         if any(call.origin):
             self._store.note_origin(call.request_id, call.origin)
         if call.authorised:
+            sent = keep_sent(call)
             self._store.note_exchange(
                 call.request_id,
                 media_type=call.media_type,
-                sent=write_sent(call),
+                sent=sent.shown,
                 answered=describe_answer(answer, order),
             )
+            if sent.file is not None:
+                self._store.keep_body(call.request_id, sent.file, suffix=sent.suffix)
         if self._settings.keep and answer.taken:
             self._store.keep_newest(self._settings.keep)
 

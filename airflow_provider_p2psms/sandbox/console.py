@@ -52,6 +52,7 @@ class Console:
             Route("/", self.show_outbox),
             Route("/requests", self.show_requests),
             Route("/trouble", self.show_trouble_page),
+            Route("/sandbox/requests/{number:int}/body", self.download_body),
             Route("/sandbox/events", self.stream_events),
             Route("/sandbox/messages", messages.find),
             Route("/sandbox/messages", self.delete_all, methods=["DELETE"]),
@@ -88,16 +89,30 @@ class Console:
         except ValueError:
             return None
         row = self._store.one(
-            "SELECT requests.*, dag_id, run_id, task_id, media_type, sent, answered FROM requests"
+            "SELECT requests.*, dag_id, run_id, task_id, media_type, sent, answered, suffix,"
+            " length(content) AS file_size FROM requests"
             " LEFT JOIN origins ON origins.request = requests.id"
-            " LEFT JOIN exchanges ON exchanges.request = requests.id WHERE requests.id = ?",
+            " LEFT JOIN exchanges ON exchanges.request = requests.id"
+            " LEFT JOIN bodies ON bodies.request = requests.id WHERE requests.id = ?",
             (number,),
         )
         if row is None or row["sent"] is None:
             return dict(row) if row else None
         url = f"{request.url.scheme}://{request.url.netloc}/v1{row['path']}"
-        curl = as_curl(url, row["media_type"], row["sent"])
-        return {**row, "sent": show_sent(row["media_type"], row["sent"]), "curl": curl}
+        file_name = "" if row["file_size"] is None else _file_name(number, row["suffix"])
+        curl = as_curl(url, row["media_type"], row["sent"], file_name=file_name)
+        sent = show_sent(row["media_type"], row["sent"])
+        return {**row, "sent": sent, "curl": curl, "file_name": file_name}
+
+    async def download_body(self, request: Request) -> Response:
+        """Answer the body or the upload of a send that was kept as a file."""
+        number = request.path_params["number"]
+        row = self._store.one("SELECT suffix, content FROM bodies WHERE request = ?", (min(number, MAX_ID),))
+        if row is None:
+            return JSONResponse({"error": "this body is not kept"}, 404)
+        name = _file_name(number, row["suffix"])
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(row["content"], media_type="application/octet-stream", headers=headers)
 
     def _trouble(self) -> list[str]:
         return describe_trouble(self._settings, self._orders)
@@ -227,3 +242,7 @@ class Console:
 
     def _state(self) -> Response:
         return JSONResponse({**self._store.counts(), "faults": self._orders.waiting()})
+
+
+def _file_name(number: int, suffix: str) -> str:
+    return f"request-{number}{suffix}"

@@ -1,33 +1,67 @@
 """
 What a send sent and was answered, as it is kept for the page; and the same as a command for a terminal.
 
-The token is never kept and never shown: the command has a placeholder.
+The token is never kept and never shown: the command has a placeholder. What a command cannot hold is kept as
+a file, which the command names.
 """
 
 import json
 import re
 import shlex
 import unicodedata
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
 from airflow_provider_p2psms.sandbox.calls import MULTIPART, Call
 from airflow_provider_p2psms.sandbox.envelope import Answer
 from airflow_provider_p2psms.sandbox.faults import Order
 
-# A larger body is not kept: the page says so.
+# The page shows no more of a request, and a command holds no more.
 MOST_BYTES = 1024 * 1024
 _MOST_ARGUMENT = 100_000  # Linux takes no longer one than 128 KiB
 _TOKEN = "Authorization: YOUR_TOKEN"  # noqa: S105 - a placeholder
 
 
-def write_sent(call: Call) -> bytes:
-    """Return what a call sent as it is kept: the JSON as it came, or a form's fields and files as JSON."""
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """
+    What a call sent as it is kept: ``shown``, and the ``file`` that is the body or the upload.
+
+    ``file`` is None where ``shown`` has all of it.
+    """
+
+    shown: bytes = field(repr=False)
+    file: bytes | None = field(default=None, repr=False)
+    suffix: str = ""
+
+
+def keep_sent(call: Call) -> Sent:
+    """Return what a call sent as it is kept: JSON as it came, or a form's fields and files as JSON."""
     if call.form is None:
-        return call.body[: MOST_BYTES + 1]
-    files = [{"name": name, "text": content.decode(errors="replace")} for name, content in call.form.files]
-    return json.dumps({"fields": call.form.fields, "files": files}, ensure_ascii=False).encode()[
-        : MOST_BYTES + 1
-    ]
+        is_large = len(call.body) > MOST_BYTES
+        return Sent(call.body[: MOST_BYTES + 1], call.body if is_large else None, ".json")
+    files = [_describe_file(name, content) for name, content in call.form.files]
+    shown = json.dumps({"fields": call.form.fields, "files": files}, ensure_ascii=False).encode()
+    if len(files) == 1 and "text" not in files[0]:
+        name, content = call.form.files[0]
+        return Sent(shown[: MOST_BYTES + 1], content, _suffix_of(name))
+    return Sent(shown[: MOST_BYTES + 1])
+
+
+def _describe_file(name: str, content: bytes) -> dict[str, Any]:
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = None
+    # A command may hold what a terminal shows as it is; the rest is a file.
+    if text is None or len(content) > MOST_BYTES or not name.lower().endswith(".csv") or text != _plain(text):
+        return {"name": name, "size": len(content)}
+    return {"name": name, "text": text}
+
+
+def _suffix_of(name: str) -> str:
+    return re.sub(r"[^.a-z0-9]", "", PurePath(name).suffix.lower())
 
 
 def describe_answer(answer: Answer, order: Order | None) -> str:
@@ -43,11 +77,11 @@ def describe_answer(answer: Answer, order: Order | None) -> str:
 def show_sent(media_type: str, sent: bytes) -> str:
     """Return what a request sent, for a person to read."""
     if len(sent) > MOST_BYTES:
-        return f"More than {MOST_BYTES:,} bytes were sent; they are not kept."
+        return f"More than {MOST_BYTES:,} bytes were sent; they are not shown."
     if media_type == MULTIPART:
         form = json.loads(sent)
         fields = [f"{name}={value}" for name, value in form["fields"].items()]
-        files = [f"files[]: {each['name']}\n{each['text']}" for each in form["files"]]
+        files = [f"files[]: {each['name']}\n{_show_file(each)}" for each in form["files"]]
         return "\n".join([*fields, *files])
     try:
         return json.dumps(json.loads(sent), ensure_ascii=False, indent=2)
@@ -55,12 +89,22 @@ def show_sent(media_type: str, sent: bytes) -> str:
         return sent.decode(errors="replace")
 
 
-def as_curl(url: str, media_type: str, sent: bytes) -> str | None:
+def _show_file(file: dict[str, Any]) -> str:
+    return str(file["text"]) if "text" in file else f"({file['size']:,} bytes)"
+
+
+def as_curl(url: str, media_type: str, sent: bytes, *, file_name: str = "") -> str | None:
     """
     Return the request as a command for a POSIX shell; ``None`` where it cannot be given.
 
     What was sent stays inside of quotes. Characters that a terminal would obey are escaped.
+
+    :param file_name: the file that is the body or the upload, beside the shell; empty if there is none.
     """
+    if file_name and media_type != MULTIPART:
+        content_type = shlex.quote(f"Content-Type: {_plain(media_type)}")
+        head = f"curl -H {shlex.quote(_TOKEN)} -H {content_type}"
+        return f"{head} \\\n  --data-binary @{shlex.quote(file_name)} \\\n  {shlex.quote(url)}"
     if len(sent) > MOST_BYTES:
         return None
     try:
@@ -68,7 +112,7 @@ def as_curl(url: str, media_type: str, sent: bytes) -> str | None:
     except (ValueError, RecursionError):
         return None
     if media_type == MULTIPART:
-        return _form_as_curl(url, body)
+        return _form_as_curl(url, body, file_name)
     content = _escape_unseen(json.dumps(body, ensure_ascii=False))
     head = f"curl -H {shlex.quote(_TOKEN)} -H 'Content-Type: application/json'"
     if len(content.encode()) > _MOST_ARGUMENT:
@@ -76,19 +120,18 @@ def as_curl(url: str, media_type: str, sent: bytes) -> str | None:
     return f"{head} \\\n  --data-raw {shlex.quote(content)} \\\n  {shlex.quote(url)}"
 
 
-def _form_as_curl(url: str, form: dict[str, Any]) -> str | None:
-    if len(form["files"]) != 1 or not form["files"][0]["name"].lower().endswith(".csv"):
+def _form_as_curl(url: str, form: dict[str, Any], file_name: str) -> str | None:
+    if len(form["files"]) != 1:
         return None
     [file] = form["files"]
-    if file["text"] != _plain(file["text"]):
+    # What an earlier sandbox has kept may be the text of what is none.
+    if not file_name and ("text" not in file or _describe_file(file["name"], file["text"].encode()) != file):
         return None
     fields = "".join(f" \\\n  --form-string {shlex.quote(f'{k}={v}')}" for k, v in form["fields"].items())
     name = re.sub(r"[^\w.-]", "_", _plain(file["name"]))
-    upload = shlex.quote(f"files[]=@-;filename={name}")
-    return (
-        f"printf %s {shlex.quote(file['text'])} |\n  curl -H {shlex.quote(_TOKEN)}{_plain(fields)}"
-        f" \\\n  -F {upload} {shlex.quote(url)}"
-    )
+    upload = shlex.quote(f"files[]=@{file_name or '-'};filename={name}")
+    before = "" if file_name else f"printf %s {shlex.quote(file['text'])} |\n  "
+    return f"{before}curl -H {shlex.quote(_TOKEN)}{_plain(fields)} \\\n  -F {upload} {shlex.quote(url)}"
 
 
 def _is_unseen(character: str) -> bool:

@@ -1,9 +1,17 @@
-"""Keeps the newest messages and deletes the others, so that a sandbox can run for weeks."""
+"""Keeps the newest messages and bodies and deletes the others, so that a sandbox can run for weeks."""
 
 import sqlite3
 
 # What goes with a request that has no messages left.
-_OF_REQUESTS = {"requests": "id", "origins": "request", "exchanges": "request", "tallies": "request"}
+_OF_REQUESTS = {
+    "requests": "id",
+    "origins": "request",
+    "exchanges": "request",
+    "bodies": "request",
+    "tallies": "request",
+}
+# So many bytes of bodies and uploads are kept, so that a sandbox in memory stays small.
+MOST_BODY_BYTES = 64 * 1024 * 1024
 
 
 def delete_older(db: sqlite3.Connection, keep: int) -> int | None:
@@ -28,3 +36,13 @@ def delete_older(db: sqlite3.Connection, keep: int) -> int | None:
     for table, column in _OF_REQUESTS.items():
         db.execute(f"DELETE FROM {table} WHERE {column} < ?", (oldest[1],))  # noqa: S608 - constants
     return int(oldest[1])
+
+
+def delete_older_bodies(db: sqlite3.Connection, most_bytes: int = MOST_BODY_BYTES) -> None:
+    """Delete the bodies that are not among the newest ``most_bytes``."""
+    db.execute(
+        "DELETE FROM bodies WHERE request IN (SELECT request FROM"
+        " (SELECT request, sum(length(content)) OVER (ORDER BY request DESC) AS size FROM bodies)"
+        " WHERE size > ?)",
+        (most_bytes,),
+    )

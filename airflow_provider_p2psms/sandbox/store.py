@@ -16,7 +16,7 @@ from airflow_provider_p2psms.identity import canonical_line
 from airflow_provider_p2psms.sandbox.by_line import Credit
 from airflow_provider_p2psms.sandbox.contract import Submission
 from airflow_provider_p2psms.sandbox.folding import fold
-from airflow_provider_p2psms.sandbox.keeping import delete_older
+from airflow_provider_p2psms.sandbox.keeping import delete_older, delete_older_bodies
 from airflow_provider_p2psms.sandbox.message_rows import MessageRow, count_endings, message_rows
 from airflow_provider_p2psms.sandbox.migrations import open_tables
 from airflow_provider_p2psms.sandbox.spending import Spending
@@ -124,6 +124,11 @@ class Store:
     def note_exchange(self, request: int, *, media_type: str, sent: bytes, answered: str) -> None:
         """Note what a request sent and was answered, for a person to read."""
         self._db.execute("INSERT INTO exchanges VALUES (?, ?, ?, ?)", (request, media_type, sent, answered))
+
+    def keep_body(self, request: int, content: bytes, *, suffix: str) -> None:
+        """Keep the body or the upload of a request as a file; the newest 64 MiB of all are kept."""
+        self._db.execute("INSERT INTO bodies VALUES (?, ?, ?)", (request, suffix, content))
+        delete_older_bodies(self._db)
 
     def take(
         self, submission: Submission, *, request: int, now: float, duplicate_window_s: float, credit: Credit

@@ -11,6 +11,7 @@ CREATE TABLE IF NOT EXISTS origins (request INTEGER PRIMARY KEY, dag_id TEXT, ru
 CREATE TABLE IF NOT EXISTS exchanges (
     request INTEGER PRIMARY KEY, media_type TEXT NOT NULL, sent BLOB NOT NULL, answered TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS bodies (request INTEGER PRIMARY KEY, suffix TEXT NOT NULL, content BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY, request INTEGER NOT NULL, kind TEXT NOT NULL, from_number TEXT NOT NULL,
     text TEXT NOT NULL, folded TEXT NOT NULL, parts INTEGER NOT NULL, cost INTEGER NOT NULL,
@@ -37,7 +38,7 @@ CREATE INDEX IF NOT EXISTS outbox_by_time ON outbox (send_at);
 """
 # Counted up when the tables change; `migrations.py` knows which earlier ones are changed to it.
 SCHEMA_VERSION = 3
-TABLES = ("requests", "origins", "exchanges", "outbox", "messages", "own_texts", "tallies")
+TABLES = ("requests", "origins", "exchanges", "bodies", "outbox", "messages", "own_texts", "tallies")
 # The sums of each request's records by how they end: without them the page would count all there is anew.
 _TALLY = """
 INSERT INTO tallies

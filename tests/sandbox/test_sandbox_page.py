@@ -1,16 +1,9 @@
 """What the page says of a text and of a request, and who may read it."""
 
-import io
-
 import pytest
-import xlsxwriter
 
 from airflow_provider_p2psms.sandbox import Sandbox
-from airflow_provider_p2psms.sandbox.calls import MULTIPART
 from airflow_provider_p2psms.sandbox.characters import dissect
-from airflow_provider_p2psms.sandbox.exchanges import as_curl, show_sent
-
-URL = "http://127.0.0.1:8025/v1/api/send"
 
 
 @pytest.mark.parametrize(
@@ -40,56 +33,6 @@ def test_what_is_not_seen_is_named():
         "U+202E RIGHT-TO-LEFT OVERRIDE",
         "U+0000",
     )
-
-
-@pytest.mark.parametrize(
-    ("media_type", "sent", "shown"),
-    [
-        ("application/json", b'{"a": 1}', '{\n  "a": 1\n}'),
-        ("application/json", b"{\xff", "{\ufffd"),
-        ("application/json", b"[" * 10_000, "[" * 10_000),
-        (MULTIPART, b'{"fields": {"a": "b"}, "files": []}', "a=b"),
-    ],
-)
-def test_what_was_sent_is_shown(media_type, sent, shown):
-    """JSON is laid out; what is none is shown as it came."""
-    assert show_sent(media_type, sent) == shown
-
-
-@pytest.mark.parametrize(
-    ("media_type", "sent"),
-    [
-        ("application/json", b"$(reboot)"),
-        ("application/json", b"[" * 10_000),
-        ("application/json", b"1" * 2_000_000),
-        (MULTIPART, b'{"fields": {}, "files": []}'),
-        (MULTIPART, b'{"fields": {}, "files": [{"name": "a.xlsx", "text": "PK"}]}'),
-        (MULTIPART, b'{"fields": {}, "files": [{"name": "a.csv", "text": "\\u001b[2J"}]}'),
-    ],
-)
-def test_what_is_not_given_as_a_command(media_type, sent):
-    """What a terminal could obey, what is no text, and what is too large."""
-    assert as_curl(URL, media_type, sent) is None
-
-
-def test_a_long_request_is_piped():
-    """An argument may not be as long."""
-    command = as_curl(URL, "application/json", b'"' + b"a" * 150_000 + b'"')
-
-    assert (command or "").startswith("printf %s '\"aaa")
-    assert (command or "").endswith(f"--data-binary @- {URL}")
-
-
-def test_an_uploaded_workbook(ask):
-    """Its page shows its fields; there is no command for it."""
-    content = io.BytesIO()
-    with xlsxwriter.Workbook(content) as book:
-        book.add_worksheet().write_row(0, 0, ["+989120000001", "hello"])
-    assert ask.upload(content.getvalue(), name="rows.xlsx").status == 200
-
-    page = ask("GET", "/requests?request=1").content.decode()
-    assert "files[]: rows.xlsx" in page
-    assert "YOUR_TOKEN" not in page
 
 
 def test_a_message_that_is_not_there(ask):

@@ -1,5 +1,9 @@
 """What the bench measures in full holds in small: memory that is bounded, and a gateway that counts."""
 
+import re
+import subprocess
+import sys
+
 import pytest
 
 from scripts.bench.gateway import gateway
@@ -25,3 +29,27 @@ def test_no_more_under_way_than_allowed(tmp_path):
         run("ours", write_csv(tmp_path, 20_000), slow.url, 3)
 
         assert 3 == slow.stats()["most_under_way"]
+
+
+def test_the_load_of_the_sandbox_in_small():
+    """The script measures every question against its floor and prints one table."""
+    sizes = ("--messages", "2000", "--rounds", "2", "--senders", "3")
+    command = [sys.executable, "-m", "scripts.bench.sandbox_load", *sizes]
+
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout
+
+    rows = re.findall(
+        r"^\| (.+?) \| ([\d,.]+) \| ([\d,.]+) \| .*\| ([\d,.]+) \| ([\d,.]+) \|$", printed, re.MULTILINE
+    )
+    assert [row[0] for row in rows] == [
+        "the page of the list",
+        "the list API, 50 records",
+        "the page of a search that finds one",
+        "the page of a search that finds all",
+        "a send of 1,000 messages",
+        "a send of 1,000 messages, 3 at once",
+    ]
+    for _, took, worst, floor, _ in rows:
+        assert 0 < float(floor.replace(",", ""))
+        assert 0 < float(took.replace(",", "")) <= float(worst.replace(",", ""))
+    assert "2,000 messages, 2 answers each" in printed

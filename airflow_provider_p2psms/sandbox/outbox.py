@@ -75,7 +75,7 @@ class OutboxPage:
         self.page = min(max(1, self._number("page") or 1), 10**9)
         self._settings = settings
         self._store = store
-        newest = self._newest()
+        newest = self.look.newest()
         until = self._number("until")
         self.until = newest if until is None else until
         seen = self._number("seen")
@@ -90,10 +90,6 @@ class OutboxPage:
             return read_id(name, self.query.get(name, ""))
         except ValueError:
             return None
-
-    def _newest(self) -> int:
-        row = self._store.one("SELECT max(id) FROM outbox")
-        return int(row[0] or 0) if row else 0
 
     @cached_property
     def _found(self) -> tuple[list[sqlite3.Row], tuple[int, int]]:
@@ -113,7 +109,7 @@ class OutboxPage:
     @cached_property
     def newer(self) -> int:
         """How many records that match came after those that were seen."""
-        return self.look.count(self.filters, after=self.seen)[0] if self.seen < self._newest() else 0
+        return self.look.count(self.filters, after=self.seen)[0] if self.seen < self.look.newest() else 0
 
     @cached_property
     def opened(self) -> dict[str, Any] | None:

@@ -169,15 +169,13 @@ class Habits:
             if (shown := getattr(self, habit.name)) != habit.default
         }
 
-    def turn(self, given: object, *, keep_others: bool = True) -> None:
+    def turn(self, given: Mapping[str, Any], *, keep_others: bool = True) -> None:
         """
         Set the habits that are given; the others stay, or are turned off.
 
         :param given: values by name, as JSON gives them.
         :raises ValueError: a name is unknown or a value is bad; nothing was changed.
         """
-        if not isinstance(given, dict):
-            raise ValueError("habits are an object of names and values")  # noqa: TRY004 - as of a bad value
         for name in given:
             if name not in HABITS:
                 raise ValueError(f"no habit {name!r}; known are {', '.join(HABITS)}")

@@ -158,6 +158,7 @@ def test_trouble_of_lines_is_seen_and_cleared(sandbox, ask):
     trouble = ask("POST", "/sandbox/trouble", {"from_number": LINE, "latency_s": 0.25, "credit": 1000}).json
     own = {"report_lag_s": 5, "outbox_suffix": "<11>", "latency_s": 0.25, "credit": 1000}
     assert trouble["lines"] == {LINE: own}
+    assert ask("GET", "/sandbox/trouble").json == trouble
 
     page = ask("GET", "/").content.decode()
     for words in (
@@ -215,6 +216,20 @@ def test_bad_trouble_of_a_line_is_refused(path, given, sentence, sandbox, ask):
 
     assert (reply.status, reply.json["error"].startswith(sentence)) == (422, True)
     assert (sandbox.turned_by_line(), sandbox.habits_turned(), sandbox.state()["faults"]) == ({}, {}, [])
+
+
+def test_the_fixture_names_a_bad_value(sandbox):
+    """As the API does; for all lines it takes latency and credit beside habits."""
+    for given in ([], {"latency_s": -1}, {"report_lag_s": 5, "credit": "much"}):
+        with pytest.raises(
+            ValueError, match=r"habits are an object|latency_s is a number|credit is a number"
+        ):
+            sandbox.turn(given)
+    assert (sandbox.habits_turned(), sandbox.credit) == ({}, 1e9)
+
+    sandbox.turn({"report_lag_s": 5, "latency_s": 0.01, "credit": 7})
+
+    assert (sandbox.habits_turned(), sandbox.latency_s, sandbox.credit) == ({"report_lag_s": 5}, 0.01, 7)
 
 
 def test_the_page_of_a_line(sandbox, ask):

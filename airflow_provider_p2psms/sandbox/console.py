@@ -123,13 +123,14 @@ class Console:
             line = check_line(request.query_params.get("from_number", ""))
         except ValueError:
             line = ""
+        form = trouble_form(self._settings, line)
         page = render(
             "trouble.html",
             trouble=self._trouble(),
             faults=FAULT_WORDS,
             magic=MAGIC_WORDS,
-            line=line,
-            form=trouble_form(self._settings, line),
+            line=form["line"],
+            form=form,
             settings=self._settings,
         )
         return HTMLResponse(page)

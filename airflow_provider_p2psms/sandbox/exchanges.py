@@ -99,7 +99,7 @@ def as_curl(url: str, media_type: str, sent: bytes, *, file_name: str = "") -> s
 
     What was sent stays inside of quotes. Characters that a terminal would obey are escaped.
 
-    :param file_name: the file that is the body or the upload, beside the shell; empty if there is none.
+    :param file_name: the file in the working folder that is the body or the upload; empty if there is none.
     """
     if file_name and media_type != MULTIPART:
         content_type = shlex.quote(f"Content-Type: {_plain(media_type)}")

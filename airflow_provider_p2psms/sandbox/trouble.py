@@ -3,6 +3,7 @@
 from dataclasses import fields
 from typing import Any
 
+from airflow_provider_p2psms.identity import canonical_line
 from airflow_provider_p2psms.sandbox.by_line import check_line
 from airflow_provider_p2psms.sandbox.habits import Habits
 from airflow_provider_p2psms.sandbox.orders import Orders
@@ -60,7 +61,8 @@ def trouble_form(settings: Settings, line: str) -> dict[str, Any]:
     """
     Return what the form for a line shows, for an empty text that for all lines.
 
-    ``lines`` are those to choose among. Each habit has its ``value`` and that of all lines (``of_all``).
+    ``lines`` are those to choose among, ``line`` is the one chosen as it is spelled there. Each habit has its
+    ``value`` and that of all lines (``of_all``).
     """
     of_line = settings.habits_of(line)
     habits = [
@@ -74,10 +76,13 @@ def trouble_form(settings: Settings, line: str) -> dict[str, Any]:
         for each in fields(Habits)
         if not line or each.metadata["per_line"]
     ]
-    lines = dict.fromkeys([*settings.lines, *settings.turned_by_line(), *([line] if line else [])])
+    lines: dict[str, str] = {"": ""}  # by their canonical form, so that each is there once
+    for each_line in (*settings.lines, *settings.turned_by_line(), line):
+        lines.setdefault(canonical_line(each_line), each_line)
     return {
         "habits": habits,
-        "lines": list(lines),
+        "line": lines[canonical_line(line)],
+        "lines": [each_line for each_line in lines.values() if each_line],
         "latency_s": settings.latency_of(line),
         "credit": int(settings.credit_of(line).amount),
     }

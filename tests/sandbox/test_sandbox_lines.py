@@ -117,7 +117,7 @@ def test_the_latency_of_one_line(asker):
 
 
 def test_the_credit_of_one_line(sandbox, ask, clock):
-    """What it sends is paid with its own credit alone, and the account's credit does not hear of it."""
+    """Its own credit alone pays for its messages; the account's credit pays for the other lines."""
     sandbox.turn({"credit": 2 * 2370}, from_number="1000")
     sandbox.credit = 2370
 
@@ -241,5 +241,12 @@ def test_the_page_of_a_line(sandbox, ask):
     assert 'name="report_lag_s" value="7" data-all="0.0"' in page
     assert "page_size_most" not in page
     assert "send_block" not in page
+    sandbox.turn({"report_lag_s": 8}, from_number="1000")
+    assert 'value="8"' in ask("GET", "/trouble?from_number=1000").content.decode()
+    assert (
+        ask("GET", "/trouble?from_number=1000").content
+        == ask("GET", "/trouble?from_number=%2B981000").content
+    )
+    assert ask("GET", "/trouble?from_number=5555").content.decode().count("<bdi>5555</bdi></a>") == 1
     assert ask("GET", "/trouble?from_number=-").content == ask("GET", "/trouble").content
     assert ask("GET", "/sandbox/habits?from_number=-").status == 422

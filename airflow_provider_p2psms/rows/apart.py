@@ -5,6 +5,7 @@ The process is given the open file and the rules, and hands its results back thr
 whoever started it, however that ended: then nobody reads the pipe.
 """
 
+import fcntl
 import gc
 import io
 import os
@@ -23,6 +24,7 @@ from airflow_provider_p2psms.errors import P2PSMSError, RowProblem
 from airflow_provider_p2psms.rows.check import Checked, check_rows
 from airflow_provider_p2psms.rows.files import find_encoding, read_file
 from airflow_provider_p2psms.rows.message import Block
+from airflow_provider_p2psms.rows.processors import count_processors
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.rules import FileRules, RowRules
 
@@ -80,16 +82,11 @@ def check_file(
     :raises P2PSMSError: among the results, if the process ended too early, e.g. for want of memory.
     """
     how, reading = how or FileRules(), Reading()
-    if not _is_worth_it(stream):
+    process = _start(stream) if _is_worth_it(stream) else None
+    if process is None:
         yield lambda rules: check_rows(read_file(stream, name=name, **asdict(how)), rules)
         return
-    with subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
-        [sys.executable, "-c", _START.format(__name__)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        pass_fds=[stream.fileno()],
-        pipesize=_PIPE_BYTES,
-    ) as process:
+    with process:
         try:
             yield lambda rules: Checked(
                 _listen(process, stream, name=name, how=how, rules=rules, reading=reading), reading
@@ -102,7 +99,23 @@ def _is_worth_it(stream: BinaryIO) -> bool:
     """Tell whether it is a large file, not what unpacks or fetches one, and a second processor is there."""
     if not (isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO)):
         return False
-    return (os.cpu_count() or 1) > 1 and os.fstat(stream.fileno()).st_size >= LARGE_BYTES
+    return os.fstat(stream.fileno()).st_size >= LARGE_BYTES and count_processors() >= 2
+
+
+def _start(stream: BinaryIO) -> "subprocess.Popen[bytes] | None":
+    """Start the process; ``None`` where the system has no room for one more."""
+    try:
+        process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
+            [sys.executable, "-c", _START.format(__name__)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=[stream.fileno()],
+        )
+    except OSError:
+        return None
+    with suppress(OSError, AttributeError):  # a user may have so much room in pipes; macOS offers no choice
+        fcntl.fcntl(cast("io.BufferedWriter", process.stdout), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return process
 
 
 def _listen(

@@ -228,7 +228,7 @@ def test_nobody_sees_what_it_checks(file, capfd, processes, results):
     assert ("", "") == tuple(capfd.readouterr())
 
 
-@pytest.mark.parametrize("why", ["small", "no file", "unpacked", "one processor"])
+@pytest.mark.parametrize("why", ["small", "no file", "unpacked"])
 def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch, processes):
     """A process costs more than it saves, or cannot read what it would be given."""
     stream = file(MANY)
@@ -236,11 +236,39 @@ def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch,
         monkeypatch.setattr(apart, "LARGE_BYTES", len(MANY) + 1)
     elif why == "no file":
         stream = io.BytesIO(MANY.encode())
-    elif why == "unpacked":
-        stream = gzip.open(file(gzip.compress(MANY.encode()), "rows.gz"))  # noqa: SIM115 - over one that is closed
     else:
-        monkeypatch.setattr(os, "cpu_count", lambda: 1)
+        stream = gzip.open(file(gzip.compress(MANY.encode()), "rows.gz"))  # noqa: SIM115 - over one that is closed
 
     with checking(stream, RowRules()) as checked:
         assert 5_000 == len(list(checked))
         assert [] == processes()
+
+
+def test_on_one_processor_no_process_is_started(file, processes):
+    """Both would share it, and take longer than one."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        with checking(file(MANY), RowRules()) as checked:
+            assert [] == processes()
+            assert 5_000 == len(list(checked))
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def test_a_system_without_room_for_a_process(file, processes, monkeypatch):
+    """The rows are checked here then."""
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+
+    with checking(file(MANY), RowRules()) as checked:
+        assert [] == processes()
+        assert 5_000 == len(list(checked))
+
+
+def test_a_user_whose_room_in_pipes_is_used_up(file, processes, monkeypatch):
+    """Where the kernel grants no large pipe, the process writes through a small one."""
+    monkeypatch.setattr(apart, "_PIPE_BYTES", 2**31 - 1)  # more than it grants anybody
+
+    with checking(file(MANY), RowRules()) as checked:
+        assert 1 == len(processes())
+        assert 5_000 == len(list(checked))

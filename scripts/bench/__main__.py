@@ -32,9 +32,11 @@ PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BEGIN = "<!-- Written by `make bench`: change nothing between here and the end mark. -->\n"
 END = "<!-- The end of what `make bench` writes. -->\n"
 PACKAGES = (
+    "aiohttp",
     "apache-airflow",
     "apache-airflow-providers-http",
     "boto3",
+    "orjson",
     "pandas",
     "phonenumbers",
     "requests",
@@ -132,10 +134,11 @@ def against_a_loop(sizes: Sizes, folder: Path, fast: Running, slow: Running) -> 
     """Send personal rows from a CSV, against csv.reader and requests in a loop that checks nothing."""
     for language, words in (("fa", "Persian"), ("en", "English")):
         path = write_csv(folder, sizes.rows, language)
-        ours, loop, bound = in_turns(
+        ours, loop, strongest, bound = in_turns(
             [
                 partial(run, "ours", path, fast.url),
                 partial(run, "loop", path, fast.url),
+                partial(run, "strongest", path, fast.url),
                 partial(run, "prepared", sizes.rows, fast.url),
             ],
             trials=sizes.trials,
@@ -146,8 +149,18 @@ def against_a_loop(sizes: Sizes, folder: Path, fast: Running, slow: Running) -> 
             "0.7; at most 1.0",
             f"{seconds(ours):.2f} s to {seconds(loop):.2f} s; ready bytes take {seconds(bound):.2f} s",
         )
-        ours, loop = in_turns(
-            [partial(run, "ours", path, slow.url, 8), partial(run, "loop", path, slow.url)],
+        yield Line(
+            f"{sizes.rows:,} {words} rows, checked and recorded: wall time of the strongest sender",
+            f"{ratio(ours, strongest):.2f}",
+            "",
+            f"{seconds(ours):.2f} s to {seconds(strongest):.2f} s",
+        )
+        ours, loop, strongest = in_turns(
+            [
+                partial(run, "ours", path, slow.url, 8),
+                partial(run, "loop", path, slow.url),
+                partial(run, "strongest", path, slow.url, 8),
+            ],
             trials=sizes.trials,
         )
         yield Line(
@@ -155,6 +168,12 @@ def against_a_loop(sizes: Sizes, folder: Path, fast: Running, slow: Running) -> 
             f"{1 / ratio(ours, loop):.1f}",
             "at least 6",
             f"{seconds(ours):.2f} s to {seconds(loop):.2f} s",
+        )
+        yield Line(
+            f"{sizes.rows:,} {words} rows at 50 ms an answer, 8 in flight: wall time of the strongest sender",
+            f"{ratio(ours, strongest):.2f}",
+            "",
+            f"{seconds(ours):.2f} s to {seconds(strongest):.2f} s",
         )
 
 

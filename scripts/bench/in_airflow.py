@@ -5,6 +5,8 @@ What takes a real Airflow to measure: the ledger's price, the end of a resumed s
    store, one that forgets. The ratio of their wall times is the ledger's price.
 2. A send whose last batch was refused, cleared: how long until that one batch is sent.
 3. A task that sends one message, in turns with an ``HttpOperator`` that posts the same.
+4. A task that sends a CSV of a million rows by the operator with its defaults, in turns with two that post
+   them in a loop: one returns the ids, as ours does, and one only their number.
 """
 
 import statistics
@@ -16,6 +18,7 @@ from typing import Any
 from airflow_provider_p2psms.sandbox import Sandbox
 from scripts.bench.gateway import gateway
 from scripts.bench.line import Line
+from scripts.bench.rows import write_csv
 from tests.stack import AirflowStack
 
 DAGS = Path(__file__).parent / "dags"
@@ -25,21 +28,26 @@ LATENCY_S = 0.2
 def measure(*, short: bool) -> Iterator[Line]:
     """Measure in one Airflow."""
     pairs, batches, batch_size = (1, 12, 100) if short else (5, 60, 1_000)
+    rows = 2_000 if short else 1_000_000
     resumed, resumed_size = (40, 50) if short else (1_000, 1_000)
     with (
         tempfile.TemporaryDirectory() as folder,
         Sandbox(database=Path(folder) / "outbox.sqlite") as sandbox,
         gateway(latency_s=LATENCY_S) as slow,
+        gateway() as fast,
     ):
         sandbox.duplicate_window_s = 0
         env = {
             "AIRFLOW_CONN_P2PSMS_DEFAULT": sandbox.connection_uri,
             "AIRFLOW_CONN_P2PSMS_SLOW": f"p2psms://:x@127.0.0.1:{slow.port}/v1?from_number=%2B983000505",
+            "AIRFLOW_CONN_P2PSMS_FAST": f"p2psms://:x@127.0.0.1:{fast.port}/v1?from_number=%2B983000505",
+            "BENCH_GATEWAY": fast.url,
             "AIRFLOW_CONN_HTTP_DEFAULT": sandbox.base_url.removesuffix("/v1"),
             "BENCH_TOKEN": sandbox.token,
         }
         with AirflowStack(DAGS, env=env) as airflow:
             yield one_message(airflow, pairs)
+            yield from campaign(airflow, write_csv(Path(folder), rows), pairs=1 if short else 3)
             yield ledger(airflow, pairs, batches, batch_size)
             yield resume(airflow, sandbox, resumed, resumed_size)
 
@@ -61,6 +69,22 @@ def one_message(airflow: AirflowStack, pairs: int) -> Line:
                 seconds.append(airflow.task_seconds(run_id, "send"))
     label = f"Airflow {airflow}, a task that sends one message: wall time of `HttpOperator`"
     return compare(label, times["one_message"], times["one_message_by_http"], goal="at most 1.0")
+
+
+def campaign(airflow: AirflowStack, path: Path, *, pairs: int) -> Iterator[Line]:
+    """Send a CSV by the operator as it is, and by loops in tasks."""
+    times: dict[str, list[float]] = {"campaign": [], "loop_to_ids": [], "loop_to_count": []}
+    for _ in range(pairs):
+        for dag_id, seconds in times.items():
+            run_id = airflow.trigger(dag_id, {"file": str(path)})
+            if airflow.wait(run_id, timeout_s=600) != "success":
+                raise SystemExit(f"{dag_id} failed:\n{airflow.logs()}")
+            seconds.append(airflow.task_seconds(run_id, "send"))
+    rows = f"{int(path.stem.partition('-')[0]):,} Persian rows"
+    ours, to_ids, to_count = times.values()
+    label = f"Airflow {airflow}, {rows} by the operator with its defaults: wall time of a task with a loop"
+    yield compare(f"{label} that returns the ids", ours, to_ids, goal="at most 1.2")
+    yield compare(f"{label} that returns their number", ours, to_count)
 
 
 def ledger(airflow: AirflowStack, pairs: int, batches: int, batch_size: int) -> Line:

@@ -274,9 +274,10 @@ def test_an_empty_table_lacks_its_columns_too():
     ("content", "reason"),
     [
         ('recipient,message\n1,2\n3,"secret', "rows.csv, line 3: a quote is opened and never closed"),
-        (
+        pytest.param(
             "recipient,message\n" + "1,2\n" * 20_000 + '3,"secret',
             "line 20,002: a quote is opened and never closed",
+            marks=pytest.mark.no_cover,  # the next case runs the same lines
         ),
         (
             "recipient,message\n" + '1,"a\r\nb"\n' * 20_000 + '3,"secret',
@@ -292,11 +293,11 @@ def test_an_empty_table_lacks_its_columns_too():
             "line 2: the quoted text that begins here is closed in line 4, and something stands behind",
         ),
         (
-            'recipient,message\n1,"' + "secret\n" * 1_000_000,
+            'recipient,message\n1,"' + "secret\n" * 600_000,
             "line 2: a cell is longer than 4,194,304 characters: is a quote opened and never closed",
         ),
         (
-            "recipient,message\n1," + "secret" * 1_000_000,
+            "recipient,message\n1," + "secret" * 700_000,
             "line 2: a cell is longer than 4,194,304 characters: is a quote opened and never closed",
         ),
     ],
@@ -381,6 +382,7 @@ def test_whatever_stands_in_a_file_is_read_as_pythons_reader_reads_it(text, at_o
     assert found == (expected and [record or [""] for record in expected])
 
 
+@pytest.mark.no_cover  # what refuses it is counted with shorter files
 def test_a_file_of_one_line_is_no_table():
     """A file without any line end, as another format may be, takes time that grows as its length does."""
     content = b"recipient: 09121234567, " * 1_000_000

@@ -5,7 +5,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
 # Most of the tests wait most of the time: for answers, reports and processes.
-WORKERS := $(shell echo $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )))
+WORKERS := $(shell echo $$(( 3 * $$(getconf _NPROCESSORS_ONLN) )))
 # The tests of a file with a whole Airflow share it.
 MATRIX := -n auto --dist loadgroup
 OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
@@ -38,7 +38,7 @@ endif
 	@scripts/venv.sh .venv-$* $<
 	@touch $@
 
-test: lint ## check format, lint, types, and run the tests, with the coverage of every module
+test: lint ## check format, lint, types, and run the tests, with the coverage of the core
 	$(BIN)/pytest -n $(WORKERS) -m "not (browser or slow or stack or explore or far)" --cov --cov-report=term-missing:skip-covered
 
 lint: venv ## check format, lint and types

@@ -54,8 +54,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """
     Keep the tests of one whole Airflow in one process.
 
-    Where Airflow runs with all its libraries, the only warnings to fail are those about this package. Coverage
-    is not measured there: it takes as long as all else in such a test, and the core has tests of its own.
+    Where Airflow runs with all its libraries, the only warnings to fail are those about this package.
+    Coverage is not measured there: it takes as long as all else, and the core has tests of its own.
     """
     if item.get_closest_marker("stack"):
         item.add_marker(pytest.mark.xdist_group(item.path.name))

@@ -344,10 +344,9 @@ def _outbox_ids(data: Any) -> Sequence[int]:
     ids = _record(data).get("message_outbox_ids")
     if not isinstance(ids, list) or not ids:
         return ()
-    if set(map(type, ids)) == {int}:
+    if set(map(type, ids)) == {int} and min(ids) > 0 and max(ids) < _TOO_LARGE_ID:
         run = range(ids[0], ids[0] + len(ids))
-        if run.start > 0 and run.stop <= _TOO_LARGE_ID and ids == list(run):
-            return run
+        return run if ids == list(run) else tuple(ids)
     numbers = [number for number in map(_id, ids) if number]
     return tuple(numbers) if len(numbers) == len(ids) else ()
 

@@ -255,6 +255,14 @@ def test_ids_as_due_are_a_receipt(body, scripted, client):
     assert (11, 12) == tuple(send(client(f"http://127.0.0.1:{gateway.port}/v1")).outbox_ids)
 
 
+@pytest.mark.parametrize("ids", [(12, 11), (11, 13), (11, 11), (2**63 - 2, 2**63 - 1)])
+def test_ids_of_any_order_are_a_receipt(ids, scripted, client):
+    """They need not count up by one."""
+    gateway = scripted(answer(http(200, IDS.replace(b"[11, 12]", json.dumps(ids).encode()))))
+
+    assert ids == tuple(send(client(f"http://127.0.0.1:{gateway.port}/v1")).outbox_ids)
+
+
 class TestNothingLeft:
     """Faults before a connection stands: nothing was sent, and trying again is safe."""
 

@@ -24,9 +24,6 @@ from tests.habits.gateway import TOKEN, Entry, Fault, HabitGateway
 from tests.habits.habits import HABITS, LATE
 from tests.habits.sends import Ended, connect, grouped, judge, number, personal
 
-# Other tests cover the same lines; counting them would double the time of these hundreds.
-pytestmark = pytest.mark.no_cover
-
 LAG = 0.3
 CUT = Fault(answer="cut")
 NOT_TAKEN = Fault(answer="cut", taken=False)

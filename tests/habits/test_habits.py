@@ -18,9 +18,6 @@ from tests.habits.gateway import Fault, Habits
 from tests.habits.habits import BLIND_PAGES, HABITS, LATE
 from tests.habits.sends import WITNESS, connect, grouped, late_text, none_twice, number, personal, text
 
-# Other tests cover the same lines; counting them would double the time of these hundreds.
-pytestmark = pytest.mark.no_cover
-
 LOST = {"first": 1, "middle": 2, "last": 3, "lone": 1}
 LAG = 0.3
 
@@ -184,6 +181,7 @@ def send(task, gateway, monkeypatch, case):
     return ended, task.clear()
 
 
+@pytest.mark.no_cover  # hundreds of cases that run the same lines
 @pytest.mark.parametrize("case", covering(habit_cases()))
 def test_whatever_the_reports_are_like(task, gateway, monkeypatch, case):
     """None is taken twice and none is lost in silence; where records are recognised, it ends by itself."""
@@ -192,6 +190,7 @@ def test_whatever_the_reports_are_like(task, gateway, monkeypatch, case):
         assert ("success", "success") == (ended.kind, cleared.kind), ended.text
 
 
+@pytest.mark.no_cover  # hundreds of cases that run the same lines
 @pytest.mark.parametrize("case", covering(fault_cases()))
 def test_however_an_answer_is_lost(task, gateway, monkeypatch, case):
     """None is taken twice and none is lost in silence; with a later batch or report_lag it ends by itself."""

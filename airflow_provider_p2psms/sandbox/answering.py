@@ -80,7 +80,7 @@ async def answer_endlessly(_scope: Scope, _receive: Receive, send: Send) -> None
 
 async def redirect(scope: Scope, receive: Receive, send: Send) -> None:
     """Lead to another address of this process."""
-    # Another host name for the same process: whoever follows is seen, and takes a token elsewhere.
+    # Another host name of the same process: a client that follows is seen, and so is a token it takes along.
     location = f"http://localhost:{scope['server'][1]}/sandbox/elsewhere"
     await Response(status_code=302, headers={"location": location})(scope, receive, send)
 

@@ -15,6 +15,7 @@ import pytest
 
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
 from airflow_provider_p2psms.rows import RowRules, apart, check_file, check_rows, read_file
+from airflow_provider_p2psms.rows.processors import count_processors
 
 GOOD = "0912000{0:04d},code {0}\n"
 HEAD = "recipient,message\n"
@@ -22,8 +23,9 @@ HEAD = "recipient,message\n"
 
 @pytest.fixture(autouse=True)
 def large(monkeypatch):
-    """Every file is a large one here."""
+    """Every file is a large one here, and two processors are there, whatever this machine has."""
     monkeypatch.setattr(apart, "LARGE_BYTES", 1)
+    monkeypatch.setattr(apart, "count_processors", lambda: 2)
 
 
 @contextmanager
@@ -244,8 +246,9 @@ def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch,
         assert [] == processes()
 
 
-def test_on_one_processor_no_process_is_started(file, processes):
+def test_on_one_processor_no_process_is_started(file, processes, monkeypatch):
     """Both would share it, and take longer than one."""
+    monkeypatch.setattr(apart, "count_processors", count_processors)
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from airflow_provider_p2psms.cli import main
-from airflow_provider_p2psms.ledger.digest import Digests
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.ledger.records import NOT_TAKEN, Closing
 from airflow_provider_p2psms.ledger.stores import ObjectStore
@@ -35,10 +35,12 @@ def write(root, *place, accepted=3, in_doubt=0, days=0, name="p2psms", owner="",
     ledger = Ledger(ObjectStore(folder), name=name, owner=owner)
     ledger.open(must_exist=False)
     digests = Digests.of(
-        number.to_bytes(12, "big") for number in range(start, start + accepted + in_doubt + 1)
+        number.to_bytes(DIGEST_BYTES, "big") for number in range(start, start + accepted + in_doubt + 1)
     )
     doubts = ledger.intend(digests, sender=LINE, at=1.7e9, until=1.7e9 + 60, gateway="https://gateway")
-    some = Digests(digests.packed[: 12 * (accepted + 1)])
+    ledger.flush()
+    assert ledger.is_owner()
+    some = Digests(digests.packed[: DIGEST_BYTES * (accepted + 1)])
     ledger.settle(doubts, some, [*range(11, 11 + accepted), NOT_TAKEN])
     if in_doubt:
         ledger.claim(doubts, over=1.7e9 + 30, said_taken=said_taken)
@@ -147,7 +149,7 @@ def test_a_doubt_whose_request_is_not_known_to_be_over(root, capsys):
     """It is over at the latest when its intent says."""
     begun = Ledger(ObjectStore(root / "dag" / "run" / "task"), name="p2psms")
     begun.open(must_exist=False)
-    begun.intend(Digests(bytes(range(1, 13))), sender=LINE, at=1.7e9, until=1.7e9 + 60)
+    begun.intend(Digests(bytes(range(1, DIGEST_BYTES + 1))), sender=LINE, at=1.7e9, until=1.7e9 + 60)
     begun.flush()
 
     [found] = as_json(capsys, "show", "dag", "run", "task")

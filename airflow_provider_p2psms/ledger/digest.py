@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-# At a million messages the chance that two share a digest is 1e-17.
-DIGEST_BYTES = 12
+# At a million messages the chance that any two share a digest is 3e-8.
+DIGEST_BYTES = 8
+# Ledgers of formats 1 and 2 hold so many bytes of each, of which ours are the first.
+OLD_DIGEST_BYTES = 12
 # Stands where a message's digest stood that is in question no more.
 NO_DIGEST = bytes(DIGEST_BYTES)
 
@@ -33,6 +35,12 @@ class Digests:
         ends = range(DIGEST_BYTES, len(self.packed) + 1, DIGEST_BYTES)
         return (self.packed[end - DIGEST_BYTES : end] for end in ends)
 
+    @classmethod
+    def shortened(cls, packed: bytes) -> "Digests":
+        """Return digests of formats 1 and 2 as they are written now."""
+        starts = range(0, len(packed), OLD_DIGEST_BYTES)
+        return cls.of(packed[start : start + DIGEST_BYTES] for start in starts)
+
     def pieces(self, most: int) -> "Iterator[Digests]":
         """Cut them into pieces of so many at most."""
         size = most * DIGEST_BYTES
@@ -57,11 +65,11 @@ class Digester:
     def __init__(self, *, scope: str, sender: str, distinct: bool = True) -> None:
         own = blake2b(f"{scope}\0{sender}".encode(), digest_size=32).digest()
         # Not as its key: that is hashed anew for each message, which takes as long as a message of 128 bytes.
-        self._blank = blake2b(salt=own[:16], person=own[16:], digest_size=DIGEST_BYTES)
+        self._blank = blake2b(salt=own[:16], person=own[16:], digest_size=OLD_DIGEST_BYTES)
         self._copies: Counter[bytes] | None = None if distinct else Counter()
 
     def __call__(self, written: Sequence[bytes]) -> list[bytes]:
-        """Return the digests of messages, 12 bytes each."""
+        """Return the digests of messages, 8 bytes each."""
         digests = self._digest(written)
         if self._copies is None:
             return digests
@@ -81,5 +89,5 @@ class Digester:
         for message in messages:
             hashed = copy()
             hashed.update(message)
-            digests.append(hashed.digest())
+            digests.append(hashed.digest()[:DIGEST_BYTES])
         return digests

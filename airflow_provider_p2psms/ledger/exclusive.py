@@ -17,13 +17,14 @@ were taken since are still there, so the try that starts from an old listing fin
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import NamedTuple
 
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.journal import Reader
 from airflow_provider_p2psms.ledger.records import Length, damage, turn_from_json, turn_to_json
-from airflow_provider_p2psms.ledger.stores import EMPTY, Store, turns_in
+from airflow_provider_p2psms.ledger.stores import EMPTY, Store, last_turns, turns_in
 
 # For so long at least a turn stays; a try that lists turns and takes one in more than half of it starts anew.
 FRESH_S = 600.0
@@ -93,7 +94,7 @@ class Turns:
                 break
         self._last = last + 1
         self._earlier.extend((number, began) for number in numbers)
-        return self._known(last, below)
+        return _known(below, last, self._read)
 
     def take_next(self, length: Length) -> bool:
         """
@@ -147,29 +148,8 @@ class Turns:
         self._refuse(turn.slot)
         return turn
 
-    def _known(self, last: int, below: _Turn | None) -> dict[str, Length]:
-        """Read turns downwards until one whose try has seen, or written, what was there."""
-        known, number, turn = dict[str, Length](), last, below
-        while turn is not None:  # else it is the first one, or those below were removed
-            if turn.slot:
-                known[turn.slot] = max(turn.length, known.get(turn.slot, Length()))
-            if turn.length.entries:
-                break
-            number -= 1
-            turn = self._read(number) if number >= 0 else None
-        return known
-
     def _read(self, number: int) -> _Turn | None:
-        key = self._key(number)
-        value = self._store.read(key)
-        if value is None:
-            return None
-        if value == EMPTY:
-            return _UNWRITTEN
-        try:
-            return _Turn(*turn_from_json(key, value))
-        except LedgerError as err:
-            raise damage(self._store.where(key), err) from err
+        return _read(self._store, self._key(number))
 
     def _remove_old(self, now: float) -> None:
         old = []
@@ -178,5 +158,51 @@ class Turns:
         self._store.remove(old)
 
     def _key(self, number: int) -> str:
-        owner = f"{self._owner}." if self._owner else ""
-        return f"{self._name}.{owner}turn.{number}"
+        return _key(self._name, self._owner, number)
+
+
+def known_lengths(store: Store, name: str, keys: Collection[str]) -> dict[str, Length]:
+    """
+    Return what the turns of a ledger say that its journals hold.
+
+    :param keys: those of the ledger's records.
+    :raises LedgerError: the store cannot be read, or a turn was changed.
+    """
+    known = dict[str, Length]()
+    for owner, last in last_turns(name, keys).items():
+        read = partial(_read_of, store, name, owner)
+        known |= _known(read(last), last, read)
+    return known
+
+
+def _known(turn: _Turn | None, number: int, read: Callable[[int], _Turn | None]) -> dict[str, Length]:
+    """Read turns downwards, from this one, until one whose try has seen, or written, what was there."""
+    known = dict[str, Length]()
+    while turn is not None:  # else it is the first one, or those below were removed
+        if turn.slot:
+            known[turn.slot] = max(turn.length, known.get(turn.slot, Length()))
+        if turn.length.entries:
+            break
+        number -= 1
+        turn = read(number) if number >= 0 else None
+    return known
+
+
+def _read_of(store: Store, name: str, owner: str, number: int) -> _Turn | None:
+    return _read(store, _key(name, owner, number))
+
+
+def _read(store: Store, key: str) -> _Turn | None:
+    value = store.read(key)
+    if value is None:
+        return None
+    if value == EMPTY:
+        return _UNWRITTEN
+    try:
+        return _Turn(*turn_from_json(key, value))
+    except LedgerError as err:
+        raise damage(store.where(key), err) from err
+
+
+def _key(name: str, owner: str, number: int) -> str:
+    return f"{name}.{owner}.turn.{number}" if owner else f"{name}.turn.{number}"

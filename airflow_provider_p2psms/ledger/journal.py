@@ -1,9 +1,11 @@
 """
 One try's journal: written by that try alone, read by all later ones, who notice what is missing of it.
 
-A journal is the records ``NAME.SLOT.0``, ``.1``, … (its segments) and ``NAME.SLOT.head``. Each segment has a
-checksum; the head says how many segments and entries there are. The head is written after the segments, so
-after a crash it may say less than there is, never more. Journals of format 1 have no head and no checksums.
+A journal is the records ``NAME.SLOT.0``, ``.1``, … (its segments, each full) and ``NAME.SLOT.head``. The head
+says how many segments and entries there are, and holds the last entries: so most writes are of one record.
+Each record has a checksum. The head is written after new segments. If a crash comes in between, it still
+holds the first of their entries, and counts less than there is, never more. In journals of format 2 the head
+holds no entries; those of format 1 have no head and no checksums.
 """
 
 import re
@@ -13,7 +15,6 @@ from typing import TypeVar
 
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.records import (
-    MOST_BYTES,
     Entry,
     Length,
     Opening,
@@ -39,9 +40,11 @@ class Journal:
 
     def __init__(self, store: Store, name: str, slot: str) -> None:
         self._store, self._name, self._slot = store, name, slot
-        # All segments before the first of these are durable and full; the last of these is being filled.
-        self._segments: list[list[Entry]] = [[]]
-        self._first_segment = self._full_entries = 0
+        self._most_bytes = store.most_bytes
+        # Segments that are full and not durable yet, and the entries of the head.
+        self._full: list[list[Entry]] = []
+        self._last: list[Entry] = []
+        self._segments = self._entries = 0  # durable
         self._size = 0
         self._unwritten = False
         self.length = Length()
@@ -50,10 +53,10 @@ class Journal:
     def append(self, entry: Entry) -> None:
         """Add an entry; durable after ``flush``."""
         length = size(entry)
-        if self._segments[-1] and self._size + length > MOST_BYTES:
-            self._segments.append([])
-            self._size = 0
-        self._segments[-1].append(entry)
+        if self._last and self._size + length > self._most_bytes:
+            self._full.append(self._last)
+            self._last, self._size = [], 0
+        self._last.append(entry)
         self._size += length
         self._unwritten = True
 
@@ -65,17 +68,16 @@ class Journal:
         """
         if not self._unwritten:
             return
-        records, before = {}, self._full_entries
-        for number, entries in enumerate(self._segments, self._first_segment):
+        records, before = {}, self._entries
+        for number, entries in enumerate(self._full, self._segments):
             key = segment_key(self._name, self._slot, number)
             records[key] = seal(key, number, before, entries)
             before += len(entries)
-        length = Length(self._first_segment + len(self._segments), before)
+        length = Length(self._segments + len(self._full), before + len(self._last))
         head = head_key(self._name, self._slot)
-        self._store.write_all(records | {head: head_to_json(head, length)})
-        self._first_segment += len(self._segments) - 1
-        self._full_entries = length.entries - len(self._segments[-1])
-        self._segments = self._segments[-1:]
+        self._store.write_all(records | {head: head_to_json(head, length, self._last)})
+        self._segments, self._entries = length.segments, before
+        self._full = []
         self._unwritten = False
         self.length = length
 
@@ -125,7 +127,8 @@ class Reader:
     def _read(self, slot: str, least: Length, *, is_there: bool) -> list[Entry]:
         # The head first: what it counts is there already, and more may come in meanwhile.
         head = None if is_old(slot) else self._read_head(slot)
-        known = max(head or Length(), least)
+        length, last = head or (Length(), [])
+        count = max(length.entries, least.entries)
         entries, segments, reason = list[Entry](), 0, "it is missing"
         while (segment := self._read_segment(slot, segments)) is not None:
             before, some = segment
@@ -135,18 +138,22 @@ class Reader:
                 break
             entries += some
             segments += 1
-        count = max(known.entries, least.entries)
-        if segments < max(known.segments, bool(count)):
+        must_have = max(length.segments, least.segments, bool(count) and is_old(slot))
+        if segments < must_have:
             raise damage(self._store.where(segment_key(self._name, slot, segments)), reason)
-        if len(entries) < count:
-            last = self._store.where(segment_key(self._name, slot, segments - 1))
-            raise damage(last, f"its journal had {count:,} entries, and has {len(entries):,}")
-        is_headless = head is None and not is_old(slot)
-        if is_headless and (is_there or entries) and not _is_begun(entries):
+        if head is None and not is_old(slot) and (is_there or entries or count) and not _is_begun(entries):
             raise damage(self._store.where(head_key(self._name, slot)), "it is missing")
+        # After a crash the segments may hold what the head holds, and more than it counts.
+        if (covered := len(entries) - (length.entries - len(last))) >= 0:
+            entries += last[covered:]
+        if len(entries) < count:
+            in_head = last or not segments
+            key = head_key(self._name, slot) if in_head else segment_key(self._name, slot, segments - 1)
+            told = f"its journal had {count:,} entries, and has {len(entries):,}"
+            raise damage(self._store.where(key), told)
         return entries
 
-    def _read_head(self, slot: str) -> Length | None:
+    def _read_head(self, slot: str) -> tuple[Length, list[Entry]] | None:
         key = head_key(self._name, slot)
         if (value := self._store.read(key)) is None:
             return None

@@ -17,7 +17,7 @@ from secrets import token_hex
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError, lay_out
 from airflow_provider_p2psms.ledger.digest import Digests
-from airflow_provider_p2psms.ledger.exclusive import Turns, elapsed
+from airflow_provider_p2psms.ledger.exclusive import Turns, elapsed, known_lengths
 from airflow_provider_p2psms.ledger.history import Doubt, History, Receipt, build_history
 from airflow_provider_p2psms.ledger.journal import Journal, Reader, head_key, is_old
 from airflow_provider_p2psms.ledger.records import (
@@ -274,8 +274,10 @@ def read_history(store: Store, name: str) -> tuple[History, dict[str, list[Entry
 
     :raises LedgerError: it cannot be read, or it is damaged.
     """
-    slots = slots_in(name, store.keys(name))
-    journals = read_journals(slots, {}, store, Reader(store, name))
+    keys = store.keys(name)
+    journals = read_journals(
+        slots_in(name, keys), known_lengths(store, name, keys), store, Reader(store, name)
+    )
     return build_history(journals, is_own=set(journals)), journals
 
 

@@ -1,5 +1,5 @@
 """
-The ledger's entries, and how they are written: JSON under 64 KiB a record, nothing personal, legible in a UI.
+The ledger's entries, and how they are written: JSON of a limited size, nothing personal, legible in a UI.
 
 An *intent* names by their digests the messages that a request is about to carry. A *settlement* says of an
 intent which outbox id each of its messages got: 0 for *certainly not taken*, -1 for *not settled*, -2 for
@@ -7,24 +7,29 @@ intent which outbox id each of its messages got: 0 for *certainly not taken*, -1
 says that an intent's request is over, and what its answer said. A *witness* is a scheduled message to the
 user's own number. A *closing* ends a send that was accepted whole. An *opening* begins a journal.
 
-Records of format 2 carry a format number, counts and checksums: a *segment* record begins with a ``Segment``,
-a journal has a ``Head``, and a ``Turn`` belongs to fencing. Records of format 1 are lists of entries alone.
+Records carry a format number, counts and checksums: a *segment* record begins with a ``Segment``, the record
+of a journal's last entries with its ``Head``, and a ``Turn`` belongs to fencing. In format 2 all entries were
+in segments; it had longer digests, and ids were packed otherwise. Records of format 1 are lists of entries
+alone. Entries of both are read as if they were of format 3.
 """
 
+import struct
+import zlib
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from operator import sub
+from itertools import accumulate
+from operator import xor
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from airflow_provider_p2psms.errors import LedgerError
-from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, OLD_DIGEST_BYTES, Digests
 
-FORMAT = 2
+FORMAT = 3
 OLD_FORMAT = 1
-# 2,000 digests take 32 kB in Base64: one intent always fits into a record.
+# 2,000 digests take 21 kB in Base64: one intent always fits into a record.
 MOST_DIGESTS = 2_000
 MOST_BYTES = 60_000
 # So many ids of an answer fit into one claim, and so many journals into one opening.
@@ -48,7 +53,7 @@ _NONE = 0
 
 
 class Length(NamedTuple):
-    """How many segments a journal has, and how many entries in all of them."""
+    """How many full segments a journal has, and how many entries in all."""
 
     segments: int = 0
     entries: int = 0
@@ -101,7 +106,7 @@ class Settlement(msgspec.Struct, frozen=True, omit_defaults=True, tag="settlemen
 
     def unpack(self) -> list[int]:
         """Return the ids one by one."""
-        return list(_unpack_ids(_unpack(self.ids)))
+        return _unpack_ids(_unpack(self.ids))
 
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True, tag="claim", tag_field="kind"):
@@ -119,7 +124,7 @@ class Claim(msgspec.Struct, frozen=True, omit_defaults=True, tag="claim", tag_fi
 
     def unpack(self) -> list[int]:
         """Return the ids one by one."""
-        return list(_unpack_ids(_unpack(self.ids)))
+        return _unpack_ids(_unpack(self.ids)) if self.ids else []
 
 
 class Witness(msgspec.Struct, frozen=True, omit_defaults=True, tag="witness", tag_field="kind"):
@@ -170,7 +175,11 @@ class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="segm
 
 
 class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="head", tag_field="kind"):
-    """What a journal holds at least."""
+    """
+    The first value of the record with a journal's last entries.
+
+    ``segments`` are full, and ``entries`` counts all of the journal, those behind the head included.
+    """
 
     format: int
     segments: int
@@ -197,23 +206,9 @@ def pack_digests(digests: Digests) -> str:
 
 
 def pack_ids(ids: Sequence[int]) -> str:
-    """Return ids as text for a settlement: differences, which are small, in as few bytes as they need."""
-    if isinstance(ids, range) and ids.step == 1:
-        packed = _pack_steps(ids[:1]) + _pack_steps((1,)) * (len(ids) - 1)
-    else:
-        packed = _pack_steps(map(sub, ids, (0, *ids)))
-    return b64encode(packed).decode()
-
-
-def _pack_steps(steps: Iterable[int]) -> bytearray:
-    packed = bytearray()
-    for step in steps:
-        rest = step * 2 if step >= 0 else -step * 2 - 1
-        while rest > 127:
-            packed.append(rest & 127 | 128)
-            rest >>= 7
-        packed.append(rest)
-    return packed
+    """Return ids as text for a settlement: the bits that change from each to the next, compressed."""
+    changes = struct.pack(f"<{len(ids)}q", *map(xor, ids, (0, *ids)))
+    return b64encode(zlib.compress(changes, level=1)).decode()
 
 
 def seal(key: str, number: int, before: int, entries: list[Entry]) -> Any:
@@ -236,30 +231,36 @@ def unseal(key: str, number: int, value: Any) -> tuple[int, list[Entry]]:
     if header is None:
         raise _foreign()
     _check_format(header.format)
-    entries = from_json(value[1:])
+    entries = _convert(value[1:], list[Entry])
     is_whole = header.number == number and header.entries == len(entries)
     if not is_whole or header.checksum != _checksum(key, number, header.before, entries):
         raise _unreadable()
-    return header.before, entries
+    return header.before, entries if header.format == FORMAT else _upgraded(entries)
 
 
-def head_to_json(key: str, length: Length) -> Any:
-    """Return a journal's head as plain values."""
-    return msgspec.to_builtins([Head(FORMAT, *length, _checksum(key, *length))])
-
-
-def head_from_json(key: str, value: Any) -> Length:
+def head_to_json(key: str, length: Length, entries: Sequence[Entry] = ()) -> Any:
     """
-    Read a journal's head back.
+    Return the record with a journal's head as plain values.
+
+    :param entries: those that no segment holds.
+    """
+    return msgspec.to_builtins([Head(FORMAT, *length, _checksum(key, *length, entries)), *entries])
+
+
+def head_from_json(key: str, value: Any) -> tuple[Length, list[Entry]]:
+    """
+    Read the record with a journal's head back: how long the journal is, and the entries behind the head.
 
     :raises LedgerError: it was changed, or is none.
     """
-    head = _only(_convert(value, list[Head]))
+    head = _convert(value[:1], tuple[Head])[0] if isinstance(value, list) else None
+    if head is None:
+        raise _foreign()
     _check_format(head.format)
-    length = Length(head.segments, head.entries)
-    if head.checksum != _checksum(key, *length):
+    length, entries = Length(head.segments, head.entries), _convert(value[1:], list[Entry])
+    if head.checksum != _checksum(key, *length, *([entries] if head.format == FORMAT else [])):
         raise _unreadable()
-    return length
+    return length, entries
 
 
 def turn_to_json(key: str, slot: str, length: Length) -> Any:
@@ -287,7 +288,34 @@ def from_json(value: Any) -> list[Entry]:
 
     :raises LedgerError: they are none; someone else has written there.
     """
-    return _convert(value, list[Entry])
+    return _upgraded(_convert(value, list[Entry]))
+
+
+def _upgraded(entries: list[Entry]) -> list[Entry]:
+    return [_upgrade(entry) for entry in entries]
+
+
+def _upgrade(entry: Entry) -> Entry:
+    if isinstance(entry, Intent):
+        packed = _unpack(entry.digests)
+        if len(packed) % OLD_DIGEST_BYTES:
+            raise _unreadable()
+        return msgspec.structs.replace(entry, digests=pack_digests(Digests.shortened(packed)))
+    if isinstance(entry, Settlement | Claim) and entry.ids:
+        return msgspec.structs.replace(entry, ids=pack_ids(list(_unpack_steps(_unpack(entry.ids)))))
+    return entry
+
+
+def _unpack_steps(packed: bytes) -> Iterator[int]:
+    """Read ids of formats 1 and 2: the differences, seven bits a byte."""
+    last = step = shift = 0
+    for byte in packed:
+        step |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            last += step // 2 if step % 2 == 0 else -(step + 1) // 2
+            yield last
+            step = shift = 0
 
 
 def _convert(value: Any, kind: type[T]) -> T:
@@ -304,7 +332,7 @@ def _only(values: list[T]) -> T:
 
 
 def _check_format(number: int) -> None:
-    if number != FORMAT:
+    if not OLD_FORMAT < number <= FORMAT:
         raise LedgerError(f"a record has format {number}; this version reads formats up to {FORMAT}")
 
 
@@ -344,12 +372,9 @@ def damage(where: str, reason: object) -> LedgerError:
     )
 
 
-def _unpack_ids(packed: bytes) -> Iterator[int]:
-    last = step = shift = 0
-    for byte in packed:
-        step |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            last += step // 2 if step % 2 == 0 else -(step + 1) // 2
-            yield last
-            step = shift = 0
+def _unpack_ids(packed: bytes) -> list[int]:
+    try:
+        changes = zlib.decompress(packed)
+        return list(accumulate(struct.unpack(f"<{len(changes) // 8}q", changes), xor))
+    except (zlib.error, struct.error) as err:
+        raise _unreadable() from err

@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
-from airflow_provider_p2psms.ledger.records import damage
+from airflow_provider_p2psms.ledger.records import MOST_BYTES, damage
 
 # What is read where a file has no content: no record looks so.
 EMPTY = ""
@@ -35,6 +35,8 @@ class Store(Protocol):
     fences: bool
     patience_s: float
     """How long a record that must be there may seem to be absent: a mount may remember that for a while."""
+    most_bytes: int
+    """How large a record of several entries may be."""
 
     def read(self, key: str) -> Any:
         """
@@ -82,6 +84,7 @@ class MemoryStore:
 
     fences = True
     patience_s = 0.0
+    most_bytes = MOST_BYTES
 
     def __init__(self) -> None:
         self.records: dict[str, Any] = {}
@@ -136,12 +139,14 @@ class TaskStateStore:
 
     :param accessor: ``context["task_state_store"]``.
     :param retention: what keeps a record for ever (``NEVER_EXPIRE``).
+    :param most_bytes: how large a record may be: Airflow warns of those above its limit.
     """
 
     fences = True
     patience_s = 0.0
 
-    def __init__(self, accessor: Any, *, retention: Any) -> None:
+    def __init__(self, accessor: Any, *, retention: Any, most_bytes: int = MOST_BYTES) -> None:
+        self.most_bytes = most_bytes
         self._accessor, self._retention = accessor, retention
 
     def read(self, key: str) -> Any:
@@ -210,6 +215,7 @@ class ObjectStore:
     """
 
     fences = False
+    most_bytes = MOST_BYTES
 
     def __init__(self, folder: Any, *, patience_s: float = 10.0) -> None:
         self.patience_s = patience_s
@@ -414,5 +420,14 @@ def slots_in(name: str, keys: Iterable[str]) -> set[str]:
 
 def turns_in(name: str, owner: str, keys: Iterable[str]) -> list[int]:
     """Return the numbers of an owner's turns, in order."""
+    return sorted(number for theirs, number in _turns(name, keys) if theirs == owner)
+
+
+def last_turns(name: str, keys: Iterable[str]) -> dict[str, int]:
+    """Return the number of each owner's last turn."""
+    return dict(sorted(_turns(name, keys)))
+
+
+def _turns(name: str, keys: Iterable[str]) -> Iterable[tuple[str, int]]:
     matches = (_TURN.fullmatch(key.removeprefix(f"{name}.")) for key in keys)
-    return sorted(int(match[2]) for match in matches if match and (match[1] or "") == owner)
+    return [(match[1] or "", int(match[2])) for match in matches if match]

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Where Airflow sets no limit.
+_LARGEST_RECORD = 500_000
+# Airflow counts some more bytes of a record than we do: it writes blanks behind commas.
+_MARGIN_BYTES = 1_000
+
 
 def ledger_rules(
     context: Context, *, on_in_doubt: OnInDoubt, report_lag_s: float | None, resend: str | None, retries: int
@@ -97,7 +102,8 @@ def _places(context: Context, ti: Any, name: str) -> list[Place]:
         places.append(Place(ObjectStore(shared / quote(f"{ti.map_index}", safe="")), name))
     accessor = context.get("task_state_store")
     if accessor is not None:
-        store = TaskStateStore(accessor, retention=airflow_compat.never_expire())
+        retention = airflow_compat.never_expire()
+        store = TaskStateStore(accessor, retention=retention, most_bytes=_largest_record())
         places.insert(1 if _path() else 0, Place(store, name))
     return places
 
@@ -129,6 +135,12 @@ def _path() -> str | None:
 
 def _default_path() -> str:
     return str(Path(airflow_compat.airflow_home()) / "p2psms_ledger")
+
+
+def _largest_record() -> int:
+    """Return how large a record Airflow's store takes without a warning, in bytes."""
+    limit = airflow_compat.conf.getint("state_store", "max_value_storage_bytes", fallback=0)
+    return (limit if limit > 0 else _LARGEST_RECORD) - _MARGIN_BYTES
 
 
 def _root(path: str) -> Any:

@@ -344,8 +344,7 @@ class TestTurns:
         """The next try need not doubt: there was a ledger, and nothing in it."""
         store = ObjectStore(tmp_path, patience_s=0.0)
         ledger, _ = begin(store)
-        for part in ("0", "head"):
-            (tmp_path / f"p2psms.{ledger._slot}.{part}.json").unlink()
+        (tmp_path / f"p2psms.{ledger._slot}.head.json").unlink()
 
         history = Ledger(store, name="p2psms", try_number=2).open(must_exist=True)
 

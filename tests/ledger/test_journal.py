@@ -8,12 +8,12 @@ from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 from airflow_provider_p2psms.ledger.journal import Journal, Reader
 from airflow_provider_p2psms.ledger.ledger import Ledger
-from airflow_provider_p2psms.ledger.records import Closing, Length, Opening
+from airflow_provider_p2psms.ledger.records import Closing, Length, Opening, seal
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore, TaskStateStore
 
 from .test_stores import Accessor
 
-MESSAGES = 9_000
+MESSAGES = 14_000
 
 
 def digests(start=0):
@@ -77,7 +77,7 @@ def test_a_whole_journal_is_read(store):
     assert len(reopen(store).accepted) == MESSAGES
     segments = [value for key, value in records(store).items() if slot in key and key[-1].isdigit()]
     assert len(segments) > 2
-    assert all(("segment", 2) == (value[0]["kind"], value[0]["format"]) for value in segments)
+    assert all(("segment", 3) == (value[0]["kind"], value[0]["format"]) for value in segments)
 
 
 @pytest.mark.parametrize("part", ["0", "1", "2", "head"])
@@ -113,7 +113,7 @@ def test_a_journal_that_only_later_ones_remember(store):
     if isinstance(store, TaskStateStore):
         records(store)["p2psms.tries"].remove(slot)
 
-    with pytest.raises(LedgerError, match=rf"p2psms\.{slot}\.0.*: it is missing"):
+    with pytest.raises(LedgerError, match=rf"p2psms\.{slot}\.head.*: it is missing"):
         reopen(store)
 
 
@@ -126,7 +126,7 @@ def test_journals_name_only_those_that_no_other_one_names(store):
     names = [
         list(entry.get("saw", {}))
         for key, value in sorted(records(store).items(), key=lambda item: item[0])
-        if key.endswith(".0")
+        if key.endswith((".0", ".head"))
         for entry in value
         if entry["kind"] == "opening"
     ]
@@ -147,6 +147,8 @@ def test_journals_name_only_those_that_no_other_one_names(store):
         ("1", lambda value: value.clear()),
         ("head", lambda value: value[0].update(segments=1)),
         ("head", lambda value: value[0].update(entries=1)),
+        ("head", lambda value: value[1].update(number=77)),
+        ("head", lambda value: value.pop()),
         ("head", lambda value: value.clear()),
         ("head", lambda value: value[0].update(kind="turn")),
     ],
@@ -202,32 +204,27 @@ def test_records_that_change_places_are_an_error():
         reopen(store)
 
 
-def test_an_older_copy_of_a_segment_is_an_error():
-    """As a backup may bring it: it is whole, and has fewer entries than there were."""
+def test_an_older_copy_of_the_head_is_an_error():
+    """As a backup or a mount may bring it: it is whole, and has fewer entries than a turn says."""
     store = MemoryStore()
     journal = Journal(store, "a", "1-0123456789ab")
     journal.append(Closing(1, None))
     journal.flush()
-    old = store.records["a.1-0123456789ab.0"]
+    old = store.records["a.1-0123456789ab.head"]
     journal.append(Closing(2, None))
     journal.flush()
-    store.records["a.1-0123456789ab.0"] = old
+    store.records["a.1-0123456789ab.head"] = old
 
-    with pytest.raises(LedgerError, match="had 2 entries, and has 1"):
-        Reader(store, "a").read("1-0123456789ab", least=Length(), is_there=True)
+    with pytest.raises(LedgerError, match=r"\.head: its journal had 2 entries, and has 1"):
+        Reader(store, "a").read("1-0123456789ab", least=journal.length, is_there=True)
 
 
-def test_an_older_copy_of_a_segment_before_others_is_an_error():
+def test_an_older_copy_of_a_segment_is_an_error():
     """What follows it counts more entries than are before."""
     store = MemoryStore()
     slot = send(store)
-    head = store.records[f"p2psms.{slot}.head"]
-    journal = Journal(store, "p2psms", slot)
-    journal.append(Opening(1.0))
-    journal.append(Opening(2.0))
-    journal.append(Opening(3.0))
-    journal.flush()
-    store.records[f"p2psms.{slot}.head"] = head
+    key = f"p2psms.{slot}.0"
+    store.records[key] = seal(key, 0, 0, [Opening(1.0)])
 
     with pytest.raises(LedgerError, match=rf"{slot}\.1: it does not follow"):
         reopen(store)
@@ -258,10 +255,11 @@ def test_a_write_that_did_not_end_is_no_damage(segments):
 
 
 def test_a_try_that_died_before_its_head_is_no_damage(store):
-    """It has written its opening, and no more."""
-    slot = Ledger(store, name="p2psms")
-    slot.open(must_exist=False)
-    del records(store)[f"p2psms.{slot._slot}.head"]
+    """It knew so many others that its openings fill a segment, and has written no more."""
+    slot = "1-0123456789ab"
+    key = f"p2psms.{slot}.0"
+    store.write(key, seal(key, 0, 0, [Opening(1.0)]))
+    store.announce("p2psms", slot)
 
     assert not reopen(store).doubts
 
@@ -270,9 +268,9 @@ def test_a_newer_format_is_said():
     """A version that does not know it reads nothing of it."""
     store = MemoryStore()
     slot = send(store)
-    store.records[f"p2psms.{slot}.1"][0]["format"] = 3
+    store.records[f"p2psms.{slot}.1"][0]["format"] = 4
 
-    with pytest.raises(LedgerError, match="format 3; this version reads formats up to 2"):
+    with pytest.raises(LedgerError, match="format 4; this version reads formats up to 3"):
         reopen(store)
 
 
@@ -287,7 +285,7 @@ def test_many_journals_are_named_in_several_entries():
     Ledger(store, name="p2psms", owner="x").open(must_exist=False)
 
     [slot] = {key.split(".")[2] for key in store.records if key.startswith("p2psms.x.")}
-    own = [value for key, value in store.records.items() if f"x.{slot}" in key and not key.endswith("head")]
+    own = [value for key, value in store.records.items() if f"x.{slot}" in key]
     named = {each for value in own for entry in value[1:] for each in entry.get("saw", {})}
     assert len(named) == 2_100
     assert max(len(json.dumps(value)) for value in own) < 65_536
@@ -304,27 +302,27 @@ class TestPatience:
         journal = Journal(store, "a", "1-0123456789ab")
         journal.append(Closing(1, None))
         journal.flush()
-        old = store.read("a.1-0123456789ab.0")
+        old = store.read("a.1-0123456789ab.head")
         journal.append(Closing(2, None))
         journal.flush()
-        new = store.read("a.1-0123456789ab.0")
-        store.write("a.1-0123456789ab.0", old)
+        new = store.read("a.1-0123456789ab.head")
+        store.write("a.1-0123456789ab.head", old)
         self.waits = []
 
         def sleep(seconds):
             self.waits.append(seconds)
             if len(self.waits) == 3:
-                store.write("a.1-0123456789ab.0", new)
+                store.write("a.1-0123456789ab.head", new)
 
         return Reader(store, "a", clock=lambda: sum(self.waits), sleep=sleep)
 
     def test_it_is_looked_for_again(self, late):
         """Until it is there."""
-        assert 2 == len(late.read("1-0123456789ab", least=Length(), is_there=True))
+        assert 2 == len(late.read("1-0123456789ab", least=Length(0, 2), is_there=True))
         assert 3 == len(self.waits)
 
     def test_not_for_ever(self, late):
         """What is known to have been written and stays away is an error."""
         with pytest.raises(LedgerError, match="had 3 entries, and has 2"):
-            late.read("1-0123456789ab", least=Length(1, 3), is_there=True)
+            late.read("1-0123456789ab", least=Length(0, 3), is_there=True)
         assert 5.0 <= sum(self.waits) < 5.5

@@ -93,13 +93,13 @@ def test_never_twice_where_the_store_fences(floor, rules):
 @pytest.mark.parametrize(
     ("floor", "rules"),
     [
-        (12_000, {"sizes": (1,), "faults": 0, "has_witness": True}),
+        (10_000, {"sizes": (1,), "faults": 0, "has_witness": True}),
         (50_000, {"sizes": (1,), "faults": 0, "traffic": 1, "ahead": (0, 0)}),
         (3_000, {"sizes": (1,), "store_faults": 1, "kills": False}),
-        (20_000, {"sizes": (1,), "same_number": True, "faults": 0}),
-        (65_000, {"sizes": (1,), "kinds": ("lost",)}),
-        (35_000, {"sizes": (1,), "store_faults": 1, "faults": 0}),
-        (130_000, {"faults": 0}),
+        (18_000, {"sizes": (1,), "same_number": True, "faults": 0}),
+        (54_000, {"sizes": (1,), "kinds": ("lost",)}),
+        (26_000, {"sizes": (1,), "store_faults": 1, "faults": 0}),
+        (110_000, {"faults": 0}),
     ],
     ids=str,
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
 from airflow_provider_p2psms.ledger.ledger import History, read_history
-from airflow_provider_p2psms.ledger.records import Entry, Intent, Settlement
+from airflow_provider_p2psms.ledger.records import MOST_BYTES, Entry, Intent, Settlement
 from airflow_provider_p2psms.ledger.stores import MemoryStore
 
 from .world_rules import EVERYBODYS, NAME, SKEW
@@ -100,6 +100,7 @@ class Turn:
     """The store for a try that begins: does again what stands in the log, and then one thing more."""
 
     patience_s = 0.0
+    most_bytes = MOST_BYTES
 
     def __init__(self, port: Port, log: tuple[Any, ...], *, alone: Callable[[str], bool]) -> None:
         self.fences, self.log = port.fences, log

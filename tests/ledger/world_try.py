@@ -115,7 +115,8 @@ def _copy_machine(machine: Any) -> Any:
         setattr(new._fates, name, getattr(machine._fates, name)[:])
     new._ledger = _shallow(machine._ledger)
     journal = new._ledger._journal = _shallow(machine._ledger._journal)
-    journal._segments = [entries.copy() for entries in journal._segments]
+    journal._full = [entries.copy() for entries in journal._full]
+    journal._last = journal._last.copy()
     new._ledger._turns = _shallow(machine._ledger._turns)
     return new
 
@@ -131,8 +132,8 @@ def _shallow(thing: Any) -> Any:
 
 def _pending(journal: Any, at: float, past: int, open_: Mapping[tuple[str, int], int]) -> Iterator[Any]:
     """Return what is noted and not yet written."""
-    entries = [entry for segment in journal._segments for entry in segment]
-    for entry in entries[journal.length.entries - journal._full_entries :]:
+    entries = [entry for segment in (*journal._full, journal._last) for entry in segment]
+    for entry in entries[journal.length.entries - journal._entries :]:
         match entry:
             case Intent():
                 yield entry.digests, max(entry.until - at, past), entry.is_witness

@@ -17,7 +17,7 @@ def entries_of(messages, first=0, *, is_range=True):
     run = range(first, first + len(messages))
     encoded = encode_all(bodies)
     written = write_messages(encode_all(recipients), encoded)
-    return Entries(written, encoded, [b"%012d" % place for place in run], run if is_range else list(run))
+    return Entries(written, encoded, [b"%08d" % place for place in run], run if is_range else list(run))
 
 
 def flat(parcel):

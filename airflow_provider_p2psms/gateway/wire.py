@@ -345,7 +345,9 @@ def _outbox_ids(data: Any) -> Sequence[int]:
     if not isinstance(ids, list) or not ids:
         return ()
     if set(map(type, ids)) == {int} and min(ids) > 0 and max(ids) < _TOO_LARGE_ID:
-        run = range(ids[0], ids[0] + len(ids))
+        # Nearly always they count up evenly; a range is kept, written and compared in no time.
+        step = max(ids[1] - ids[0], 1) if len(ids) > 1 else 1
+        run = range(ids[0], ids[0] + len(ids) * step, step)
         return run if ids == list(run) else tuple(ids)
     numbers = [number for number in map(_id, ids) if number]
     return tuple(numbers) if len(numbers) == len(ids) else ()

@@ -22,7 +22,7 @@ from airflow_provider_p2psms.airflow_compat import (
 )
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators import parameters
-from airflow_provider_p2psms.operators.accepted import ids_pushed_on_failure, push_ids
+from airflow_provider_p2psms.operators.accepted import IdsInXCom, ids_pushed_on_failure, push_ids
 from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.ledger import ledger_rules, parse_resend
@@ -76,6 +76,7 @@ TEXT_FILES = {"text": (".txt", ".j2")}
 # Fields that another task or a template may give as a list or a mapping.
 LISTS = frozenset({"text_values", "send_window"})
 LONGEST_REPORT_LAG_S = 7 * 24 * 3600
+LIST_IDS_UP_TO = 100_000
 # What each parameter but `messages` may be; all are templated.
 PARAMETERS: Mapping[str, Parameter] = {
     "file": parameters.text(may_be_none=True, is_path=True),
@@ -110,6 +111,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "max_cost": parameters.guard(is_whole=False),
     "batch_size": parameters.count(),
     "max_in_flight": parameters.count(is_optional=False),
+    "list_ids_up_to": parameters.count(is_optional=False),
     "requests_per_second": parameters.number("a number above 0", lambda each: each > 0),
     "outcomes": parameters.text(may_be_none=True, may_be_empty=True, is_path=True),
     "p2psms_conn_id": parameters.text("the name of a connection"),
@@ -168,6 +170,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         batch_size: int | str | None = None,
         max_in_flight: int | str = 4,
         requests_per_second: float | str | None = None,
+        list_ids_up_to: int | str = LIST_IDS_UP_TO,
         outcomes: str | os.PathLike[str] | None = None,
         p2psms_conn_id: str = DEFAULT_CONN_ID,
         **kwargs: Any,
@@ -205,6 +208,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         self.batch_size: Any = batch_size
         self.max_in_flight: Any = max_in_flight
         self.requests_per_second: Any = requests_per_second
+        self.list_ids_up_to: Any = list_ids_up_to
         self.outcomes = outcomes
         self.p2psms_conn_id = p2psms_conn_id
         self._check_at_parse()
@@ -215,7 +219,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         with errors_for_airflow(), ExitStack() as stack:
             # First: whatever fails from here on, a later try finds a ledger.
             ledger = self._open_ledger(context)
-            keep_ids = stack.enter_context(ids_pushed_on_failure(context, ledger))
+            keep_ids = stack.enter_context(ids_pushed_on_failure(context, ledger, self._in_xcom))
             self._check_rendered()
             self._heed_backfill(context)
             self._check_age(context, ledger)
@@ -224,12 +228,21 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
             result = self._sender(context, ledger, stop, keep_ids).send(check(self._row_rules()))
             record_outbox_link(self, context, self.hook, result.message_outbox_ids)
             self._heed_empty(result)
-        outputs = result.as_dict()
+        ids = self._in_xcom(result.message_outbox_ids)
+        outputs = result.as_dict() | {"message_outbox_ids": ids}
         if self.multiple_outputs:
             return outputs_of(outputs)
         if self.do_xcom_push:
-            push_ids(context, result.message_outbox_ids)
+            push_ids(context, ids)
         return outputs
+
+    def _in_xcom(self, ids: list[int]) -> IdsInXCom:
+        """Return outbox ids as XComs hold them: a million take Airflow seconds to store, and runs no time."""
+        from airflow_provider_p2psms.delivery.outbox_ids import write_runs
+
+        # A try may fail before the parameters are read.
+        limit = self.list_ids_up_to if isinstance(self.list_ids_up_to, int) else LIST_IDS_UP_TO
+        return ids if len(ids) <= limit else write_runs(ids)
 
     def on_kill(self) -> None:
         """Let no new request leave; those under way are finished and counted."""
@@ -481,6 +494,9 @@ class PeerToPeerSMSOperator(_SendOperator):
     :param max_in_flight: requests under way at once. Default 4.
     :param requests_per_second: how many requests leave in a second at most, evenly; 0.5 is one in two
         seconds. Default the connection's; without either, as fast as the gateway answers.
+    :param list_ids_up_to: of more outbox ids than this, ``message_outbox_ids`` holds runs such as ``"11-42"``
+        in place of each id. The sensor and the cancel operator take both; in your own tasks
+        ``parse_outbox_ids`` of ``airflow_provider_p2psms.delivery.outbox_ids`` reads both. Default 100,000.
     :param outcomes: a path, local or ``ObjectStoragePath`` URI, for a CSV with a line for each row:
         ``row,key,outcome,outbox_id,reason``; written also when the task fails. A mapped task adds its map
         index to the file's name, unless the path names ``map_index`` or is mapped itself.

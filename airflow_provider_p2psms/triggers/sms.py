@@ -20,7 +20,7 @@ from weakref import WeakValueDictionary
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_p2psms.airflow_compat import ask_airflow
-from airflow_provider_p2psms.delivery.outbox_ids import read_runs, write_runs
+from airflow_provider_p2psms.delivery.outbox_ids import parse_outbox_ids, write_runs
 from airflow_provider_p2psms.errors import P2PSMSError, UnreachableError
 from airflow_provider_p2psms.hooks.sms import SMSHook
 
@@ -64,7 +64,7 @@ class SMSDeliveryTrigger(BaseTrigger):
         p2psms_conn_id: str = SMSHook.default_conn_name,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.message_outbox_ids = read_runs(message_outbox_ids)
+        self.message_outbox_ids = parse_outbox_ids(message_outbox_ids)
         self.until = until
         self.min_delivered = min_delivered
         self.on_failed = on_failed

@@ -14,8 +14,14 @@ import pendulum
 import pytest
 
 from airflow_provider_p2psms.airflow_compat import DAG, AirflowException, task
+from airflow_provider_p2psms.delivery.outbox_ids import parse_outbox_ids
 from airflow_provider_p2psms.hooks.sms import SMSHook
-from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.operators.sms import (
+    CancelScheduledSMSOperator,
+    PeerToPeerFileOperator,
+    PeerToPeerSMSOperator,
+)
+from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
@@ -110,6 +116,66 @@ def test_each_key_of_the_result_as_an_xcom(dag, run, p2psms_sandbox):
 
     assert {"send": "success", "keep": "success"} == run()
     assert [{"ids": [message.outbox_id for message in p2psms_sandbox.arrived], **RESULT}] == got
+
+
+@pytest.mark.parametrize("multiple_outputs", [False, True])
+def test_many_ids_are_runs(multiple_outputs, dag, run, p2psms_sandbox):
+    """Above ``list_ids_up_to`` both XComs hold runs; sensor, cancel and a task's own code read them."""
+    sent = PeerToPeerSMSOperator(
+        task_id="send",
+        dag=dag,
+        messages=ROWS,
+        text=TEXT,
+        from_number=LINE,
+        send_time="{{ macros.datetime.now(macros.dateutil.tz.UTC) + macros.timedelta(days=2) }}",
+        list_ids_up_to=4,
+        multiple_outputs=multiple_outputs,
+    )
+    ids = sent.output["message_outbox_ids"]
+    got = collect(dag, result=sent.output, ids=ids)
+    cancel = CancelScheduledSMSOperator(task_id="cancel", dag=dag, message_outbox_ids=ids)
+    written = CancelScheduledSMSOperator(
+        task_id="cancel_again",
+        dag=dag,
+        message_outbox_ids="{{ ti.xcom_pull(task_ids='send')['message_outbox_ids'] }}",
+    )
+    watch = SMSDeliverySensor(
+        task_id="watch", dag=dag, message_outbox_ids=sent.output, on_failed="continue", poke_interval=1
+    )
+    cancelled = collect(dag, outcomes=cancel.output, again=written.output, counts=watch.output)
+    cancel >> written >> watch
+
+    assert {"success"} == {*run().values()}
+    first, *_, last = outbox_ids = [message.outbox_id for message in p2psms_sandbox.arrived]
+    assert [[f"{first}-{last}/2"]] * 2 == [got[0]["ids"], got[0]["result"]["message_outbox_ids"]]
+    assert tuple(outbox_ids) == parse_outbox_ids(got[0]["result"])
+    outcomes = dict.fromkeys(map(str, outbox_ids), "cancelled")
+    assert (outcomes, outcomes, 5) == (
+        cancelled[0]["outcomes"],
+        cancelled[0]["again"],
+        cancelled[0]["counts"]["failed"],
+    )
+
+
+def test_many_ids_of_a_send_that_fails_are_runs(dag, run, p2psms_sandbox):
+    """What was accepted so far is pushed in the same form."""
+    p2psms_sandbox.order_fault("refuse_422", after=1)
+    PeerToPeerSMSOperator(
+        task_id="send",
+        dag=dag,
+        messages=ROWS,
+        text=TEXT,
+        from_number=LINE,
+        batch_size=3,
+        list_ids_up_to="{{ 2 }}",
+    )
+    got = xcoms(dag, "send", ["return_value", "message_outbox_ids"])
+    dag.get_task("pull").trigger_rule = "all_done"
+
+    assert {"send": "failed", "pull": "success"} == run()
+    first, *_, last = [message.outbox_id for message in p2psms_sandbox.arrived]
+    runs = [f"{first}-{last}/2"]
+    assert [{"message_outbox_ids": runs}, runs] == got
 
 
 def test_a_send_that_pushes_nothing(dag, run, p2psms_sandbox):

@@ -106,6 +106,7 @@ TYPES = {
     "max_cost": lambda value: value is None or (is_number(value) and value >= 1),
     "batch_size": is_count,
     "max_in_flight": is_required_count,
+    "list_ids_up_to": is_required_count,
     "requests_per_second": lambda value: value is None or (is_number(value) and value > 0),
     "outcomes": is_optional_text,
     "p2psms_conn_id": is_name,
@@ -219,6 +220,7 @@ GIVEN = {
     "max_cost": 50_000,
     "batch_size": 1,
     "max_in_flight": 1,
+    "list_ids_up_to": 1,
     "requests_per_second": 100.0,
 }
 SENT = [*ROWS, {**ROWS[0], "mobile": "09120000002", "id": "b"}, {**ROWS[0], "mobile": "021", "id": "c"}]

@@ -37,7 +37,7 @@ _plain = re.compile(
     f"[{re.escape(''.join(map(chr, sorted({*range(0x80)}.difference(SIGNS)))))}{SIMPLE_LETTERS}]*+"
 )
 # With more others than one in so many, the good rows between them are too few to be checked together.
-_LEAST_GOOD = 16
+_LEAST_GOOD = 2
 
 # Gives the values in one place of all rows; raises LookupError or ValueError if they are not all there.
 Take: TypeAlias = Callable[[Place], Sequence[Any]]

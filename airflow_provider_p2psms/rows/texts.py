@@ -31,6 +31,10 @@ _FIRST_BEYOND_THE_BMP = frozenset(range(0xF0, 0xF5))
 _GSM_SINGLES_OF_ASCII = _GSM_BASIC.encode("ascii", "ignore")
 # With those of them that may be a sign of damage left over, and what is left then if none is.
 _GSM_WITHOUT_SIGNS = _GSM_SINGLES_OF_ASCII.translate(None, SIGNS)
+# In UTF-8 text of GSM-7, bytes that only characters that count twice have; the same for UCS-2.
+_NOT_DOUBLE_IN_GSM = bytes({*range(1, 256)} - {*_GSM_ESCAPED.encode("ascii", "ignore"), "€".encode()[0]})
+_NOT_DOUBLE_IN_UCS2 = bytes({*range(1, 256)} - _FIRST_BEYOND_THE_BMP)
+_GSM_OF_ASCII = (_GSM_BASIC + _GSM_ESCAPED).encode("ascii", "ignore")
 _escaped = re.compile(f"[{re.escape(_GSM_ESCAPED)}]")
 _beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
 
@@ -86,16 +90,13 @@ def check_texts(
         raise UnfitError("not all texts can be sent as they are")
     if is_ascii and not signs.translate(None, SIGNS):
         parts = _parts_by_length(lengths, different, single=160, several=153)
-    elif not _FIRST_BEYOND_THE_BMP.isdisjoint(signs):
-        parts = bytes(map(count_parts, texts))
-    # No character counts for more than two of GSM-7 or one of UCS-2 now: 70 fit, whatever they are.
-    elif longest <= 70:
-        parts = bytes([1]) * len(texts)
+    elif is_ascii and not joined.translate(None, _GSM_OF_ASCII):
+        parts = _parts_with_doubles(texts, encoded, lengths, _NOT_DOUBLE_IN_GSM, single=160, several=153)
     else:
-        parts = _parts_by_length(lengths, different, single=70, several=67)
+        parts = _count_ucs2(texts, encoded, lengths, is_in_bmp=_FIRST_BEYOND_THE_BMP.isdisjoint(signs))
         # A text that begins as nothing of GSM-7 does, like nearly all Persian ones, is UCS-2.
-        if is_ascii or not _FIRST_OF_GSM.isdisjoint(firsts):
-            parts = _correct_gsm(texts, parts)
+        if max(parts) > 1 and (is_ascii or not _FIRST_OF_GSM.isdisjoint(firsts)):
+            parts = _correct_gsm(texts, encoded, lengths, parts)
     return parts if max(parts) <= MAX_PARTS else bytes(map(check_text, texts))
 
 
@@ -121,12 +122,24 @@ def count_parts(text: str) -> int:
     return _count(text, single=70, several=67, double=_beyond_the_bmp)
 
 
-def _correct_gsm(texts: Sequence[str], parts: bytes) -> bytes:
+def _count_ucs2(
+    texts: Sequence[str], encoded: Sequence[bytes], lengths: Sequence[int], *, is_in_bmp: bool
+) -> bytes:
+    if is_in_bmp:
+        return _parts_by_length(lengths, frozenset(lengths), single=70, several=67)
+    return _parts_with_doubles(texts, encoded, lengths, _NOT_DOUBLE_IN_UCS2, single=70, several=67)
+
+
+def _correct_gsm(
+    texts: Sequence[str], encoded: Sequence[bytes], lengths: Sequence[int], parts: bytes
+) -> bytes:
     """Count the texts of GSM-7 anew among those that were counted as UCS-2."""
     beyond_gsm = _beyond_gsm().findall("\0".join([*texts, ""]))
+    if all(beyond_gsm):
+        return parts
+    of_gsm = _parts_with_doubles(texts, encoded, lengths, _NOT_DOUBLE_IN_GSM, single=160, several=153)
     return bytes(
-        count if beyond else count_parts(text)
-        for text, count, beyond in zip(texts, parts, beyond_gsm, strict=True)
+        count if beyond else other for count, other, beyond in zip(parts, of_gsm, beyond_gsm, strict=True)
     )
 
 
@@ -157,6 +170,28 @@ def _parts_by_length(
     parts = _by_length(single, several)
     least, most = parts[min(different)], parts[max(different)]
     return bytes([most]) * len(lengths) if least == most else bytes(map(parts.__getitem__, lengths))
+
+
+def _parts_with_doubles(
+    texts: Sequence[str],
+    encoded: Sequence[bytes],
+    lengths: Sequence[int],
+    others: bytes,
+    *,
+    single: int,
+    several: int,
+) -> bytes:
+    """
+    Count the parts of texts of which some have characters that count twice.
+
+    :param others: the bytes that no such character begins with, in texts of this alphabet.
+    """
+    doubles = map(len, b"\0".join(encoded).translate(None, others).split(b"\0"))
+    by_length = _by_length(single, several)
+    return bytes(
+        by_length[length + double] if not double or length + double <= single else count_parts(text)
+        for text, length, double in zip(texts, lengths, doubles, strict=True)
+    )
 
 
 @cache

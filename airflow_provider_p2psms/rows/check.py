@@ -103,7 +103,7 @@ def _check_table(table: Table, rules: RowRules) -> Iterator[Block | Message | Ro
             yield result
         return number + 1
 
-    number = 1
+    number = table.first_number
     for records in filter(len, table.chunks):
         swallowed.refuse_in(records)
         number = yield from _check_chunk(number, records, bulk, partial(check_one, records))

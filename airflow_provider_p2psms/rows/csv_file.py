@@ -24,25 +24,35 @@ _says_delimiter = re.compile(r'"?sep=([^"\r\n])"?\s*', re.IGNORECASE).fullmatch
 _WRITE_TWO = 'write a quote within a text as ""'
 
 
-def read_csv(stream: BinaryIO, encoding: str, reading: Reading) -> Iterator[Sequence[Record]]:
+def read_csv(
+    stream: BinaryIO,
+    encoding: str,
+    reading: Reading,
+    *,
+    delimiter: str | None = None,
+    first_line: int = 1,
+) -> Iterator[Sequence[Record]]:
     """
     Stream the records of a CSV file, in chunks; its texts are not altered. Leaves the stream open.
 
     Each record has its line in the file, counted from 1, as its place: the first of its lines if it has many.
 
+    :param delimiter: the delimiter. Default: that of the header, or of the line above it.
+    :param first_line: the line of the file that the stream begins with.
     :raises InvalidMessageError: a byte is none of its encoding, or a quote is open or stands in the wrong
         place, with the line.
     """
-    texts = _whole_lines(decode(stream, encoding, origin=reading.origin, size=_BYTES))
+    texts = whole_lines(decode(stream, encoding, origin=reading.origin, size=_BYTES))
     first = next(texts, "")
-    start, delimiter = _look_at_head(first)
+    start, found = look_at_head(first) if first_line == 1 else (0, ",")
+    delimiter = delimiter or found
     reading.encoding, reading.delimiter = display_name(encoding), delimiter
-    line = 2 if start else 1
+    line = 2 if start else first_line
     for text in filter(None, chain([first[start:]], texts)):
-        if (found := _split(text, delimiter)) is None:
+        if (split := _split(text, delimiter)) is None:
             yield from _read_on(chain([text], texts), line, stream, encoding, reading)
             return
-        records, breaks = found
+        records, breaks = split
         rows = partial(zip, *records.columns)  # not the records themselves: they would hold each other
         records.places = _Starts(rows, line) if breaks else range(line, line + len(records))
         yield records
@@ -76,9 +86,7 @@ def _read_on(
     texts: Iterable[str], first: int, stream: BinaryIO, encoding: str, reading: Reading
 ) -> Iterator[Placed]:
     """Read the rest of a file, from one of its lines on, as Python's reader does."""
-    # The limit is the whole process's; to raise it takes nothing from others.
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
-    reader = csv.reader(_lines(texts), delimiter=reading.delimiter, strict=True)
+    reader = open_reader(lines_of(texts), reading.delimiter)
     start = end = first
     try:
         for chunk in in_chunks(reader):
@@ -92,7 +100,14 @@ def _read_on(
         raise InvalidMessageError(f"{reading.origin}, line {line:,}: {reason}") from None
 
 
-def _whole_lines(texts: Iterable[str]) -> Iterator[str]:
+def open_reader(lines: Iterable[str], delimiter: str) -> Any:
+    """Return Python's reader of these lines; it takes no more of them than the record needs that it gives."""
+    # The limit is the whole process's; to raise it takes nothing from others.
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
+    return csv.reader(lines, delimiter=delimiter, strict=True)
+
+
+def whole_lines(texts: Iterable[str]) -> Iterator[str]:
     """Cut a text behind whole lines, and not within quotes: what stands there may go on over many lines."""
     rest, quotes, counted = "", 0, 0
     for text in texts:
@@ -118,7 +133,8 @@ def _end_of_line(text: str, start: int, last: int) -> int:
     return max(text.rfind("\n", start, last + 1), text.rfind("\r", start, last)) + 1
 
 
-def _lines(texts: Iterable[str]) -> Iterator[str]:
+def lines_of(texts: Iterable[str]) -> Iterator[str]:
+    """Give line by line what ``whole_lines`` gives."""
     return chain.from_iterable(io.StringIO(text, newline="") for text in texts)
 
 
@@ -184,10 +200,10 @@ def _unquote(columns: list[list[str]], marks: list[int], quoted: list[str]) -> l
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def _look_at_head(text: str) -> tuple[int, str]:
+def look_at_head(text: str) -> tuple[int, str]:
     """Find where the table begins, and the delimiter that its header shows, or the line above that."""
     head = ""
-    for line in _lines([text]):
+    for line in lines_of([text]):
         if not head and (said := _says_delimiter(line)):
             return len(line), said[1]
         head += line

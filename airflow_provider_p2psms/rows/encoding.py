@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -80,6 +81,18 @@ def settle_encoding(stream: BinaryIO, said: str, *, origin: str) -> str:
             "out"
         )
     return marked
+
+
+def split_mark(encoding: str, head: bytes) -> tuple[bytes, str]:
+    """Give the mark that a file of this encoding begins with (b"" if none), and the encoding behind it."""
+    marks = (mark for mark, marked in _MARKS.items() if marked == encoding and head.startswith(mark))
+    mark = next(marks, b"")
+    if encoding == "utf-8-sig":
+        return mark, "utf-8"
+    if encoding not in ("utf-16", "utf-32"):
+        return mark, encoding
+    is_big = mark in (codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE) if mark else sys.byteorder == "big"
+    return mark, f"{encoding}-{'be' if is_big else 'le'}"
 
 
 def decode(stream: BinaryIO, encoding: str, *, origin: str, size: int = _CHUNK) -> Iterator[str]:

@@ -57,21 +57,29 @@ def find_encoding(stream: BinaryIO, *, name: str, region: str) -> str | None:
 
 def _read_chunks(stream: BinaryIO, rules: FileRules, table: Table) -> Iterator[Sequence[Record]]:
     reading = table.reading
-    with _rewindable(stream) as source:
+    with rewindable(stream) as source:
         if is_workbook(source, reading.origin):
             yield from read_xlsx(source, rules, reading)
-            return
-        if rules.sheet is not None:
-            raise InvalidMessageError(f"{reading.origin} is a text file and has no sheets; leave sheet out")
-        if rules.encoding:
-            encoding = settle_encoding(source, rules.encoding, origin=reading.origin)
         else:
-            encoding = detect_encoding(source, origin=reading.origin, region=table.region)
-        yield from read_csv(source, encoding, reading)
+            encoding = encoding_of(source, rules, origin=reading.origin, region=table.region)
+            yield from read_csv(source, encoding, reading)
+
+
+def encoding_of(source: BinaryIO, rules: FileRules, *, origin: str, region: str) -> str:
+    """
+    Name the encoding of a CSV, as the rules say or else as it is detected, and rewind it.
+
+    :raises InvalidMessageError: it is damaged, it has another encoding, or the rules ask for a sheet.
+    """
+    if rules.sheet is not None:
+        raise InvalidMessageError(f"{origin} is a text file and has no sheets; leave sheet out")
+    if rules.encoding:
+        return settle_encoding(source, rules.encoding, origin=origin)
+    return detect_encoding(source, origin=origin, region=region)
 
 
 @contextmanager
-def _rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
+def rewindable(stream: BinaryIO) -> Iterator[BinaryIO]:
     """Give a stream that can be read twice: to tell its encoding, and for its rows."""
     if stream.seekable():
         stream.seek(0)

@@ -78,6 +78,8 @@ class Table(Iterator[Row]):
         self.reading = Reading()
         # The country whose code page a file may be written in. `check_rows` sets it before the first row.
         self.region = "IR"
+        # The number of its first row: a slice of a file counts on from the rows before it.
+        self.first_number = 1
         self._header = header
         self._is_header_told = False
 

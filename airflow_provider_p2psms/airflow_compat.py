@@ -64,6 +64,7 @@ __all__ = [
     "context_merge",
     "dag",
     "determine_kwargs",
+    "is_dag_being_defined",
     "leave_state_to_newer_try",
     "lineage",
     "never_expire",
@@ -73,6 +74,7 @@ __all__ = [
     "task",
     "task_decorator_factory",
     "task_group",
+    "unique_task_id",
     "xcom_value",
 ]
 
@@ -91,6 +93,7 @@ _MODULES = {
     "BaseOperatorLink": ("airflow.sdk", "airflow.models.baseoperatorlink"),
     "BaseSensorOperator": ("airflow.sdk", "airflow.sensors.base"),
     "DAG": ("airflow.sdk", "airflow.models.dag"),
+    "DagContext": ("airflow.sdk.definitions._internal.contextmanager", "airflow.models.dag"),
     "DecoratedOperator": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
     "ObjectStoragePath": ("airflow.sdk", "airflow.io.path"),
     "Param": ("airflow.sdk", "airflow.models.param"),
@@ -102,6 +105,7 @@ _MODULES = {
     "context_merge": ("airflow.sdk.definitions.context", "airflow.utils.context"),
     "dag": ("airflow.sdk", "airflow.decorators"),
     "determine_kwargs": ("airflow.sdk.bases.decorator", "airflow.utils.operator_helpers"),
+    "get_unique_task_id": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
     "get_current_context": ("airflow.sdk", "airflow.operators.python"),
     "task": ("airflow.sdk", "airflow.decorators"),
     "task_decorator_factory": ("airflow.sdk.bases.decorator", "airflow.decorators.base"),
@@ -126,6 +130,17 @@ def outputs_of(result: dict[str, Any]) -> dict[str, Any]:
     if not airflow_version.startswith("3.0."):
         return result
     return {key: value for key, value in result.items() if value is not None}
+
+
+def is_dag_being_defined() -> bool:
+    """Whether tasks made now belong to a DAG: in a function under ``@dag``, or in ``with DAG(…):``."""
+    return __getattr__("DagContext").get_current_dag() is not None
+
+
+def unique_task_id(task_id: str) -> str:
+    """Return the name, or one with a number behind it, that the DAG being defined has no task of."""
+    found: str = __getattr__("get_unique_task_id")(task_id)
+    return found
 
 
 def never_expire() -> Any:

@@ -128,7 +128,13 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.hooks.sms"]},
         ],
         "operators": [
-            {"integration-name": INTEGRATION, "python-modules": ["airflow_provider_p2psms.operators.sms"]},
+            {
+                "integration-name": INTEGRATION,
+                "python-modules": [
+                    "airflow_provider_p2psms.operators.sms",
+                    "airflow_provider_p2psms.transfers.shards",
+                ],
+            },
         ],
         "transfers": [
             {

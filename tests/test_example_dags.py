@@ -51,6 +51,7 @@ def test_each_example_has_a_test():
         "p2psms_pipeline",
         "p2psms_query",
         "p2psms_reminder",
+        "p2psms_shards",
     ] == EXAMPLES
 
 
@@ -178,6 +179,23 @@ def test_delivery_is_waited_for(run, p2psms_sandbox):
     assert {"notify success": 1, "delivered success": 1, "report success": 1} == run("p2psms_delivery")
 
     assert 3 == len(p2psms_sandbox.arrived)
+
+
+def test_the_shards_are_sent_waited_for_and_reported_on(run, p2psms_sandbox):
+    """Each shard has its send and its sensor, and the report adds up all of them."""
+    p2psms_sandbox.queue_s = 0  # so that the first look ends it
+
+    assert {
+        "shards success": 1,
+        "shard.send success": 3,
+        "shard.delivered success": 3,
+        "report success": 1,
+    } == run("p2psms_shards", rows=500)
+
+    orders = list(csv.DictReader((HERE / "data/orders.csv").open(encoding="utf-8")))
+    assert len(orders) == len(set(p2psms_sandbox.texts_arrived)) == len(p2psms_sandbox.arrived)
+    total = run.tasks["report"].xcom_pull(task_ids="report")
+    assert (len(orders), 0, 0) == (total["sent"], total["pending"], total["failed"])
 
 
 @pytest.mark.parametrize(("paid", "cancelled", "state"), [(True, "success", 7), (False, "skipped", 5)])

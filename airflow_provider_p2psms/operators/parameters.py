@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar, get_args
 
@@ -166,12 +167,29 @@ def text(
     def read(value: object) -> object:
         if (value is None and may_be_none) or (is_path and hasattr(value, "joinpath")):
             return value
-        found = _require(value, str)
-        if not found and not may_be_empty:
-            raise ValueError
-        return found
+        return _require(value, str) if may_be_empty else _require_text(value)
 
     return Parameter(wanted, read, is_optional=is_optional)
+
+
+def rows_file() -> Parameter:
+    """Return a parameter that is a path or a slice made by ``shards``, or a JSON or Python text of one."""
+
+    def read(value: object) -> object:
+        if value is None or hasattr(value, "joinpath"):
+            return value
+        found = value
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            with suppress(*_REFUSED):
+                found = _from_text(value)
+        if not isinstance(found, Mapping):
+            return _require_text(value)
+        from airflow_provider_p2psms.rows.slices import parse_slice
+
+        parse_slice(found)
+        return found
+
+    return Parameter(_TEXT, read)
 
 
 def sheet() -> Parameter:
@@ -250,6 +268,13 @@ def has_iterator(values: object) -> bool:
     items: Iterable[object] = values if isinstance(values, list | tuple) else ()
     items = values.values() if isinstance(values, Mapping) else items
     return any(isinstance(each, Iterator) for each in (values, *items))
+
+
+def _require_text(value: object) -> str:
+    found: str = _require(value, str)
+    if not found:
+        raise ValueError
+    return found
 
 
 def _require(value: Any, kind: Any) -> Any:

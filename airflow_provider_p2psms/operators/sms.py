@@ -79,7 +79,7 @@ LONGEST_REPORT_LAG_S = 7 * 24 * 3600
 LIST_IDS_UP_TO = 100_000
 # What each parameter but `messages` may be; all are templated.
 PARAMETERS: Mapping[str, Parameter] = {
-    "file": parameters.text(may_be_none=True, is_path=True),
+    "file": parameters.rows_file(),
     "sheet": parameters.sheet(),
     "hidden_rows": parameters.choice(HiddenRows),
     "encoding": parameters.text("the name of an encoding", is_optional=True),
@@ -139,7 +139,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         self,
         *,
         messages: object = None,
-        file: str | os.PathLike[str] | None = None,
+        file: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         sheet: str | int | None = None,
         hidden_rows: HiddenRows = "fail",
         encoding: str | None = None,
@@ -263,10 +263,22 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         self._check_source()
         if self.file is None and (self.sheet, self.hidden_rows, self.encoding) != (None, "fail", None):
             raise InvalidMessageError("sheet, hidden_rows and encoding belong to file; leave them out.")
+        if isinstance(self.file, Mapping):
+            self._check_read_as_cut(self.file)
         if self.identity == "key" and not self.key_column:
             raise InvalidMessageError('identity="key" needs key_column, the column of the keys.')
         if self.recipient_column == self.message_column:
             raise InvalidMessageError("recipient_column and message_column are the same.")
+
+    def _check_read_as_cut(self, part: Mapping[str, Any]) -> None:
+        """Refuse to read a slice in another way than the file was read in when it was cut."""
+        given = {"sheet": self.sheet, "hidden_rows": self.hidden_rows, "encoding": self.encoding}
+        usual = {"sheet": None, "hidden_rows": "fail", "encoding": None}
+        if others := [name for name in given if given[name] not in (usual[name], part.get(name))]:
+            raise InvalidMessageError(
+                f"file is a slice, which is read as shards() has read the whole file. Give {others[0]} to "
+                "shards(), and leave it out here."
+            )
 
     def _check_rendered(self) -> None:
         """Refuse what the templates, and other tasks, gave for the parameters."""
@@ -319,9 +331,20 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
 
         if self.file is None:
             return lambda rules: check_rows(self._open_source(context, stack), rules)
+        if isinstance(self.file, Mapping):
+            table = self._open_slice(self.file, stack)
+            return lambda rules: check_rows(table, rules)
         stream, name = stack.enter_context(open_rows(self.file))
         how = FileRules(sheet=self.sheet, hidden_rows=self.hidden_rows, encoding=self.encoding)
         return stack.enter_context(check_file(stream, name=name, how=how))
+
+    def _open_slice(self, given: Mapping[str, Any], stack: ExitStack) -> Iterable[Row]:
+        from airflow_provider_p2psms.rows.slices import parse_slice, read_slice
+
+        part = parse_slice(given)
+        stream, name = stack.enter_context(open_rows(part.file))
+        self.log.info("Reading %s of %s.", part.shown, name)
+        return read_slice(stream, part, name=name)
 
     def _row_rules(self) -> RowRules:
         from airflow_provider_p2psms.rows import RowRules
@@ -445,7 +468,8 @@ class PeerToPeerSMSOperator(_SendOperator):
         empty at a retry.
     :param file: instead of ``messages``: a CSV or XLSX with a header, by its local path or any
         ``ObjectStoragePath`` URI (``s3://conn_id@bucket/key``). A local one above 16 MB is checked by a
-        process of its own, where there is a second processor.
+        process of its own, where there is a second processor. Or a slice of one, of ``shards``
+        (``transfers.shards``).
     :param sheet: the worksheet of an XLSX: its name, or its number from 1. Default: the only visible one that
         has rows.
     :param hidden_rows: rows that are hidden in the sheet, by a filter or by hand: ``"fail"`` (default:

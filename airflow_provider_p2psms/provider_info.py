@@ -133,6 +133,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_p2psms.operators.sms",
                     "airflow_provider_p2psms.transfers.shards",
+                    "airflow_provider_p2psms.transfers.query_shards",
                 ],
             },
         ],

@@ -63,14 +63,19 @@ def cut_file(
             if most is None or len(slices) <= most:
                 slices.append(part)
     if most is not None and len(slices) > most:
-        raise InvalidMessageError(
-            lay_out(
-                f"{origin} has {total:,} rows: {math.ceil(total / rows):,} slices of {rows:,}. Airflow maps "
-                f"over {most:,} at most ([core] max_map_length).",
-                options=(f"Set rows to {math.ceil(total / most):,} or more.",),
-            )
-        )
+        raise too_many(origin, total, rows, most)
     return [cast("dict[str, Any]", msgspec.to_builtins(part)) for part in slices]
+
+
+def too_many(origin: str, total: int, rows: int, most: int) -> InvalidMessageError:
+    """Give the error of more slices than there may be; it names the number of rows to choose instead."""
+    return InvalidMessageError(
+        lay_out(
+            f"{origin} has {total:,} rows: {math.ceil(total / rows):,} slices of {rows:,}. Airflow maps "
+            f"over {most:,} at most ([core] max_map_length).",
+            options=(f"Set rows to {math.ceil(total / most):,} or more.",),
+        )
+    )
 
 
 def _cut(source: BinaryIO, file: str, rows: int, *, how: FileRules, region: str) -> Iterator[Slice]:

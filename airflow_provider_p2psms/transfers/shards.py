@@ -142,6 +142,11 @@ def _cut(
     from airflow_provider_p2psms.rows.cutting import cut_file
 
     how = FileRules(sheet=sheet, hidden_rows=hidden_rows, encoding=encoding)
-    most = airflow_compat.conf.getint("core", "max_map_length", fallback=_MOST_SLICES)
     with open_rows(file) as (stream, _):
-        return cut_file(stream, file=str(file), rows=rows, most=most, how=how, region=region)
+        return cut_file(stream, file=str(file), rows=rows, most=most_slices(), how=how, region=region)
+
+
+def most_slices() -> int:
+    """Return how many values Airflow maps over at most."""
+    most: int = airflow_compat.conf.getint("core", "max_map_length", fallback=_MOST_SLICES)
+    return most

@@ -96,26 +96,35 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
         return stack.enter_context(open_query(self._hook().get_conn(), sql, parameters))
 
     def _hook(self) -> Any:
-        try:
-            from airflow.providers.common.sql.hooks.sql import DbApiHook
-        except ModuleNotFoundError:
-            raise InvalidMessageError(
-                lay_out(
-                    "SQLToSMSOperator needs apache-airflow-providers-common-sql.",
-                    options=["Install it on all workers: pip install 'airflow-provider-p2psms[sql]'"],
-                )
-            ) from None
-
-        connection: Any = BaseHook.get_connection(self.conn_id)
-        hook = connection.get_hook(hook_params=reveal_each(self.hook_params or {}))
-        if not isinstance(hook, DbApiHook):
-            raise InvalidMessageError(
-                f"The connection {self.conn_id} is not of a database: {type(hook).__name__} runs no SQL. "
-                "Name one whose provider builds upon common.sql."
-            )
-        return hook
+        return database_hook(self.conn_id, reveal_each(self.hook_params or {}))
 
     def _conceal(self) -> None:
         super()._conceal()
         self.parameters = None if self.parameters is None else conceal_each(self.parameters)
         self.hook_params = None if self.hook_params is None else conceal_each(self.hook_params)
+
+
+def database_hook(conn_id: str, hook_params: Any) -> Any:
+    """
+    Return the hook of a database.
+
+    :raises InvalidMessageError: the connection's hook runs no SQL, or the extra ``sql`` is not installed.
+    """
+    try:
+        from airflow.providers.common.sql.hooks.sql import DbApiHook
+    except ModuleNotFoundError:
+        raise InvalidMessageError(
+            lay_out(
+                "SQLToSMSOperator needs apache-airflow-providers-common-sql.",
+                options=["Install it on all workers: pip install 'airflow-provider-p2psms[sql]'"],
+            )
+        ) from None
+
+    connection: Any = BaseHook.get_connection(conn_id)
+    hook = connection.get_hook(hook_params=hook_params)
+    if not isinstance(hook, DbApiHook):
+        raise InvalidMessageError(
+            f"The connection {conn_id} is not of a database: {type(hook).__name__} runs no SQL. "
+            "Name one whose provider builds upon common.sql."
+        )
+    return hook

@@ -323,3 +323,15 @@ def test_hidden_rows_are_left_out_of_slices():
     assert [2, 2, 1] == [part["rows"] for part in parts]
     with pytest.raises(InvalidMessageError, match="3 rows are hidden"):
         cut(content, 2)
+
+
+@pytest.mark.parametrize("how", ["skip", "send"])
+def test_a_sheet_of_many_rows(how):
+    """Rows far down, behind a thousand that are hidden."""
+    rows = [HEADER, *[(f"0912{number:07}", f"text {number}") for number in range(3_400)]]
+    content = workbook_of(rows, hidden=range(900, 2_300))
+
+    parts = cut(content, 700, hidden_rows=how)
+
+    assert of_file(content, hidden_rows=how) == of_slices(content, parts)
+    assert (3 if how == "skip" else 5) == len(parts)

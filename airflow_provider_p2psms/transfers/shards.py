@@ -138,10 +138,11 @@ def _cut(
     encoding: str | None,
     region: str,
 ) -> list[dict[str, Any]]:
-    from airflow_provider_p2psms.rows import FileRules
+    from airflow_provider_p2psms.rows import FileRules, RowRules
     from airflow_provider_p2psms.rows.cutting import cut_file
 
     how = FileRules(sheet=sheet, hidden_rows=hidden_rows, encoding=encoding)
+    region = RowRules(region=region).region  # an unknown one would have a code page, too
     with open_rows(file) as (stream, _):
         return cut_file(stream, file=str(file), rows=rows, most=most_slices(), how=how, region=region)
 

@@ -262,6 +262,22 @@ def test_what_is_no_slice(dag, run_dag, kept, p2psms_sandbox):
     assert not p2psms_sandbox.arrived
 
 
+@pytest.mark.parametrize(
+    ("how", "fault"),
+    [
+        ({"rows": 0}, "rows is a whole number of at least 1; it came out as int 0"),
+        ({"encoding": "nope"}, "encoding is not a text encoding that Python knows"),
+        ({"hidden_rows": "hide"}, "hidden_rows is one of fail, skip, send"),
+        ({"region": "ZZ"}, "region is not a country"),
+        ({"sheet": "List"}, r"list\.csv is a text file and has no sheets"),
+    ],
+)
+def test_what_says_how_to_cut_is_checked(how, fault, file):
+    """A value that means nothing cuts nothing."""
+    with pytest.raises(InvalidMessageError, match=fault):
+        shards(file, **how)
+
+
 def test_more_slices_than_airflow_maps_over(file, monkeypatch):
     """The error says how many rows a slice needs, and that many are enough."""
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "4")

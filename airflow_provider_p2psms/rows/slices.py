@@ -142,7 +142,7 @@ def is_filled(record: Record) -> bool:
 
 def _read_csv(stream: BinaryIO, part: CSVSlice, table: Table) -> Iterator[Sequence[Record]]:
     reading = table.reading
-    # Copied, so that what is read is what was compared.
+    # From a copy: the file may change between the comparison and the last row.
     with rewindable(stream) as source, tempfile.SpooledTemporaryFile(_MOST_IN_MEMORY) as spool:
         copy = cast("BinaryIO", spool)
         digest = new_digest()
@@ -163,7 +163,7 @@ def _read_csv(stream: BinaryIO, part: CSVSlice, table: Table) -> Iterator[Sequen
 
 
 def _goes_on(source: BinaryIO, last: bytes, encoding: str) -> bool:
-    """Tell whether a last line without an end, which the file ended with, is longer by now."""
+    """Tell whether the last line had no line end when the file was cut, and has become longer since."""
     ends = tuple(end.encode(encoding) for end in "\r\n")
     if last.endswith(ends):
         return False
@@ -202,9 +202,8 @@ def _within(chunks: Iterator[Sequence[Record]], part: XLSXSlice) -> Iterator[Pla
 def _changed(part: Slice, origin: str) -> InvalidMessageError:
     return InvalidMessageError(
         lay_out(
-            f"{origin} has changed since it was cut into slices: its header or its {part.shown} are not what "
-            "they were.",
-            "Nothing of this slice was sent.",
+            f"{origin} has changed since it was cut into slices: its header or its {part.shown} differ.",
+            "Nothing of this slice was sent by this try.",
             options=(
                 "Put the file back as it was, and clear this task.",
                 "Or clear the task of shards(), and the tasks behind it: the file is cut anew.",

@@ -13,7 +13,7 @@ OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
 AIRFLOWS_THAT_WARN := next
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow bench bench-short sandbox-load fault-table lock clean
+.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow bench bench-short sandbox-load fault-table docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ endif
 
 .venv-peers/.ready: requirements/peers.txt pyproject.toml scripts/venv.sh
 	@scripts/venv.sh .venv-peers $<
+	@touch $@
+
+.venv-docs/.ready: requirements/docs.txt pyproject.toml scripts/venv.sh
+	@scripts/venv.sh .venv-docs $<
 	@touch $@
 
 .PRECIOUS: .venv-%/.ready
@@ -101,6 +105,10 @@ sandbox-load: venv ## measure how fast the sandbox answers while it holds 100,00
 
 fault-table: .venv-peers/.ready ## measure every network fault against every way of sending; write docs/faults.md
 	.venv-peers/bin/python -m scripts.fault_table --write
+
+docs: .venv-docs/.ready ## build the pages of docs/ into build/site, and fail at a dead link
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "Open build/site/index.html; for its search: python3 -m http.server --directory build/site"
 
 lock: venv ## pin the newest versions of everything anew
 	scripts/lock.sh

@@ -2,7 +2,7 @@
 # Pins everything that development and the tests need, once for each Airflow that is supported:
 # dev.txt for the newest, airflow-X.txt for the older ones, airflow-lowest.txt for the lowest versions that
 # pyproject.toml admits, airflow-next.txt for the newest pre-release; peers.txt is dev.txt and what we are
-# measured against. Run it after a change of dependencies.
+# measured against; docs.txt builds the pages and checks a release. Run it after a change of dependencies.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -13,6 +13,13 @@ compile() {
     .venv/bin/uv pip compile pyproject.toml --constraints - --universal --python-version 3.11 \
         --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
         --upgrade --quiet --output-file "$file" "$@"
+}
+
+# compile_group FILE GROUP pins a dependency group alone, without this package's own dependencies.
+compile_group() {
+    .venv/bin/uv pip compile --group "$2" --universal --python-version 3.11 \
+        --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+        --upgrade --quiet --output-file "requirements/$1.txt"
 }
 
 lock() {
@@ -30,6 +37,7 @@ lock airflow-2.11 'apache-airflow==2.11.2'
 lock airflow-next 'apache-airflow>=3.4.0b0' 'apache-airflow-core>=3.4.0b0' 'apache-airflow-task-sdk>=1.4.0b0'
 options='--group peers'
 lock peers 'apache-airflow==3.3.2'
+compile_group docs docs
 
 # The two below are as of the release of their Airflow: much the same as Airflow's own constraints for it.
 options='--exclude-newer 2025-09-15 --exclude-newer-package python-calamine=2026-11-30'

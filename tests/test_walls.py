@@ -52,7 +52,7 @@ def test_core_rooms_work_without_airflow():
 
 @pytest.mark.parametrize(
     "files",
-    [PACKAGE.rglob("*.py"), ROOT.glob("tests/**/*.py"), [ROOT / "README.md", *ROOT.glob("docs/*.md")]],
+    [PACKAGE.rglob("*.py"), ROOT.glob("tests/**/*.py"), [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]],
     ids=["package", "tests", "docs"],
 )  # fmt: skip
 def test_the_names_of_common_compat_are_not_taken(files):

@@ -1,9 +1,14 @@
 """The pages of docs/: their code runs, their commands exist, and their links lead somewhere."""
 
 import json
+import os
 import re
 import subprocess
+import sys
+from functools import partial
+from pathlib import Path
 
+import pendulum
 import pytest
 
 from airflow_provider_p2psms.hooks.sms import SMSHook
@@ -11,6 +16,21 @@ from tests.pages import DOCS, PAGES, ROOT, blocks, check_command, commands, lang
 
 # Settings of Airflow 3.0, which a whole Airflow tries out in tests/sensors/test_triggerer.py.
 NOT_A_DAG_FILE = {"versions.md"}
+
+
+def dag_of(page, name, changes=None):
+    """Build the one DAG of a page, with what has to differ in a test."""
+    namespace = {"__name__": name}
+    [code] = blocks(PAGES[page], "python")
+    for old, new in {f"\n{name}()\n": f"\ndag_object = {name}()\n", **(changes or {})}.items():
+        assert old in code
+        code = code.replace(old, new)
+    exec(compile(code, __file__, "exec"), namespace)
+    return namespace["dag_object"]
+
+
+def states_of(run):
+    return {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -31,6 +51,10 @@ def test_every_block_is_of_a_kind_that_is_tried(page):
 )
 def test_the_code_of_a_page_is_parsed_as_a_dag_file_is(code):
     """Each block builds what it shows; what is refused at parse would fail here."""
+    if "standard.operators.hitl" in code:
+        pytest.importorskip(
+            "airflow.providers.standard.operators.hitl", reason="Airflow asks people since 3.1"
+        )
     if "DeadlineAlert" in code and not hasattr(
         pytest.importorskip("airflow.sdk", reason="deadlines are there since Airflow 3"), "DeadlineAlert"
     ):
@@ -52,15 +76,54 @@ def test_the_code_of_a_page_is_parsed_as_a_dag_file_is(code):
 def test_the_dags_run(page, name, states, p2psms_sandbox, run_dag):
     """The DAG of each page does what the page says."""
     p2psms_sandbox.queue_s = p2psms_sandbox.delivery_s = 0
-    namespace = {"__name__": page}
-    [code] = blocks(PAGES[page], "python")
-    code = code.replace(f"\n{name}()\n", f"\ndag_object = {name}()\n")
-    exec(compile(code, __file__, "exec"), namespace)
 
-    tasks = run_dag(namespace["dag_object"]).get_task_instances()
-
-    assert states == {ti.task_id: str(ti.state) for ti in tasks}
+    assert states == states_of(run_dag(dag_of(page, name)))
     assert 1 == len(p2psms_sandbox.arrived)
+
+
+@pytest.mark.airflow
+def test_a_file_in_object_storage_is_sent(p2psms_sandbox, run_dag, tmp_path):
+    """The DAG of the page waits for the file, sends its rows, and writes the outcomes beside it."""
+    folder = tmp_path / "2026-02-03"
+    folder.mkdir()
+    rows = "customer_id,mobile,text\n1,0912 000 0001,Hello\n2,?,Hello\n"
+    (folder / "customers.csv").write_text(rows, "utf-8")
+    dag = dag_of(
+        "how-to/file-on-s3.md", "shop_exports", {"s3://aws_default@shop-exports": f"file://{tmp_path}"}
+    )
+
+    run = run_dag(dag, logical_date=pendulum.datetime(2026, 2, 3))
+
+    assert {"is_there": "success", "send": "success"} == states_of(run)
+    assert ["Hello"] == p2psms_sandbox.texts_arrived
+    assert ["1,accepted", "2,invalid"] == [
+        ",".join(line.split(",")[1:3])
+        for line in (folder / "outcomes.csv").read_text("utf-8").splitlines()[1:]
+    ]
+
+
+def answer_at_once(approve, answer, context):
+    """Go on as Airflow does when a person has answered."""
+    event = {"chosen_options": [answer], "params_input": {}, "responded_at": pendulum.now("UTC")}
+    return approve.execute_complete(context, {**event, "responded_by_user": None, "timedout": False})
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize(("answer", "state"), [("Approve", "success"), ("Reject", "skipped")])
+def test_a_campaign_waits_for_its_approval(answer, state, p2psms_sandbox, run_dag, tmp_path, monkeypatch):
+    """The rows are checked, a person is asked, and only an approval sends, within what was approved."""
+    pytest.importorskip("airflow.providers.standard.operators.hitl", reason="Airflow asks people since 3.1")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    file = tmp_path / "campaign.csv"
+    file.write_text("recipient,message\n0912 000 0001,Hello\n0912 000 0002,Good morning\n", "utf-8")
+    # `dag.test()` waits for an answer for ever, so the person's answer is there at once.
+    dag = dag_of("how-to/approval.md", "approved_campaign")
+    dag.task_dict["approve"].execute = partial(answer_at_once, dag.task_dict["approve"], answer)
+
+    run = run_dag(dag, run_conf={"file": str(file)})
+
+    assert {"check": "success", "approve": "success", "send": state} == states_of(run)
+    assert (2 if answer == "Approve" else 0) == len(p2psms_sandbox.arrived)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,4 @@
-# `make test` and `make demo` need nothing but Python 3.11 to 3.13 and a way to PyPI; they make .venv first.
+# `make test` and `make demo` take Python 3.11 to 3.13, a way to PyPI and about 1 GB of disk; they make .venv first.
 
 # Bytecode is written even where the environment says otherwise: Airflow starts twice as fast from it.
 export PYTHONDONTWRITEBYTECODE :=

@@ -1,28 +1,33 @@
 """The pages of docs/: their code runs, their commands exist, and their links lead somewhere."""
 
+import inspect
 import json
 import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 import pendulum
 import pytest
 
+from airflow_provider_p2psms.gateway.settings import EXTRAS
 from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from airflow_provider_p2psms.sending.send import SendResult
 from tests.pages import DOCS, PAGES, ROOT, blocks, check_command, commands, languages, make_targets
 
 # Settings of Airflow 3.0, which a whole Airflow tries out in tests/sensors/test_triggerer.py.
 NOT_A_DAG_FILE = {"versions.md"}
 
 
-def dag_of(page, name, changes=None):
-    """Build the one DAG of a page, with what has to differ in a test."""
+def dag_of(page, name, changes=None, number=0):
+    """Build a DAG of a page, with what has to differ in a test."""
     namespace = {"__name__": name}
-    [code] = blocks(PAGES[page], "python")
-    for old, new in {f"\n{name}()\n": f"\ndag_object = {name}()\n", **(changes or {})}.items():
+    code = blocks(PAGES[page], "python")[number].replace(f"\n{name}()\n", f"\ndag_object = {name}()\n")
+    for old, new in (changes or {}).items():
         assert old in code
         code = code.replace(old, new)
     exec(compile(code, __file__, "exec"), namespace)
@@ -79,6 +84,31 @@ def test_the_dags_run(page, name, states, p2psms_sandbox, run_dag):
 
     assert states == states_of(run_dag(dag_of(page, name)))
     assert 1 == len(p2psms_sandbox.arrived)
+
+
+@pytest.mark.airflow
+@pytest.mark.parametrize("fault", ["", "cut_before_answer"])
+def test_the_first_dag_runs(fault, p2psms_sandbox, run_dag):
+    """The first DAG sends two texts, once each, also if the answer is cut."""
+    if fault:
+        p2psms_sandbox.order_fault(fault)
+    dag = dag_of("start.md", "first_texts")
+
+    assert {"notify": "success"} == states_of(run_dag(dag))
+    assert [
+        "Dear Sara, order 1001 has shipped.",
+        "Dear Omid, order 1002 has shipped.",
+    ] == p2psms_sandbox.texts_arrived
+
+
+@pytest.mark.airflow
+def test_a_function_sends_what_it_returns(p2psms_sandbox, run_dag):
+    """The DAG of the page on functions is a send for each city."""
+    run_dag(dag_of("function.md", "invoices", number=0))
+
+    assert {"Dear Sara, invoice 501 is due.", "Dear Omid, invoice 502 is due."} == set(
+        p2psms_sandbox.texts_arrived
+    )
 
 
 @pytest.mark.airflow
@@ -171,6 +201,47 @@ def test_the_link_leads_to_the_sandbox(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", printed)
 
     assert "http://127.0.0.1:8025/?outbox_id={outbox_id}" == SMSHook().settings.outbox_url
+
+
+@pytest.mark.parametrize("code", blocks(PAGES["connection.md"], "bash"))
+def test_the_connections_lead_to_the_gateway(code, monkeypatch):
+    """Each form of the connection is read as the table says."""
+    printed = subprocess.run(
+        ["bash", "-c", f'{code}\nprintf %s "$AIRFLOW_CONN_P2PSMS_DEFAULT"'],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", printed)
+
+    settings = SMSHook().settings
+
+    assert ("https://edge.ippanel.com/v1", "TOKEN", "+983000505") == (
+        settings.base_url, settings.token, settings.from_number,
+    )  # fmt: skip
+
+
+def names_of(page):
+    """Give the names in the first column of a page's tables."""
+    rows = re.findall(r"^\| (`.*?`) \|", PAGES[page], re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+
+def test_every_parameter_is_explained():
+    """The table names what the operators take, and nothing else."""
+    taken = set(inspect.signature(PeerToPeerSMSOperator.__init__).parameters) - {"self", "kwargs"}
+
+    assert names_of("operators.md") == taken
+
+
+def test_every_key_of_the_result_is_explained():
+    """The page names what a send returns."""
+    keys = [each.name for each in fields(SendResult)]
+
+    assert [key for key in keys if f"`{key}`" not in PAGES["operators.md"]] == []
+
+
+def test_every_extra_is_explained():
+    """The table names what a connection takes, and nothing else."""
+    assert names_of("connection.md") == set(EXTRAS)
 
 
 @pytest.mark.parametrize("page", ["../README.md", "../CONTRIBUTING.md", *PAGES])

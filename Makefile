@@ -13,7 +13,7 @@ OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
 AIRFLOWS_THAT_WARN := next
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow bench bench-short sandbox-load fault-table docs lock clean
+.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow bench bench-short sandbox-load fault-table docs dist lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -109,6 +109,9 @@ fault-table: .venv-peers/.ready ## measure every network fault against every way
 docs: .venv-docs/.ready ## build the pages of docs/ into build/site, and fail at a dead link
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@echo "Open build/site/index.html; for its search: python3 -m http.server --directory build/site"
+
+dist: .venv-docs/.ready ## build wheel and source distribution into dist/, check them, and use them in an empty environment
+	scripts/check_release.sh
 
 lock: venv ## pin the newest versions of everything anew
 	scripts/lock.sh

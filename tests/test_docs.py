@@ -250,3 +250,10 @@ def test_links_lead_to_files(page):
     here = DOCS / page
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", here.read_text("utf-8")):
         assert (here.parent / target).exists(), target
+
+
+def test_each_airflow_that_has_pins_is_on_the_page_of_versions():
+    """The page names the target of each file of pins, and no other."""
+    pinned = {file.stem.partition("-")[2] for file in (ROOT / "requirements").glob("airflow-*.txt")}
+
+    assert pinned == set(re.findall(r"`make matrix-([\w.]+)`", PAGES["versions.md"]))

@@ -119,7 +119,16 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "integration-name": INTEGRATION,
                 "external-doc-url": "https://ippanelcom.github.io/Edge-Document/docs/",
-                "how-to-guide": ["/docs/rows.md", "/docs/delivery.md", "/docs/notify.md"],
+                "how-to-guide": [
+                    "/docs/start.md",
+                    "/docs/connection.md",
+                    "/docs/operators.md",
+                    "/docs/rows.md",
+                    "/docs/delivery.md",
+                    "/docs/cancel.md",
+                    "/docs/notify.md",
+                    "/docs/function.md",
+                ],
                 "logo": "/docs/images/logo.svg",
                 "tags": ["service"],
             },

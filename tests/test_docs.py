@@ -163,6 +163,16 @@ def test_the_commands_of_a_page_exist(page):
         check_command(words)
 
 
+@pytest.mark.airflow
+def test_airflow_knows_its_commands():
+    """What the pages tell to type after `airflow` is there to be typed."""
+    from airflow.cli.cli_parser import get_parser
+
+    ours = [words[1:] for page in PAGES.values() for words in commands(page) if words[0] == "airflow"]
+
+    assert [get_parser().parse_args(words) for words in ours]
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_the_targets_that_a_page_names_exist(page):
     """Each `make …` within a sentence names a target."""

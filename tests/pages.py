@@ -8,7 +8,8 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 # The language of a block that includes a file stands in braces: so it is not formatted as code.
 BLOCK = re.compile(r"^( *)```(?: \{ \.)?(\w*)[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
-INCLUDED = re.compile(r'^ *--8<-- "([^"]+)"$', re.MULTILINE)
+# A part of a file, as in "FILE:PART", counts as the whole.
+INCLUDED = re.compile(r'^ *--8<-- "([^":]+)[^"]*"$', re.MULTILINE)
 # What the pages use beside `p2psms`, `make` and `airflow`.
 OTHER_PROGRAMS = {"cd", "curl", "export", "pip", "python", "unset"}
 

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_p2psms.sandbox import Sandbox
 from tests.stack import AirflowStack, TaskInstance
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DAGS = Path(__file__).parent / "sharded" / "dags"
 COUNT, ROWS, SHARDS = 350, 100, 4

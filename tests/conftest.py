@@ -7,6 +7,7 @@ Airflow reads its settings once, when it is first imported, so they are made her
 import contextlib
 import fcntl
 import functools
+import gc
 import importlib.metadata
 import inspect
 import logging
@@ -16,7 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,22 @@ os.environ |= {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{AIRFLOW_HOME}/airflow.db",
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
 }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """
+    Let the garbage collector pass over what collecting the tests has made.
+
+    The tests, and Airflow's modules, stay until the end. To look through all of them again and again took a
+    third of the time of a collection.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_unconfigure() -> None:

@@ -4,6 +4,7 @@ import datetime as dt
 import os
 import shutil
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pendulum
@@ -102,7 +103,7 @@ def test_records_hold_nothing_personal(ledger, dag, run_dag, p2psms_sandbox, tmp
     else:
         import sqlite3
 
-        with sqlite3.connect(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db") as database:
+        with closing(sqlite3.connect(Path(os.environ["AIRFLOW_HOME"]) / "airflow.db")) as database:
             written = str(database.execute("select * from task_state_store").fetchall()).encode()
     assert b"settlement" in written
     assert not any(text in written for text in (b"0912000", b"Dear", b"98912000"))

@@ -8,6 +8,7 @@ import pickle
 import sqlite3
 import tarfile
 import zipfile
+from contextlib import closing
 
 import numpy as np
 import pandas as pd
@@ -48,9 +49,9 @@ def tarred():
 
 
 def database():
-    connection = sqlite3.connect(":memory:")
-    connection.execute("CREATE TABLE rows (recipient)")
-    return connection.serialize()
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.execute("CREATE TABLE rows (recipient)")
+        return connection.serialize()
 
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)

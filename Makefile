@@ -4,8 +4,9 @@
 export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
-# Most of the tests wait most of the time: for answers, reports and processes.
-WORKERS := $(shell echo $$(( 3 * $$(getconf _NPROCESSORS_ONLN) )))
+# Most of the tests wait most of the time: for answers, reports and processes. A few processes run Airflow for
+# all (tests/conftest.py).
+WORKERS := $(shell echo $$(( 4 * $$(getconf _NPROCESSORS_ONLN) ))) --dist loadgroup
 # The tests of a file with a whole Airflow share it.
 MATRIX := -n auto --dist loadgroup
 OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2

@@ -17,6 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,18 @@ from typing import Any
 import hypothesis
 import pytest
 
+with contextlib.suppress(ImportError):  # before pytest 9.2
+    from _pytest.nodeid import NodeId
+
 # A change is judged by inputs that are the same everywhere; `make explore` draws new ones.
 hypothesis.settings.register_profile("fixed", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("wide", max_examples=3_000, deadline=None)
 hypothesis.settings.load_profile("fixed")
+
+# Files with tests that take long, which would be waited for at the end.
+BEGIN_WITH = {"test_machine.py", "test_kill_points.py", "test_bench.py", "test_walls.py"}
+# The first DAG that a process runs takes a core ten seconds: if there are more processes, so many run DAGs.
+AIRFLOW_PROCESSES = 3
 
 AIRFLOW_VERSION = importlib.metadata.version("apache-airflow")
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))
@@ -80,6 +89,33 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         ours = r"error:::(airflow_provider_p2psms|(.*\.)?(test_|conftest))"
         item.add_marker(pytest.mark.filterwarnings("ignore", ours))
         item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
+    """
+    Let a few processes run Airflow for all (``--dist loadgroup``), and others begin with the longest tests.
+
+    The tests of a file stay together. xdist hands out the largest groups first.
+    """
+    items.sort(key=lambda item: item.path.name not in BEGIN_WITH)
+    if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > AIRFLOW_PROCESSES:
+        _group_by_airflow([item for item in items if item.get_closest_marker("airflow")])
+    yield
+    # xdist 3.8 writes a test's group to an attribute that pytest 9.2 does not read: all groups were ignored.
+    for item in items:
+        if (grouped := getattr(item, "_nodeid", item.nodeid)) != item.nodeid:
+            item._id = NodeId.parse(grouped)
+
+
+def _group_by_airflow(items: list[pytest.Item]) -> None:
+    groups = dict.fromkeys((f"airflow {place}" for place in range(AIRFLOW_PROCESSES)), 0)
+    for path, tests in Counter(item.path for item in items).most_common():
+        smallest = min(groups, key=lambda group: groups[group])
+        groups[smallest] += tests
+        for item in items:
+            if item.path == path and not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group(smallest))
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,11 @@ EXAMPLES = 3 * settings().max_examples
 NOT_MEASURED = pytest.mark.no_cover
 
 
+def each_once(regions):
+    """Give cases of which one process runs all of a region: it compiles the region's patterns once."""
+    return [pytest.param(region, marks=pytest.mark.xdist_group(f"numbers of {region}")) for region in regions]
+
+
 def valid(digits, region=None, *, exact=False):
     """Give what the parser alone makes of a number: its E.164 form, "" for one that is not valid."""
     if len(digits.lstrip("+")) > 16:
@@ -139,7 +144,7 @@ def spell(number):
 
 
 @NOT_MEASURED
-@pytest.mark.parametrize("region", sorted(set(REGIONS) - LEFT_TO_THE_PARSER))
+@pytest.mark.parametrize("region", each_once(sorted(set(REGIONS) - LEFT_TO_THE_PARSER)))
 def test_usual_numbers_need_no_parser(region):
     """In every region but few, the patterns know mobile and fixed numbers in all their usual spellings."""
     examples = [phonenumbers.example_number_for_type(region, kind) for kind in KINDS[:2]]
@@ -176,7 +181,7 @@ def spellings_of(region):
 
 @NOT_MEASURED
 @pytest.mark.parametrize("mobiles_only", [False, True])
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("region", each_once(REGIONS))
 def test_a_column_reads_as_its_numbers(region, mobiles_only):
     """Good numbers of a region, all at once and in one search, give what each gives by itself."""
     read = known_numbers(region, mobiles_only=mobiles_only)

@@ -149,3 +149,18 @@ def test_an_extra_that_is_there_and_holds_nothing_is_an_error(extra):
 def test_fields_left_empty_are_absent():
     """The connection form stores what was not filled in as null or an empty text."""
     assert parse() == parse(extra=dict.fromkeys(EXTRAS)) == parse(extra=dict.fromkeys(EXTRAS, ""))
+
+
+@pytest.mark.parametrize(("written", "rate"), [(0.5, 0.5), ("5", 5.0), (10_000, 10_000.0), (None, None)])
+def test_a_pace_is_a_number_of_requests_a_second(written, rate):
+    """`requests_per_second` may be a fraction; without it the pace is not limited."""
+    assert rate == parse(extra={"requests_per_second": written}).requests_per_second
+
+
+@pytest.mark.parametrize(
+    "url", ["panel.example.com/{outbox_id}", "javascript:alert(1)", "ftp://a/{outbox_id}"]
+)
+def test_an_outbox_url_is_the_address_of_a_page(url):
+    """What a browser would not open as a page is refused."""
+    with pytest.raises(InvalidMessageError, match="outbox_url is no address of a page"):
+        parse(extra={"outbox_url": url})

@@ -60,6 +60,8 @@ class Sending:
     ) -> SendResult:
         self.tries += 1
         self.stop = threading.Event()
+        if options.pop("identity", "text") == "key":
+            options["key_column"] = key_column
         rules = {name: options.pop(name) for name in list(options) if name in PlanRules.__dataclass_fields__}
         sender = {
             "client": self.client,

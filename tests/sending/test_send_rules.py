@@ -1,11 +1,12 @@
 """Keys, clocks and opening hours of a send: what is left out, logged or refused, and what is sent."""
 
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.errors import InvalidMessageError, UnsettledError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.sandbox import Sandbox
@@ -59,3 +60,33 @@ def test_a_row_without_a_key_is_left_out(send, sandbox):
     assert (3, 1, 1) == (first.accepted, first.invalid, first.requests)
     assert (3, 1, 3) == (second.accepted, second.invalid, second.already_accepted)
     assert ["text 0", "text 2", "text 3"] == sandbox.texts_arrived
+
+
+@pytest.fixture
+def lagging():
+    """Send to a gateway that shows in its reports only what it took an hour ago, and refuses repeats."""
+    with Sandbox(report_lag_s=3_600.0) as sandbox:
+        settings = GatewaySettings(base_url=sandbox.base_url, token=sandbox.token)
+        with GatewayClient(settings) as client:
+            sending = Sending(client)
+            sending.times = replace(sending.times, start_within_s=0.3, patience_s=0.5)
+            yield sending, sandbox
+
+
+def test_a_repeat_that_the_gateway_refuses_was_taken_before(lagging):
+    """
+    The word about the reports was wrong: what was taken leaves again, and the gateway refuses the repeat.
+
+    That says that it took the first; the messages arrive once and never leave a third time.
+    """
+    send, sandbox = lagging
+    sandbox.order_fault("502_html")
+    rows = [(number, "hi") for number in numbers(3)]
+
+    with pytest.raises(UnsettledError, match="3 messages"):
+        send(rows)
+    with pytest.raises(UnsettledError, match="3 messages"):
+        send(rows)
+
+    assert 3 == len(sandbox.arrived)
+    assert 2 == sandbox.send_requests

@@ -2,14 +2,16 @@
 
 import logging
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_p2psms.errors import InvalidMessageError, UnsettledError
+from airflow_provider_p2psms.errors import InvalidMessageError, OutcomeUnknownError, UnsettledError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.sandbox import Sandbox
+from airflow_provider_p2psms.sending.ledgers import LedgerRules
+from airflow_provider_p2psms.sending.timing import SendWindow, Timing
 
 from .conftest import Sending, numbers
 
@@ -90,3 +92,30 @@ def test_a_repeat_that_the_gateway_refuses_was_taken_before(lagging):
 
     assert 3 == len(sandbox.arrived)
     assert 2 == sandbox.send_requests
+
+
+def test_a_send_that_its_window_puts_off_says_so_once(send, sandbox, caplog):
+    """Outside of the hours all batches are scheduled for the next opening, and one line says until when."""
+    now = datetime.now(UTC)
+    opens, closes = now + timedelta(hours=3), now + timedelta(hours=4)
+    window = SendWindow.parse((f"{opens:%H:%M}", f"{closes:%H:%M}", "UTC"))
+
+    with caplog.at_level(logging.INFO):
+        result = send([(number, "hi") for number in numbers(30)], batch_size=10, timing=Timing(window=window))
+
+    assert 1 == sum("puts the send off" in line for line in caplog.messages)
+    assert f"{opens:%Y-%m-%d %H:%M}:00" == result.send_time
+    assert {result.send_time} == {message.send_time for message in sandbox.arrived}
+
+
+def test_a_doubt_whose_time_has_gone_by_is_settled_all_the_same(send, sandbox):
+    """A clear after the send time looks at what was scheduled before it says that the time is past."""
+    sandbox.order_fault("502_html")
+    rows = [(number, "hi") for number in numbers(3)]
+    soon, past = (Timing(send_at_utc=datetime.now(UTC) + timedelta(hours=hours)) for hours in (1, -1))
+    send.times = replace(send.times, start_within_s=0.3)
+    with pytest.raises(OutcomeUnknownError):
+        send(rows, timing=soon, ledger=LedgerRules(store=send.store, on_in_doubt="fail"))
+
+    assert 3 == send(rows, timing=past).already_accepted
+    assert 1 == sandbox.send_requests

@@ -8,7 +8,7 @@ import pytest
 
 from scripts.bench.gateway import gateway
 from scripts.bench.rows import write_csv
-from scripts.bench.trial import run
+from scripts.bench.trial import memory_of, run
 
 
 @pytest.mark.parametrize("operator", ["PeerToPeerSMSOperator", "PeerToPeerFileOperator"])
@@ -21,6 +21,29 @@ def test_memory_is_bounded(operator, tmp_path):
 
     assert 100_001 == counted["messages"]
     assert many.peak_mb - one.peak_mb < 60
+
+
+FORKED = "os.fork() or sys.exit(sys.stdin.read())"
+READS = "import sys; print(1, flush=True); sys.stdin.read()"
+STARTED = f"subprocess.Popen([sys.executable, '-c', '{READS}'], stdout=subprocess.PIPE)"
+
+
+@pytest.mark.parametrize(
+    ("start", "counts"), [(FORKED, False), (STARTED, True)], ids=["before exec", "after exec"]
+)
+def test_the_memory_of_a_child_is_not_that_of_its_parent(start, counts):
+    """Between fork and exec a child shows all that its parent holds: that is not counted twice."""
+    code = (
+        f"import os, subprocess, sys; child = {start}\n"
+        "if counts := not isinstance(child, int): child.stdout.read(1)\n"
+        "print(child.pid if counts else child, flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as parent:
+        child = int(parent.stdout.readline())
+
+        assert counts == bool(memory_of(child, parent=parent.pid))
+        parent.stdin.close()
 
 
 def test_no_more_under_way_than_allowed(tmp_path):

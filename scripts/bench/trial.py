@@ -53,9 +53,24 @@ def _weigh_children(pid: int, children: dict[str, int], over: threading.Event) -
     while not over.wait(0.1):
         with suppress(OSError):
             for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split():
-                # Not the `ru_maxrss` of a child: it begins with what its parent held when it was started.
-                if found := _high_water(Path(f"/proc/{child}/status").read_text("utf-8")):
-                    children[child] = int(found[1])
+                children[child] = memory_of(child, parent=pid) or children.get(child, 0)
+
+
+def memory_of(child: str | int, *, parent: int) -> int:
+    """
+    Return the most memory that a child has held, in kB.
+
+    0 between its fork and its exec: until then the memory that it shows is its parent's. Not its
+    ``ru_maxrss``, which begins with what its parent held when it was started.
+    """
+    if _command(child) == _command(parent):
+        return 0
+    found = _high_water(Path(f"/proc/{child}/status").read_text("utf-8"))
+    return int(found[1]) if found else 0
+
+
+def _command(process: str | int) -> bytes:
+    return Path(f"/proc/{process}/cmdline").read_bytes()
 
 
 def in_turns(contenders: Sequence[Callable[[], Trial]], *, trials: int = TRIALS) -> list[list[Trial]]:

@@ -88,9 +88,10 @@ class Ledger:
         reader = Reader(self._store, self._name)
         # Taken over first, then read: an old try writes its intent first and then finds out whether it is
         # the owner, so that one of the two sees the other.
-        known = {} if self._store.fences else self._take_turn(own, reader)
-        slots = slots_in(self._name, self._store.keys(self._name)) - {self._slot}
+        slots, known = slots_in(self._name, keys), dict[str, Length]()
         if not self._store.fences:
+            known = self._take_turn(own, reader)
+            slots = slots_in(self._name, self._store.keys(self._name)) - {self._slot}
             self._mark_replaced({*self._own(slots), *known})
         journals = read_journals(slots, known, self._store, reader)
         self._begin(journals)

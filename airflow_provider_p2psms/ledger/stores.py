@@ -148,6 +148,7 @@ class TaskStateStore:
     def __init__(self, accessor: Any, *, retention: Any, most_bytes: int = MOST_BYTES) -> None:
         self.most_bytes = most_bytes
         self._accessor, self._retention = accessor, retention
+        self._listed: dict[str, list[str]] = {}
 
     def read(self, key: str) -> Any:
         """Return the value, or ``None``."""
@@ -183,12 +184,15 @@ class TaskStateStore:
         """Do nothing: Airflow removes the records with the run."""
 
     def announce(self, name: str, slot: str) -> None:
-        """Add to the list of journals; a try that is fenced off by then cannot have added to it since."""
-        self.write(f"{name}.tries", [*self._slots(name), slot])
+        """Add to the list of journals, as ``keys`` has read it: no other try can have added to it since."""
+        slots = [*(self._listed[name] if name in self._listed else self._slots(name)), slot]
+        self.write(f"{name}.tries", slots)
+        self._listed[name] = slots
 
     def keys(self, name: str) -> list[str]:
         """Return the key of the first record of each journal on the list."""
-        return [f"{name}.{slot}.0" for slot in self._slots(name)]
+        self._listed[name] = self._slots(name)
+        return [f"{name}.{slot}.0" for slot in self._listed[name]]
 
     def where(self, key: str) -> str:
         """Name the record."""

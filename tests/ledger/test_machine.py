@@ -322,7 +322,7 @@ class IntentAfterThePost(Ledger):
     """An intent is written with the next settlement."""
 
     def flush(self) -> None:
-        if not isinstance(self._journal._segments[-1][-1], Intent):
+        if not isinstance(self._journal._last[-1], Intent):
             super().flush()
 
 

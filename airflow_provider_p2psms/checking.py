@@ -30,7 +30,7 @@ from airflow_provider_p2psms.rows import (
     read_file,
     render_text,
 )
-from airflow_provider_p2psms.rows.numbers import to_e164
+from airflow_provider_p2psms.rows.phone_numbers import to_e164
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.sending.cost import Cost, ask_prices, cost_of, read_credit
 from airflow_provider_p2psms.sending.kinds import Kinds

@@ -125,7 +125,7 @@ def _ask_to_go_on() -> bool:
 
 
 def _new_report(order: "Order") -> "Report":
-    from airflow_provider_p2psms.rows.masking import mask  # noqa: PLC0415
+    from airflow_provider_p2psms.rows.redaction import mask  # noqa: PLC0415
     from airflow_provider_p2psms.verifying.findings import Report  # noqa: PLC0415
 
     number = order.recipient.lstrip("+")
@@ -143,8 +143,8 @@ def _new_report(order: "Order") -> "Report":
 def _read_options(options: argparse.Namespace) -> "Order":
     from airflow_provider_p2psms.errors import InvalidMessageError  # noqa: PLC0415
     from airflow_provider_p2psms.gateway.connection import parse_connection  # noqa: PLC0415
-    from airflow_provider_p2psms.rows.numbers import to_e164  # noqa: PLC0415
-    from airflow_provider_p2psms.rows.unfit import UnfitError  # noqa: PLC0415
+    from airflow_provider_p2psms.rows.invalid_value import InvalidValueError  # noqa: PLC0415
+    from airflow_provider_p2psms.rows.phone_numbers import to_e164  # noqa: PLC0415
     from airflow_provider_p2psms.verifying.asking import Times  # noqa: PLC0415
     from airflow_provider_p2psms.verifying.run import Order  # noqa: PLC0415
 
@@ -156,7 +156,7 @@ def _read_options(options: argparse.Namespace) -> "Order":
         recipient = to_e164(options.to, settings.region)
         allowed = {to_e164(each, settings.region) for each in settings.allowed_recipients}
         redirect = settings.redirect_to and to_e164(settings.redirect_to, settings.region)
-    except UnfitError as err:
+    except InvalidValueError as err:
         raise InvalidMessageError(f"--to, or a number in the connection, is no phone number: {err}") from err
     if (allowed and recipient not in allowed) or (redirect and recipient != redirect):
         raise InvalidMessageError(

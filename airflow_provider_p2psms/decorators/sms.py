@@ -16,7 +16,7 @@ from airflow_provider_p2psms.airflow_compat import (
     task_decorator_factory,
 )
 from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
+from airflow_provider_p2psms.operators.redacted_fields import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.sms import (
     LISTS,
     SOURCE_FIELDS,

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_provider_p2psms.gateway.statuses import State, read_state
 from airflow_provider_p2psms.gateway.wire import quiet
-from airflow_provider_p2psms.rows.texts import count_parts
+from airflow_provider_p2psms.rows.sms_text import count_parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,15 +100,15 @@ class DeliveryWatch:
             questions = Questions(self._reports, limit=self._limit, stop=self._stop)
             self._ask(questions)
             self._has_reports = self._has_reports or questions.has_answer or self._show_pages()
-            look = self._judge()
+            look = self._evaluate()
         except (UnreachableError, GatewayRefusedError) as err:
-            self._bear(err)
-            return self._judge(ask=False)
+            self._count_failure(err)
+            return self._evaluate(ask=False)
         self.failures = 0
-        self._tell(look.counts)
+        self._log_news(look.counts)
         return look
 
-    def _tell(self, counts: Counts) -> None:
+    def _log_news(self, counts: Counts) -> None:
         """Log what is new since the last time: in a triggerer, each line holds up all triggers a little."""
         records = self._lookup.seen
         unasked = sum(not self._lookup.last_turn(each) for each in self.outbox_ids)
@@ -134,7 +134,7 @@ class DeliveryWatch:
         """Let a look that is under way in another thread end with the question that it waits for."""
         self._stop.set()
 
-    def _bear(self, err: UnreachableError | GatewayRefusedError) -> None:
+    def _count_failure(self, err: UnreachableError | GatewayRefusedError) -> None:
         if isinstance(err, GatewayRefusedError) and err.http_status != 429:
             raise err
         self._told = None  # after a silence the log tells again how things stand
@@ -202,7 +202,7 @@ class DeliveryWatch:
 
     # --- judging
 
-    def _judge(self, *, ask: bool = True) -> Look:
+    def _evaluate(self, *, ask: bool = True) -> Look:
         records = self._lookup.seen
         counts = count(self.outbox_ids, records, self._deliveries, until=self._until)
         failure = self._failed(ask=ask) or self._falls_short(counts)

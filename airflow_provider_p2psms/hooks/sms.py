@@ -294,7 +294,7 @@ class SMSHook(BaseHook):
 
         :raises InvalidMessageError: it is none.
         """
-        from airflow_provider_p2psms.rows.numbers import to_e164
+        from airflow_provider_p2psms.rows.phone_numbers import to_e164
 
         return to_e164(number, self.settings.region)
 

@@ -165,7 +165,7 @@ class SMSNotifier(BaseNotifier):
 
     def _send_once(self, context: Any) -> None:
         from airflow_provider_p2psms.hooks.sms import SMSHook
-        from airflow_provider_p2psms.notifications.once import notice_store
+        from airflow_provider_p2psms.notifications.deduplication import notice_store
 
         hook, event = SMSHook(self.p2psms_conn_id), self._event(context)
         with closing(hook.get_conn()):
@@ -234,7 +234,7 @@ class SMSNotifier(BaseNotifier):
     def _fit_text(self, hook: SMSHook, context: Any) -> str:
         """Make the text one that can be sent: an alert that is cut is better than none."""
         from airflow_provider_p2psms.rows.damage import clean
-        from airflow_provider_p2psms.rows.texts import check_text
+        from airflow_provider_p2psms.rows.sms_text import check_text
 
         event, given = str(self._event(context)), self.text
         if given is None and hook.settings.notifier_text:

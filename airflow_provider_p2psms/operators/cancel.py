@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException, BaseOperator
 from airflow_provider_p2psms.errors import fold_lines, lay_out
 from airflow_provider_p2psms.operators import parameters
+from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
 from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.parameters import Parameter
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
-from airflow_provider_p2psms.operators.translation import errors_for_airflow
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
@@ -73,10 +73,10 @@ class CancelScheduledSMSOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
                 found = cancel_messages(client, ids)
         outcomes: dict[str, str] = {f"{each}": outcome for each, outcome in found.items()}
         if self.on_failed == "fail":
-            self._heed_failed(context, outcomes)
+            self._require_all_cancelled(context, outcomes)
         return outcomes
 
-    def _heed_failed(self, context: Context, outcomes: dict[str, str]) -> None:
+    def _require_all_cancelled(self, context: Context, outcomes: dict[str, str]) -> None:
         from airflow_provider_p2psms.delivery.cancel import RULE
 
         failed = [each for each, outcome in outcomes.items() if outcome != "cancelled"]

@@ -21,8 +21,8 @@ from airflow_provider_p2psms.airflow_compat import (
     XComNotFound,
 )
 from airflow_provider_p2psms.errors import InvalidMessageError, fold_lines, lay_out
-from airflow_provider_p2psms.operators.concealed import Concealed, reveal
 from airflow_provider_p2psms.operators.parameters import Parameter, has_iterator
+from airflow_provider_p2psms.operators.redacted_fields import Concealed, reveal
 from airflow_provider_p2psms.operators.templates import (
     NoValueError,
     Renderer,

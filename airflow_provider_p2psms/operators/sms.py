@@ -23,16 +23,16 @@ from airflow_provider_p2psms.airflow_compat import (
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.accepted import IdsInXCom, ids_pushed_on_failure, push_ids
-from airflow_provider_p2psms.operators.concealed import Concealed, conceal_rows, conceal_text, reveal
+from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
+from airflow_provider_p2psms.operators.files import add_index, open_outcomes, open_rows
 from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.ledger import ledger_rules, parse_resend
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
+from airflow_provider_p2psms.operators.metrics import count_in_stats
 from airflow_provider_p2psms.operators.parameters import Parameter
+from airflow_provider_p2psms.operators.redacted_fields import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates, is_rendered_later
 from airflow_provider_p2psms.operators.stale import OnStale, describe_staleness
-from airflow_provider_p2psms.operators.storage import add_index, open_outcomes, open_rows
-from airflow_provider_p2psms.operators.telling import count_in_stats
-from airflow_provider_p2psms.operators.translation import errors_for_airflow
 from airflow_provider_p2psms.operators.upstream import is_given_by_index
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
@@ -221,13 +221,13 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
             ledger = self._open_ledger(context)
             keep_ids = stack.enter_context(ids_pushed_on_failure(context, ledger, self._in_xcom))
             self._check_rendered()
-            self._heed_backfill(context)
+            self._apply_on_backfill(context)
             self._check_age(context, ledger)
             check = self._ready_to_check(context, stack)
             stack.callback(self.hook.get_conn().close)
             result = self._sender(context, ledger, stop, keep_ids).send(check(self._row_rules()))
             record_outbox_link(self, context, self.hook, result.message_outbox_ids)
-            self._heed_empty(result)
+            self._apply_on_empty(result)
         ids = self._in_xcom(result.message_outbox_ids)
         outputs = result.as_dict() | {"message_outbox_ids": ids}
         if self.multiple_outputs:
@@ -301,7 +301,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
             on_late=self.on_late,
         )
 
-    def _heed_backfill(self, context: Context) -> None:
+    def _apply_on_backfill(self, context: Context) -> None:
         run_type = getattr(context.get("dag_run"), "run_type", "")
         if self.on_backfill == "send" or getattr(run_type, "value", run_type) != "backfill":
             return
@@ -316,7 +316,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         if told:
             raise AirflowSkipException(told) if self.on_stale == "skip" else AirflowFailException(told)
 
-    def _heed_empty(self, result: SendResult) -> None:
+    def _apply_on_empty(self, result: SendResult) -> None:
         if self.on_empty == "succeed" or result.handed_in:
             return
         told = f'No rows, and on_empty is "{self.on_empty}".'

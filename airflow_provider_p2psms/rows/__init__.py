@@ -11,17 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_p2psms.rows.apart import check_file
     from airflow_provider_p2psms.rows.check import Checked, check_rows, join_blocks
     from airflow_provider_p2psms.rows.files import read_file
-    from airflow_provider_p2psms.rows.masking import mask
     from airflow_provider_p2psms.rows.message import Block, Message
+    from airflow_provider_p2psms.rows.redaction import mask
     from airflow_provider_p2psms.rows.rendering import render_text
     from airflow_provider_p2psms.rows.row import Row
     from airflow_provider_p2psms.rows.rules import FileRules, RowRules
+    from airflow_provider_p2psms.rows.sms_text import count_parts
     from airflow_provider_p2psms.rows.sources import read_rows
     from airflow_provider_p2psms.rows.template import Template, parse_template
-    from airflow_provider_p2psms.rows.texts import count_parts
+    from airflow_provider_p2psms.rows.worker_process import check_file
 
 _HOMES = {
     "Block": "message",
@@ -31,11 +31,11 @@ _HOMES = {
     "Row": "row",
     "RowRules": "rules",
     "Template": "template",
-    "check_file": "apart",
+    "check_file": "worker_process",
     "check_rows": "check",
-    "count_parts": "texts",
+    "count_parts": "sms_text",
     "join_blocks": "check",
-    "mask": "masking",
+    "mask": "redaction",
     "parse_template": "template",
     "read_file": "files",
     "read_rows": "sources",

@@ -26,10 +26,10 @@ from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.message import Block, encode_all
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.row import GROUP, Header
+from airflow_provider_p2psms.rows.sms_text import check_texts
 from airflow_provider_p2psms.rows.stand_ins import as_words
 from airflow_provider_p2psms.rows.table import Columnar, is_blank_cell
 from airflow_provider_p2psms.rows.template import Place, Template
-from airflow_provider_p2psms.rows.texts import check_texts
 from airflow_provider_p2psms.rows.values import key_text
 
 # Simple texts without a sign of damage.
@@ -148,7 +148,7 @@ def _build(
                 recipients, texts = list(compress(recipients, good)), list(compress(texts, good))
                 are_own, keys = list(compress(are_own, good)), list(compress(keys, good))
                 checked = _check(texts, are_own)
-        except (LookupError, TypeError, ValueError):  # an `UnfitError` is one, too
+        except (LookupError, TypeError, ValueError):  # an `InvalidValueError` is one, too
             return None
         if checked is None:
             return None

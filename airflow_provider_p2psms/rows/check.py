@@ -9,20 +9,20 @@ from typing import Any, TypeAlias, cast
 from airflow_provider_p2psms.errors import RowProblem
 from airflow_provider_p2psms.rows.bulk import Bulk, for_mappings, for_pairs, for_records
 from airflow_provider_p2psms.rows.cells import CellError
-from airflow_provider_p2psms.rows.chunks import in_chunks
+from airflow_provider_p2psms.rows.chunked import in_chunks
 from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.masking import describe_columns, mask
 from airflow_provider_p2psms.rows.message import Block, Message
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.recipients import Recipients
+from airflow_provider_p2psms.rows.redaction import describe_columns, mask
 from airflow_provider_p2psms.rows.row import GROUP, Header, NumberedRow, Row
 from airflow_provider_p2psms.rows.rules import RowRules
+from airflow_provider_p2psms.rows.sms_text import check_text
 from airflow_provider_p2psms.rows.stand_ins import LONGEST, find_stand_in
 from airflow_provider_p2psms.rows.swallowed import SwallowedRows
 from airflow_provider_p2psms.rows.table import Record, Table
-from airflow_provider_p2psms.rows.texts import check_text
-from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import as_text, is_missing, is_number, key_text
 
 _ABSENT = object()
@@ -165,7 +165,7 @@ def _check_row(
 ) -> Iterator[Message | RowProblem]:
     if isinstance(row, tuple):
         row = _name_pair(row, columns)
-    if isinstance(row, UnfitError):
+    if isinstance(row, InvalidValueError):
         yield row.as_problem(number)
         return
     key, own, text, parts, fault = "", None, "", 0, None
@@ -174,19 +174,19 @@ def _check_row(
         own = _own_text(row, columns)
         text = _common_text(row, columns) if own is None else own
         parts = check_text(text)
-    except UnfitError as err:
+    except InvalidValueError as err:
         filled = columns.template is not None and text and own is None
         damaged = columns.template.damaged_column(row) if columns.template and filled else ""
         fault = err.as_problem(number, key=key, column=damaged or columns.message)
     try:
         column, recipients = _recipients_of(row, columns)
-    except UnfitError as err:
+    except InvalidValueError as err:
         yield err.as_problem(number, key=key)
         return
     for recipient in recipients:
         try:
             e164 = reader.read(recipient)
-        except UnfitError as err:
+        except InvalidValueError as err:
             yield RowProblem(number, column, mask(recipient), str(err), key)
         else:
             if fault is None:
@@ -195,9 +195,9 @@ def _check_row(
             yield fault or Message(number, e164, text, parts, key)
 
 
-def _name_pair(pair: tuple[Any, Any], columns: Columns) -> dict[Any, Any] | UnfitError:
+def _name_pair(pair: tuple[Any, Any], columns: Columns) -> dict[Any, Any] | InvalidValueError:
     if columns.key is not None:
-        return UnfitError("a pair has no key column; hand in mappings with one", column=columns.key)
+        return InvalidValueError("a pair has no key column; hand in mappings with one", column=columns.key)
     return {columns.recipient: pair[0], columns.message: pair[1]}
 
 
@@ -207,16 +207,16 @@ def _recipients_of(row: dict[Any, Any], columns: Columns) -> tuple[str, Sequence
     own = row.get(columns.recipient, _ABSENT)
     if isinstance(many, list | tuple):
         if own is not _ABSENT and own is not many:
-            raise UnfitError(f"has both {GROUP} and {columns.recipient}; leave one out", column=GROUP)
+            raise InvalidValueError(f"has both {GROUP} and {columns.recipient}; leave one out", column=GROUP)
         if not many:
-            raise UnfitError("an empty list; a group has at least one recipient", column=GROUP)
+            raise InvalidValueError("an empty list; a group has at least one recipient", column=GROUP)
         return GROUP, many
     if own is not _ABSENT:
         return columns.recipient, (own,)
     if GROUP in row:
         reason = f"not a list; a single number belongs in {columns.recipient!r}"
-        raise UnfitError(reason, column=GROUP, shape=mask(many))
-    raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.recipient)
+        raise InvalidValueError(reason, column=GROUP, shape=mask(many))
+    raise InvalidValueError(f"no such column; {describe_columns(row)}", column=columns.recipient)
 
 
 def _own_text(row: dict[Any, Any], columns: Columns) -> str | None:
@@ -232,9 +232,9 @@ def _own_text(row: dict[Any, Any], columns: Columns) -> str | None:
         # A code alone in its column is a number to a database; nothing else was meant to be sent as a text.
         text = as_text(own)
     else:
-        raise UnfitError(f"is a {type(own).__name__}, not a text")
+        raise InvalidValueError(f"is a {type(own).__name__}, not a text")
     if len(text) <= LONGEST and (reason := find_stand_in(text, columns.text_values)):
-        raise UnfitError(reason)
+        raise InvalidValueError(reason)
     return text
 
 
@@ -243,17 +243,17 @@ def _common_text(row: dict[Any, Any], columns: Columns) -> str:
     if columns.template is not None:
         return columns.template.fill(row)
     if columns.message in row:
-        raise UnfitError("is empty, and there is no text for rows without one")
-    raise UnfitError(f"no such column, and no text for rows without one; {describe_columns(row)}")
+        raise InvalidValueError("is empty, and there is no text for rows without one")
+    raise InvalidValueError(f"no such column, and no text for rows without one; {describe_columns(row)}")
 
 
 def _key_of(row: dict[Any, Any], columns: Columns) -> str:
     if columns.key is None:
         return ""
     if columns.key not in row:
-        raise UnfitError(f"no such column; {describe_columns(row)}", column=columns.key)
+        raise InvalidValueError(f"no such column; {describe_columns(row)}", column=columns.key)
     value = row[columns.key]
     try:
         return key_text(value, columns.text_values)
-    except UnfitError as err:
-        raise UnfitError(str(err), column=columns.key, shape=mask(value)) from None
+    except InvalidValueError as err:
+        raise InvalidValueError(str(err), column=columns.key, shape=mask(value)) from None

@@ -9,7 +9,7 @@ from itertools import accumulate, chain, islice
 from typing import Any, BinaryIO, overload
 
 from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.rows.chunks import in_chunks
+from airflow_provider_p2psms.rows.chunked import in_chunks
 from airflow_provider_p2psms.rows.encoding import decode, display_name
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.table import Columnar, Placed, Record

@@ -21,7 +21,7 @@ from phonenumbers import (
     ValidationResult,
 )
 
-from airflow_provider_p2psms.rows.unfit import UnfitError
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 
 # E.164, section 6: 15 digits with the country code; one more is a zero for the way within the country.
 MOST_DIGITS: Final = 16
@@ -58,7 +58,7 @@ def find_number(digits: str, region: str, *, trust_e164: bool, mobiles_only: boo
 
     :param trust_e164: take a full number (``+`` or a prefix for calls abroad) that is not in the metadata.
     :param mobiles_only: refuse numbers that the metadata has as something else.
-    :raises UnfitError: it is no number, or not surely one; shows no digit of it.
+    :raises InvalidValueError: it is no number, or not surely one; shows no digit of it.
     """
     readings = _readings(digits, region)
     found = {form for each in readings if (form := _valid_form(each))}
@@ -66,9 +66,9 @@ def find_number(digits: str, region: str, *, trust_e164: bool, mobiles_only: boo
     if trust_e164:
         found = found or {each.digits for each in readings if _is_plausible(each)}
     if len(found) > 1:
-        raise UnfitError(_AMBIGUOUS)
+        raise InvalidValueError(_AMBIGUOUS)
     if not found:
-        raise UnfitError(_why_invalid(readings[0]))
+        raise InvalidValueError(_why_invalid(readings[0]))
     (number,) = found
     if mobiles_only:
         _require_mobile(number)
@@ -145,7 +145,7 @@ def _require_mobile(number: str) -> None:
     """Refuse what is certainly no mobile; what the metadata does not have was trusted before."""
     kind = phonenumbers.number_type(phonenumbers.parse(number))
     if told := _TYPES.get(kind):
-        raise UnfitError(f"is {told} and no mobile number, and only these are wanted (mobiles_only)")
+        raise InvalidValueError(f"is {told} and no mobile number, and only these are wanted (mobiles_only)")
 
 
 def _why_invalid(reading: _Reading) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, TypeGuard
 
-from airflow_provider_p2psms.rows.chunks import in_chunks
+from airflow_provider_p2psms.rows.chunked import in_chunks
 from airflow_provider_p2psms.rows.headers import build_header
 from airflow_provider_p2psms.rows.rounding import is_coarse
 from airflow_provider_p2psms.rows.table import Table

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.masking import describe_columns, escape_strangers
+from airflow_provider_p2psms.rows.redaction import describe_columns, escape_strangers
 from airflow_provider_p2psms.rows.row import GROUP, Header
 from airflow_provider_p2psms.rows.rules import RowRules
 from airflow_provider_p2psms.rows.template import Template, parse_template

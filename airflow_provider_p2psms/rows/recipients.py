@@ -19,7 +19,7 @@ class Recipients:
 
     def __init__(self, rules: RowRules) -> None:
         # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
-        from airflow_provider_p2psms.rows.numbers import known_column, known_numbers, to_e164  # noqa: PLC0415
+        from airflow_provider_p2psms.rows.phone_numbers import known_column, known_numbers, to_e164  # noqa: PLC0415
 
         region, mobiles_only = rules.region, rules.mobiles_only
         self.losses = Losses()
@@ -31,7 +31,7 @@ class Recipients:
         """
         Read a column; "" for each number that is not certain.
 
-        :raises UnfitError: one cannot be read.
+        :raises InvalidValueError: one cannot be read.
         """
         if len(values) < _FEW or (column := self._read_column()(values)) is None:
             self.losses.note(values)
@@ -45,7 +45,7 @@ class Recipients:
         """
         Read one number.
 
-        :raises UnfitError: it is none, or not surely one; says why.
+        :raises InvalidValueError: it is none, or not surely one; says why.
         """
         self.losses.note((value,))
         return self._read(value)

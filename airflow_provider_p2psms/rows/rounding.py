@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
-from airflow_provider_p2psms.rows.masking import mask
+from airflow_provider_p2psms.rows.redaction import mask
 from airflow_provider_p2psms.rows.values import is_number
 
 LOST_DIGITS: Final = "digits were lost by a spreadsheet; hand in numbers as text"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from airflow_provider_p2psms.rows.unfit import UnfitError
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 
 GROUP = "recipients"  # the gateway's own name for the numbers of a group
 
@@ -26,5 +26,5 @@ class Header:
 
 # A dict by column names (a gateway-shaped group is one, too), a (recipient, message) pair, or what makes it
 # none; and the header of the rows that follow. No class of our own around each row: there may be a million.
-NumberedRow: TypeAlias = dict[Any, Any] | tuple[Any, Any] | UnfitError
+NumberedRow: TypeAlias = dict[Any, Any] | tuple[Any, Any] | InvalidValueError
 Row: TypeAlias = NumberedRow | Header

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.cells import CellError
-from airflow_provider_p2psms.rows.chunks import in_chunks
+from airflow_provider_p2psms.rows.chunked import in_chunks
 from airflow_provider_p2psms.rows.package import MAX_SMALL_BYTES, Package
 from airflow_provider_p2psms.rows.plain_rows import parse_sheet
 from airflow_provider_p2psms.rows.sheet_facts import MERGED, SheetFacts

@@ -11,9 +11,9 @@ from typing import Any
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.frames import is_frame, read_frame
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.row import Row
 from airflow_provider_p2psms.rows.table import Table
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 _ACCEPTED = (
     "messages takes rows: a list or any iterable of {'recipient': …, 'message': …} mappings, "
@@ -78,12 +78,14 @@ def _read_row(item: Any) -> Row:
         return _read_pair(item)
     if hasattr(item, "keys") and hasattr(item, "__getitem__"):
         return _read_mapping(item)
-    return UnfitError(f"a {type(item).__name__} {_NO_ROW}")
+    return InvalidValueError(f"a {type(item).__name__} {_NO_ROW}")
 
 
 def _read_pair(item: tuple[object, ...] | list[object]) -> Row:
     if len(item) != 2:
-        return UnfitError(f"a {type(item).__name__} of length {len(item)}; a pair is (recipient, message)")
+        return InvalidValueError(
+            f"a {type(item).__name__} of length {len(item)}; a pair is (recipient, message)"
+        )
     return item[0], item[1]
 
 
@@ -91,7 +93,7 @@ def _read_mapping(item: Any) -> Row:
     try:
         return {name: item[name] for name in item.keys()}  # noqa: SIM118 - iterating sqlite3.Row gives its values
     except Exception:  # noqa: BLE001 - a foreign class may raise anything, and quote its values
-        return UnfitError(f"a {type(item).__name__} that cannot be read by its keys {_NO_ROW}")
+        return InvalidValueError(f"a {type(item).__name__} that cannot be read by its keys {_NO_ROW}")
 
 
 def _decode_json(text: str | bytes | bytearray) -> object:

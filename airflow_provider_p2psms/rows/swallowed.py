@@ -9,9 +9,9 @@ from typing import cast
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.headers import Columns
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.row import Header
 from airflow_provider_p2psms.rows.table import Columnar, Placed, Record, Table
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 _ends = re.compile(r"\r\n|\r|\n")
 _digit = re.compile(r"\d")
@@ -117,7 +117,7 @@ class SwallowedRows:
             return False
         try:
             return self.known([cell]) != [""]
-        except UnfitError:  # it is one, but not for certain which
+        except InvalidValueError:  # it is one, but not for certain which
             return True
 
 

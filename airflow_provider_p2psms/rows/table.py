@@ -11,10 +11,10 @@ from itertools import chain
 from typing import Any, ClassVar, SupportsIndex, TypeAlias, cast, overload
 
 from airflow_provider_p2psms.rows.headers import build_header
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.row import Header, NumberedRow, Row
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 Record: TypeAlias = Sequence[Any]
 
@@ -166,7 +166,7 @@ class Sheet(Table):
         if not any(cell is not None for cell in cells):
             return None
         if any(cell is not None for cell in cells[len(columns) :]):
-            return UnfitError(
+            return InvalidValueError(
                 "has more cells than the header; put quotes around texts that hold the delimiter"
             )
         return dict(zip(columns, cells + [None] * (len(columns) - len(cells)), strict=False))

@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.damage import LOST_LETTERS, find_damage, has_lost_letters
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.masking import describe_columns, mask
+from airflow_provider_p2psms.rows.redaction import describe_columns, mask
 from airflow_provider_p2psms.rows.rendering import BRACES
+from airflow_provider_p2psms.rows.sms_text import check_text
 from airflow_provider_p2psms.rows.stand_ins import as_words, find_stand_in
-from airflow_provider_p2psms.rows.texts import check_text
-from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import as_text, is_missing
 
 # Where a value stands: its name in a mapping, its index in a record.
@@ -56,7 +56,7 @@ class Template:
         :param row: a mapping, or what else the names given to ``renamed`` are places of.
 
         :raises InvalidMessageError: a column is missing, has no value or a stand-in, or a value that its
-            format does not take. (An ``UnfitError``, whose ``column`` is the one at fault.)
+            format does not take. (An ``InvalidValueError``, whose ``column`` is the one at fault.)
         """
         filled = []
         for literal, column, spec, by_str in self.pieces:
@@ -66,7 +66,7 @@ class Template:
                     value = row[column]
                 except KeyError:
                     reason = f"the text needs this column; {describe_columns(row)}"
-                    raise UnfitError(reason, column=str(column)) from None
+                    raise InvalidValueError(reason, column=str(column)) from None
                 filled.append(self._write(value, str(column), spec, by_str=by_str))
         return "".join(filled)
 
@@ -106,15 +106,15 @@ class Template:
     def _write(self, value: object, column: str, spec: str, *, by_str: bool) -> str:
         """Write one value, which must be there."""
         if is_missing(value):
-            raise UnfitError("has no value, and the text needs one", column=column)
+            raise InvalidValueError("has no value, and the text needs one", column=column)
         try:
             if by_str or isinstance(value, str):
                 value = as_text(value)
             text = as_text(value, spec)
             if type(value) not in _MEANT:
                 _require_meaning(value if isinstance(value, str) else text, self.text_values)
-        except UnfitError as err:
-            raise UnfitError(str(err), column=column, shape=mask(value)) from None
+        except InvalidValueError as err:
+            raise InvalidValueError(str(err), column=column, shape=mask(value)) from None
         return text
 
 
@@ -168,8 +168,8 @@ def _require_meaning(text: str, text_values: Collection[str]) -> None:
     if not text or text.isspace():
         return
     if is_blank(text):
-        raise UnfitError("has no value that can be seen, and the text needs one")
+        raise InvalidValueError("has no value that can be seen, and the text needs one")
     if reason := find_stand_in(text, text_values):
-        raise UnfitError(reason)
+        raise InvalidValueError(reason)
     if has_lost_letters(text):
-        raise UnfitError(LOST_LETTERS)
+        raise InvalidValueError(LOST_LETTERS)

@@ -7,9 +7,9 @@ from enum import Enum
 from numbers import Real
 
 from airflow_provider_p2psms.rows.cells import CellError
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.stand_ins import find_stand_in
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 # Known at once to be no containers; to ask for `Iterable` costs more than all the rest.
 _SINGLES = frozenset({str, int, float, bool, Decimal, date, datetime})
@@ -46,11 +46,13 @@ def whole(value: object) -> object:
     Spreadsheets keep every number as a float, and pandas turns a column of integers into floats as soon as
     one is missing: the order 1234 arrives as ``1234.0``, and would be printed so.
 
-    :raises UnfitError: a float too large to hold all digits of the integer that it may have been.
+    :raises InvalidValueError: a float too large to hold all digits of the integer that it may have been.
     """
     if isinstance(value, float) and value.is_integer():
         if abs(value) >= _FLOAT_LIMIT:
-            raise UnfitError("a float of this size may have lost digits; hand it in as an integer or a text")
+            raise InvalidValueError(
+                "a float of this size may have lost digits; hand it in as an integer or a text"
+            )
         return int(value)
     return value
 
@@ -59,7 +61,7 @@ def key_text(value: object, text_values: Collection[str] = ()) -> str:
     """
     Write the value of a key column as text, "" where it has none or nothing to be seen.
 
-    :raises UnfitError: it is a stand-in, or holds several values, bytes or an object without a text.
+    :raises InvalidValueError: it is a stand-in, or holds several values, bytes or an object without a text.
     """
     if is_missing(value):
         return ""
@@ -67,7 +69,7 @@ def key_text(value: object, text_values: Collection[str] = ()) -> str:
     if is_blank(text):
         return ""
     if reason := find_stand_in(text, text_values):
-        raise UnfitError(reason)
+        raise InvalidValueError(reason)
     return text
 
 
@@ -75,36 +77,38 @@ def as_text(value: object, spec: str = "") -> str:
     """
     Write one value as ``str.format`` does, whole floats as integers, a subclass of ``str`` as its own text.
 
-    :raises UnfitError: it holds several values or bytes, is infinite, has no text of its own, or the format
-        does not fit it.
+    :raises InvalidValueError: it holds several values or bytes, is infinite, has no text of its own, or the
+        format does not fit it.
     """
     if isinstance(value, str):
         value = str.__str__(value)
         if not spec:
             return value
     elif isinstance(value, CellError):
-        raise UnfitError(value.reason)
+        raise InvalidValueError(value.reason)
     elif type(value) not in _SINGLES:
         _require_text_of_its_own(value)
     if isinstance(value, float | Decimal) and value in _INFINITIES:
-        raise UnfitError("is infinite, not a number to be sent")
+        raise InvalidValueError("is infinite, not a number to be sent")
     if "." not in spec:  # a format with a precision is meant for a float
         value = whole(value)
     try:
         return format(value, spec)
     except Exception:  # noqa: BLE001 - a value's own code may raise anything, and quote itself
-        raise UnfitError(f"a {type(value).__name__} does not take the format of the template") from None
+        raise InvalidValueError(
+            f"a {type(value).__name__} does not take the format of the template"
+        ) from None
 
 
 def _require_text_of_its_own(value: object) -> None:
     """Refuse containers, and objects of which Python only knows what they are made of, or where they are."""
     kind = type(value)
     if isinstance(value, Iterable):
-        raise UnfitError(f"holds a {kind.__name__}, not a single value")
+        raise InvalidValueError(f"holds a {kind.__name__}, not a single value")
     if isinstance(value, Enum) and kind.__str__ is Enum.__str__:
-        raise UnfitError(f"holds a member of the enumeration {kind.__name__}; hand in its value")
+        raise InvalidValueError(f"holds a member of the enumeration {kind.__name__}; hand in its value")
     if kind.__str__ is object.__str__ and kind.__format__ is object.__format__:
-        raise UnfitError(
+        raise InvalidValueError(
             f"holds a value of type {kind.__name__}, which has no text of its own; "
             "hand in the value that was meant"
         )

@@ -19,11 +19,11 @@ from airflow_provider_p2psms.airflow_compat import (
 )
 from airflow_provider_p2psms.errors import InvalidMessageError, fold_lines
 from airflow_provider_p2psms.operators import parameters
+from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
 from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
 from airflow_provider_p2psms.operators.parameters import Parameter
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
-from airflow_provider_p2psms.operators.translation import errors_for_airflow
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:

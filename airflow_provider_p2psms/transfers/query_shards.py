@@ -10,10 +10,10 @@ from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import BaseOperator
 from airflow_provider_p2psms.errors import InvalidMessageError, lay_out
 from airflow_provider_p2psms.operators import parameters as kinds
-from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
+from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
 from airflow_provider_p2psms.operators.parameters import Parameter
+from airflow_provider_p2psms.operators.redacted_fields import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
-from airflow_provider_p2psms.operators.translation import errors_for_airflow
 from airflow_provider_p2psms.transfers.shards import ROWS, most_slices
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import BaseOperator
 from airflow_provider_p2psms.operators import parameters
+from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
+from airflow_provider_p2psms.operators.files import open_rows
 from airflow_provider_p2psms.operators.parameters import Parameter
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates
-from airflow_provider_p2psms.operators.storage import open_rows
-from airflow_provider_p2psms.operators.translation import errors_for_airflow
 
 if TYPE_CHECKING:
     import os

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow_provider_p2psms.airflow_compat import BaseHook
 from airflow_provider_p2psms.errors import InvalidMessageError, lay_out
 from airflow_provider_p2psms.operators import parameters
-from airflow_provider_p2psms.operators.concealed import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.parameters import Parameter
+from airflow_provider_p2psms.operators.redacted_fields import conceal_each, reveal_each
 from airflow_provider_p2psms.operators.sms import (
     LISTS,
     PARAMETERS,

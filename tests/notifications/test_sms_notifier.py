@@ -16,7 +16,7 @@ import pytest
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.ledger.exclusive import Turns
-from airflow_provider_p2psms.notifications import once
+from airflow_provider_p2psms.notifications import deduplication
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -223,14 +223,14 @@ def test_without_files_there_is_a_window(dag, p2psms_sandbox, monkeypatch, tmp_p
     p2psms_sandbox.duplicate_window_s = 0
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "file"))
-    monkeypatch.setattr(once, "_remembered", {})
+    monkeypatch.setattr(deduplication, "_remembered", {})
     notifier()(context(dag))
     notifier()(context(dag))
     assert 1 == p2psms_sandbox.send_requests
     assert "this process alone remembers" in caplog.text
     assert str(tmp_path / "file") in caplog.text
 
-    monkeypatch.setattr(once, "WINDOW_S", 0)
+    monkeypatch.setattr(deduplication, "WINDOW_S", 0)
     notifier()(context(dag))
     assert 2 == p2psms_sandbox.send_requests
 
@@ -239,12 +239,12 @@ def test_without_files_there_is_a_window(dag, p2psms_sandbox, monkeypatch, tmp_p
 def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox, monkeypatch):
     """What cannot be told from others like it goes out once in an hour, and not once for ever."""
     p2psms_sandbox.duplicate_window_s = 0
-    monkeypatch.setattr(once, "_remembered", {})
+    monkeypatch.setattr(deduplication, "_remembered", {})
     notifier(text="hello").notify(dict(given))
     notifier(text="hello").notify(dict(given))
     assert 1 == p2psms_sandbox.send_requests
 
-    monkeypatch.setattr(once, "WINDOW_S", 0)
+    monkeypatch.setattr(deduplication, "WINDOW_S", 0)
     notifier(text="hello").notify(dict(given))
     assert 2 == p2psms_sandbox.send_requests
 

@@ -265,7 +265,7 @@ def test_a_large_file(operator, p2psms_sandbox, tmp_path, monkeypatch):
     rows = [f"{number},code {number[-4:]}\n" for number in numbers]
     (tmp_path / "good.csv").write_text("recipient,message\n" + "".join(rows))
     (tmp_path / "bad.csv").write_text("recipient,message\n" + "".join([*rows, "12,code\n"]))
-    monkeypatch.setattr("airflow_provider_p2psms.rows.apart.LARGE_BYTES", 1)
+    monkeypatch.setattr("airflow_provider_p2psms.rows.worker_process.LARGE_BYTES", 1)
     send = operator(task_id="send", file=tmp_path / "bad.csv", from_number=LINE)
 
     with pytest.raises(AirflowException, match="1 bad row of 3,001") as raised:
@@ -396,7 +396,7 @@ def test_a_hook_of_ones_own(operator, p2psms_sandbox):
 def test_nothing_private_is_left_behind(fault, large, dag, run, p2psms_sandbox, tmp_path, capfd, monkeypatch):
     """Database, logs and output hold no number, text or token, whether a send succeeds or fails."""
     if large:
-        monkeypatch.setattr("airflow_provider_p2psms.rows.apart.LARGE_BYTES", 1)
+        monkeypatch.setattr("airflow_provider_p2psms.rows.worker_process.LARGE_BYTES", 1)
     p2psms_sandbox.duplicate_window_s = 0
     p2psms_sandbox.reports = False
     if fault and fault != "bad rows":

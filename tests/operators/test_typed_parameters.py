@@ -19,7 +19,7 @@ from airflow_provider_p2psms.airflow_compat import (
     task_group,
 )
 from airflow_provider_p2psms.operators import sms
-from airflow_provider_p2psms.operators.concealed import reveal
+from airflow_provider_p2psms.operators.redacted_fields import reveal
 from airflow_provider_p2psms.operators.sms import CancelScheduledSMSOperator, PeerToPeerSMSOperator
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows import Message, RowRules, check_rows, csv_file, read_file
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.reading import Reading
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 PERSIAN = "سلام، سفارش شما ارسال شد"
 ENCODINGS = {
@@ -346,7 +346,7 @@ def test_the_stream_stays_open():
 
 def test_what_is_wrong_with_a_row_travels_in_its_place():
     """A row that cannot be read is in the stream as what is wrong with it: rows keep their numbers."""
-    assert isinstance(read("a,b\n1,2,3\n")[0], UnfitError)
+    assert isinstance(read("a,b\n1,2,3\n")[0], InvalidValueError)
 
 
 def test_a_stream_that_its_owner_closes_first():

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_rows
 from airflow_provider_p2psms.rows.damage import find_damage
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank, may_be_blank
+from airflow_provider_p2psms.rows.sms_text import check_text, check_texts
 from airflow_provider_p2psms.rows.stand_ins import as_words, find_stand_in
-from airflow_provider_p2psms.rows.texts import check_text, check_texts
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 NUMBER = "09121234567"
 
@@ -33,9 +33,9 @@ INVISIBLE = [
 @pytest.mark.parametrize("text", INVISIBLE, ids=ascii)
 def test_what_nobody_sees_is_empty(text):
     """A text of characters that are not seen is as good as none: the common text takes its place."""
-    with pytest.raises(UnfitError, match="empty"):
+    with pytest.raises(InvalidValueError, match="empty"):
         check_text(text)
-    with pytest.raises(UnfitError):
+    with pytest.raises(InvalidValueError):
         check_texts(["سلام", text, "hello"], [part.encode() for part in ["سلام", text, "hello"]])
 
     assert "is empty" in check((NUMBER, text))[0].reason
@@ -142,7 +142,7 @@ DAMAGED = {
 )
 def test_damaged_texts_are_refused(reason, text):
     """A damaged text is refused with the reason, alone or among good ones, from a column or filled in."""
-    with pytest.raises(UnfitError, match=reason) as caught:
+    with pytest.raises(InvalidValueError, match=reason) as caught:
         check_text(text)
     problems = check((NUMBER, "good"), (NUMBER, text), {"recipient": NUMBER, "a": text}, text="نام: {a}.")
 
@@ -354,7 +354,7 @@ def test_many_texts_are_judged_as_each_alone(many, are_long):
 def is_fine(text):
     try:
         check_text(text)
-    except UnfitError:
+    except InvalidValueError:
         return False
     return True
 
@@ -362,7 +362,7 @@ def is_fine(text):
 def are_fine(many):
     try:
         check_texts(many, [text.encode() for text in many])
-    except UnfitError:
+    except InvalidValueError:
         return False
     return True
 

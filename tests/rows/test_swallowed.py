@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_file
 from airflow_provider_p2psms.rows.headers import find_columns
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.swallowed import SwallowedRows
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 HEAD = "recipient,message,name\n"
 
@@ -125,7 +125,7 @@ def test_a_number_that_could_be_two():
     """One that is not certain is a number all the same."""
 
     def known(_values):
-        raise UnfitError("could be two")
+        raise InvalidValueError("could be two")
 
     table = read_file(io.BytesIO(b'recipient,message\n1,"a\n4444,b"\n'), name="rows.csv")
     assert table.header

@@ -25,7 +25,7 @@ from airflow_provider_p2psms.rows import (
     read_rows,
     render_text,
 )
-from airflow_provider_p2psms.rows.unfit import UnfitError
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 
 
 def test_columns_are_named_once_in_order():
@@ -129,7 +129,7 @@ class Broken:
 )
 def test_values_that_cannot_be_written(text, row, reason):
     """A column that is missing, empty or of another kind is named, its value is not shown."""
-    with pytest.raises(UnfitError, match=reason) as caught:
+    with pytest.raises(InvalidValueError, match=reason) as caught:
         parse_template(text).fill(row)
 
     assert "x" == caught.value.column

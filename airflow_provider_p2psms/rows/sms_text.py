@@ -12,10 +12,10 @@ from functools import cache
 from operator import itemgetter
 
 from airflow_provider_p2psms.rows.damage import SIGNS, find_damage, may_be_damaged, signs_in
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank, may_be_blank
-from airflow_provider_p2psms.rows.masking import measure
+from airflow_provider_p2psms.rows.redaction import measure
 from airflow_provider_p2psms.rows.stand_ins import LONGEST, have_stand_in
-from airflow_provider_p2psms.rows.unfit import UnfitError
 
 MAX_CHARACTERS = 1_400
 MAX_PARTS = 20
@@ -43,17 +43,19 @@ def check_text(text: str) -> int:
     """
     Count the parts of a text that can be sent as it is.
 
-    :raises UnfitError: it is empty or too long, damaged, or holds what no SMS can carry.
+    :raises InvalidValueError: it is empty or too long, damaged, or holds what no SMS can carry.
     """
     if is_blank(text):
-        raise UnfitError("the text is empty, or has nothing to be seen in it")
+        raise InvalidValueError("the text is empty, or has nothing to be seen in it")
     if len(text) > MAX_CHARACTERS:
-        raise UnfitError(f"longer than the gateway takes: {MAX_CHARACTERS:,} characters", shape=measure(text))
+        raise InvalidValueError(
+            f"longer than the gateway takes: {MAX_CHARACTERS:,} characters", shape=measure(text)
+        )
     if reason := find_damage(text):
-        raise UnfitError(reason, shape=measure(text))
+        raise InvalidValueError(reason, shape=measure(text))
     parts = count_parts(text)
     if parts > MAX_PARTS:
-        raise UnfitError(
+        raise InvalidValueError(
             f"takes {parts} SMS parts, the gateway takes {MAX_PARTS}; shorten it", shape=measure(text)
         )
     return parts
@@ -68,15 +70,15 @@ def check_texts(
     :param encoded: the texts in UTF-8, in which what is sought has bytes of its own.
     :param are_whole: they are cells or values as they came, of which none may be a stand-in.
     :param has_no_sign: none of them has a byte of ``damage.SIGNS``, as far as that is known.
-    :raises UnfitError: one of them cannot be sent, or is of a class of its own.
+    :raises InvalidValueError: one of them cannot be sent, or is of a class of its own.
     """
     if set(map(type, texts)) != {str} or not all(texts):
-        raise UnfitError("not all texts can be sent as they are")
+        raise InvalidValueError("not all texts can be sent as they are")
     lengths = list(map(len, texts))
     different = frozenset(lengths)
     longest = max(different)
     if are_whole and min(different) <= LONGEST and have_stand_in(texts):
-        raise UnfitError("a text may be a stand-in")
+        raise InvalidValueError("a text may be a stand-in")
     joined = b"".join(encoded)
     firsts: AbstractSet[int] = frozenset()
     if is_ascii := joined.isascii():
@@ -87,7 +89,7 @@ def check_texts(
         firsts = frozenset(map(itemgetter(0), encoded))
         is_empty = may_be_blank(firsts, joined) and any(map(is_blank, texts))
     if is_empty or longest > MAX_CHARACTERS or (signs and _are_damaged(texts, joined, signs)):
-        raise UnfitError("not all texts can be sent as they are")
+        raise InvalidValueError("not all texts can be sent as they are")
     if is_ascii and not signs.translate(None, SIGNS):
         parts = _parts_by_length(lengths, different, single=160, several=153)
     elif is_ascii and not joined.translate(None, _GSM_OF_ASCII):

@@ -3,7 +3,7 @@ Phone numbers as people type them and spreadsheets damage them, into E.164.
 
 What a number is, is decided by the numbering plans of ``phonenumbers`` alone; there is no list of operators
 here. What cannot be read for certain is refused with what to do, never guessed. Its parser is asked (in
-``dialling``) only where the patterns of ``numbering`` know nothing: it takes fifty times as long.
+``dialling``) only where the patterns of ``numbering_plans`` know nothing: it takes fifty times as long.
 """
 
 import re
@@ -17,8 +17,15 @@ from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, country_code_for_region
 
 from airflow_provider_p2psms.rows.cells import CellError
 from airflow_provider_p2psms.rows.dialling import MOST_DIGITS, find_number, has_room
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.numbering import any_line, as_column, as_line, certain_zeros, spellings
+from airflow_provider_p2psms.rows.numbering_plans import (
+    any_line,
+    as_column,
+    as_line,
+    certain_zeros,
+    spellings,
+)
 from airflow_provider_p2psms.rows.rounding import (
     LOST_DIGITS,
     LOST_ZEROS,
@@ -27,7 +34,6 @@ from airflow_provider_p2psms.rows.rounding import (
     is_quantity,
 )
 from airflow_provider_p2psms.rows.stand_ins import find_stand_in
-from airflow_provider_p2psms.rows.unfit import UnfitError
 from airflow_provider_p2psms.rows.values import is_missing, is_number
 
 # Two runs of so many digits in one cell are two numbers.
@@ -112,16 +118,17 @@ def to_e164(value: object, region: str, *, trust_e164: bool = False, mobiles_onl
     :param trust_e164: take a full number (``+``, or a prefix for calls abroad, and the country code) of a
         possible length that the metadata does not have.
     :param mobiles_only: refuse numbers that are certainly no mobile number.
-    :raises UnfitError: it is no number, or not surely one; says why and what to do, and shows no digit.
+    :raises InvalidValueError: it is no number, or not surely one; says why and what to do, and shows no
+        digit.
     """
     typed = value if isinstance(value, str) else _digits_of(value)
     if known := known_numbers(region, mobiles_only=mobiles_only)(typed):
         return known
     plain = _plain(typed)
     if not _is_number(plain):
-        raise UnfitError(_why_no_digits(typed, plain))
+        raise InvalidValueError(_why_no_digits(typed, plain))
     if not has_room(plain, region):
-        raise UnfitError(_TWO_NUMBERS if _holds_two(typed) else _TOO_LONG)
+        raise InvalidValueError(_TWO_NUMBERS if _holds_two(typed) else _TOO_LONG)
     return find_number(plain, region, trust_e164=trust_e164, mobiles_only=mobiles_only)
 
 
@@ -213,23 +220,23 @@ def _digits_of(value: Any) -> str:
     """Write a number that arrived as a number; what is neither that nor text is refused."""
     if type(value) in {int, float} and 0 < value < _FLOAT_LIMIT and value == int(value):
         if type(value) is float and not value % LOST_ZEROS:
-            raise UnfitError(_ROUNDED)
+            raise InvalidValueError(_ROUNDED)
         return str(int(value))
     if is_missing(value):
-        raise UnfitError(_EMPTY)
+        raise InvalidValueError(_EMPTY)
     if isinstance(value, CellError):
-        raise UnfitError(value.reason)
+        raise InvalidValueError(value.reason)
     if not is_number(value):
-        raise UnfitError(f"is a {type(value).__name__}, not a phone number")
+        raise InvalidValueError(f"is a {type(value).__name__}, not a phone number")
     if not 0 < value < 10**MOST_DIGITS:
-        raise UnfitError("is a number, but no phone number")
+        raise InvalidValueError("is a number, but no phone number")
     if value != int(value):
-        raise UnfitError(_NOT_WHOLE)
+        raise InvalidValueError(_NOT_WHOLE)
     if is_coarse(type(value).__name__) and value >= _FLOAT32_LIMIT:
-        raise UnfitError(_DIGITS_LOST)
+        raise InvalidValueError(_DIGITS_LOST)
     digits = str(int(value))
     if is_quantity(value) and ends_in_lost_zeros(digits):
-        raise UnfitError(_ROUNDED)
+        raise InvalidValueError(_ROUNDED)
     return digits
 
 

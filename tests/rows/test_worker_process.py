@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
-from airflow_provider_p2psms.rows import RowRules, apart, check_file, check_rows, read_file
+from airflow_provider_p2psms.rows import RowRules, check_file, check_rows, read_file, worker_process
 from airflow_provider_p2psms.rows.processors import count_processors
 
 GOOD = "0912000{0:04d},code {0}\n"
@@ -24,8 +24,8 @@ HEAD = "recipient,message\n"
 @pytest.fixture(autouse=True)
 def large(monkeypatch):
     """Every file is a large one here, and two processors are there, whatever this machine has."""
-    monkeypatch.setattr(apart, "LARGE_BYTES", 1)
-    monkeypatch.setattr(apart, "count_processors", lambda: 2)
+    monkeypatch.setattr(worker_process, "LARGE_BYTES", 1)
+    monkeypatch.setattr(worker_process, "count_processors", lambda: 2)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def drain(checked):
 
 @pytest.fixture
 def results(processes):
-    """Check a file apart, and leave no process behind."""
+    """Check a file in a process of its own, and leave no process behind."""
 
     def results(stream, rules):
         with checking(stream, rules) as checked:
@@ -159,14 +159,14 @@ def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
     """Wherever it was ended: nothing less than all of it is a list of rows."""
     stream = file(HEAD + "".join(map(GOOD.format, range(3))))
     task = pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), "rows.csv", "utf-8", RowRules()))
-    command = [sys.executable, "-c", apart._START.format(apart.__name__)]
+    command = [sys.executable, "-c", worker_process._START.format(worker_process.__name__)]
     said = subprocess.run(
         command, input=task, capture_output=True, pass_fds=[stream.fileno()], check=True
     ).stdout
 
     for length in range(len(said)):
         cut = f"import sys; sys.stdout.buffer.write({said[:length]})"
-        monkeypatch.setattr(apart, "_START", cut.replace("{", "{{").replace("}", "}}"))
+        monkeypatch.setattr(worker_process, "_START", cut.replace("{", "{{").replace("}", "}}"))
         with (
             pytest.raises(P2PSMSError, match=r"has ended before its work \(code 0\)"),
             checking(stream, RowRules()) as checked,
@@ -176,7 +176,7 @@ def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
 
 def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, capfd):
     """As little as one that ends at once."""
-    monkeypatch.setattr(apart, "_START", "raise SystemExit(3)")
+    monkeypatch.setattr(worker_process, "_START", "raise SystemExit(3)")
 
     with (
         pytest.raises(P2PSMSError, match=r"has ended before its work \(code 3\)"),
@@ -188,7 +188,9 @@ def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, ca
 def test_an_error_of_any_kind_comes_through(file, monkeypatch):
     """What nobody has thought of is raised as it would be here."""
     stream = file(MANY)
-    monkeypatch.setattr(apart, "find_encoding", lambda *_, **__: "utf-8")  # it would fail here already
+    monkeypatch.setattr(
+        worker_process, "find_encoding", lambda *_, **__: "utf-8"
+    )  # it would fail here already
     folder = os.open(Path(stream.name).parent, os.O_RDONLY)
     os.dup2(folder, stream.fileno())  # reading it fails
     os.close(folder)
@@ -204,9 +206,9 @@ def test_it_ends_with_whoever_started_it(file):
     """Also where that was ended without notice."""
     path = file(MANY * 40).name
     code = (
-        "import sys, os, signal; from airflow_provider_p2psms.rows import RowRules, apart\n"
-        "apart.LARGE_BYTES = 1\n"
-        "with apart.check_file(open(sys.argv[1], 'rb'), name='rows.csv') as check:\n"
+        "import sys, os, signal; from airflow_provider_p2psms.rows import RowRules, worker_process\n"
+        "worker_process.LARGE_BYTES = 1\n"
+        "with worker_process.check_file(open(sys.argv[1], 'rb'), name='rows.csv') as check:\n"
         "    next(check(RowRules())); print('begun', flush=True); signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as parent:
@@ -235,7 +237,7 @@ def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch,
     """A process costs more than it saves, or cannot read what it would be given."""
     stream = file(MANY)
     if why == "small":
-        monkeypatch.setattr(apart, "LARGE_BYTES", len(MANY) + 1)
+        monkeypatch.setattr(worker_process, "LARGE_BYTES", len(MANY) + 1)
     elif why == "no file":
         stream = io.BytesIO(MANY.encode())
     else:
@@ -248,7 +250,7 @@ def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch,
 
 def test_on_one_processor_no_process_is_started(file, processes, monkeypatch):
     """Both would share it, and take longer than one."""
-    monkeypatch.setattr(apart, "count_processors", count_processors)
+    monkeypatch.setattr(worker_process, "count_processors", count_processors)
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:
@@ -270,7 +272,7 @@ def test_a_system_without_room_for_a_process(file, processes, monkeypatch):
 
 def test_a_user_whose_room_in_pipes_is_used_up(file, processes, monkeypatch):
     """Where the kernel grants no large pipe, the process writes through a small one."""
-    monkeypatch.setattr(apart, "_PIPE_BYTES", 2**31 - 1)  # more than it grants anybody
+    monkeypatch.setattr(worker_process, "_PIPE_BYTES", 2**31 - 1)  # more than it grants anybody
 
     with checking(file(MANY), RowRules()) as checked:
         assert 1 == len(processes())

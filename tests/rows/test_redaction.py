@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import mask
-from airflow_provider_p2psms.rows.masking import describe_columns
+from airflow_provider_p2psms.rows.redaction import describe_columns
 
 
 @pytest.mark.parametrize(

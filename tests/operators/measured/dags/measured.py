@@ -9,7 +9,7 @@ import pendulum
 from airflow_provider_p2psms.airflow_compat import Asset, Param, dag, task
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 
-CAMPAIGN = Asset("p2psms://campaigns/telling")
+CAMPAIGN = Asset("p2psms://campaigns/measured")
 START = pendulum.datetime(2026, 1, 1)
 
 

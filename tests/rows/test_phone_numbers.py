@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.rows.numbers import to_e164
+from airflow_provider_p2psms.rows.phone_numbers import to_e164
 
 RIGHT = "+989121234567"
 PERSIAN = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import count_parts
+from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.message import encode_all
-from airflow_provider_p2psms.rows.texts import check_text, check_texts
-from airflow_provider_p2psms.rows.unfit import UnfitError
+from airflow_provider_p2psms.rows.sms_text import check_text, check_texts
 
 GSM_DOUBLES = "^{}\\[~]|€\f"
 
@@ -83,7 +83,7 @@ def test_texts_that_can_be_sent(text):
 )
 def test_texts_that_cannot_be_sent(text, reason, shape):
     """A text that is empty, too long or broken is refused by its length, not by its words."""
-    with pytest.raises(UnfitError, match=reason) as caught:
+    with pytest.raises(InvalidValueError, match=reason) as caught:
         check_text(text)
 
     assert shape == caught.value.shape
@@ -101,11 +101,11 @@ def test_many_texts_count_as_each_alone(texts):
     """Many texts at once have the parts that each has, and are refused if one of them is."""
     try:
         alone = list(map(check_text, texts))
-    except UnfitError:
+    except InvalidValueError:
         alone = None
     try:
         together = list(check_texts(texts, encode_all(texts)))
-    except (UnfitError, UnicodeEncodeError):
+    except (InvalidValueError, UnicodeEncodeError):
         together = None
 
     assert alone == together

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException
 from airflow_provider_p2psms.errors import GatewayRefusedError, P2PSMSError, UnreachableError, lay_out
-from airflow_provider_p2psms.operators.translation import errors_for_airflow
+from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
 
 pytestmark = pytest.mark.airflow
 

@@ -17,7 +17,7 @@ from tests.stack import AirflowStack
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 
-HERE = Path(__file__).parent / "telling"
+HERE = Path(__file__).parent / "measured"
 LONG = "x" * 200  # two parts
 ROWS = f"""recipient,message
 09120000001,{LONG}

@@ -3,7 +3,7 @@
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
 
 
-class UnfitError(InvalidMessageError):
+class InvalidValueError(InvalidMessageError):
     """
     Why one value, or one row as a whole, cannot be sent; ``check_rows`` makes a ``RowProblem`` of it.
 

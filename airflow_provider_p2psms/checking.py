@@ -33,9 +33,9 @@ from airflow_provider_p2psms.rows import (
 from airflow_provider_p2psms.rows.phone_numbers import to_e164
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.sending.cost import Cost, ask_prices, cost_of, read_credit
-from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import NoNotes
 from airflow_provider_p2psms.sending.plan import SHOWN_PROBLEMS, Known, Plan, PlanRules, build_plan
+from airflow_provider_p2psms.sending.price_classes import PriceClasses
 from airflow_provider_p2psms.sending.spool import Spool
 
 _PROGRESS_EVERY = 1_000  # rows
@@ -149,7 +149,7 @@ def _staging(settings: GatewaySettings | None) -> PlanRules:
 def _check(stream: BinaryIO, question: _Question, *, show_all: bool) -> Found:
     with Spool(batch_size=_PROGRESS_EVERY) as spool:
         results = check_rows(read_file(stream, name=stream.name, **asdict(question.file)), question.rows)
-        found = Found(Plan(spool, kinds=Kinds()), results.reading)
+        found = Found(Plan(spool, price_classes=PriceClasses()), results.reading)
         build_plan(
             Checked(_watch(results.blocks(), stream, found.problems, show_all=show_all), results.reading),
             found.plan,
@@ -179,13 +179,13 @@ def _watch(
 
 def _ask(found: Found, question: _Question) -> P2PSMSError | None:
     """Ask for prices and credit, where there is somebody to ask; return why they are missing."""
-    kinds = found.plan.kinds
-    if question.gateway is None or kinds is None:
+    price_classes = found.plan.price_classes
+    if question.gateway is None or price_classes is None:
         return None
     with GatewayClient(question.gateway) as client:
         try:
-            prices = ask_prices(kinds, client, from_number=question.line)
-            found.cost = cost_of(kinds.count(), prices)
+            prices = ask_prices(price_classes, client, from_number=question.line)
+            found.cost = cost_of(price_classes.count(), prices)
             found.credit = read_credit(client.credit())
         except P2PSMSError as err:
             return err

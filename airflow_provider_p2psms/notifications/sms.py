@@ -251,8 +251,8 @@ class SMSNotifier(BaseNotifier):
         return text
 
     def _sender(self, hook: SMSHook, store: Store, scope: str) -> Sender:
-        from airflow_provider_p2psms.sending.forms import PeerToPeer
         from airflow_provider_p2psms.sending.ledgers import LedgerRules
+        from airflow_provider_p2psms.sending.payloads import PeerToPeer
         from airflow_provider_p2psms.sending.plan import PlanRules
         from airflow_provider_p2psms.sending.send import Sender
         from airflow_provider_p2psms.sending.times import Times
@@ -261,7 +261,7 @@ class SMSNotifier(BaseNotifier):
         staging = hook.settings
         return Sender(
             client=hook.get_conn(),
-            form=PeerToPeer(),
+            payload=PeerToPeer(),
             from_number=hook.line(self.from_number),
             rules=PlanRules(
                 allowed_recipients=frozenset(map(hook.number, staging.allowed_recipients)),

@@ -130,7 +130,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
     _fields_of_values = frozenset({"messages"}) | LISTS
     _file_suffixes: ClassVar[Mapping[str, tuple[str, ...]]] = TEXT_FILES
 
-    _form: ClassVar[Literal["PeerToPeer", "PeerToPeerFile"]]
+    _payload: ClassVar[Literal["PeerToPeer", "PeerToPeerFile"]]
     # How long a send waits for what (`sending.times.Times`); None: as long as people do.
     _times: ClassVar[Times | None] = None
     _stop: threading.Event | None = None
@@ -384,15 +384,15 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         stop: threading.Event,
         keep_ids: Callable[[list[int]], None],
     ) -> Sender:
-        from airflow_provider_p2psms.sending import forms
+        from airflow_provider_p2psms.sending import payloads
         from airflow_provider_p2psms.sending.send import Sender
         from airflow_provider_p2psms.sending.times import Times
 
-        form: forms.Form = getattr(forms, self._form)()
+        payload: payloads.Payload = getattr(payloads, self._payload)()
         hook = self.hook
         return Sender(
             client=hook.get_conn(),
-            form=form,
+            payload=payload,
             from_number=hook.line(self.from_number),
             rules=self._plan_rules(),
             timing=self._timing(self.send_time),
@@ -400,12 +400,12 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
             key_column=self.key_column if self.identity == "key" else None,
             witness_recipient=hook.number(witness) if (witness := hook.settings.witness_recipient) else None,
             drop_duplicates=self.drop_duplicates,
-            batch_size=self.batch_size or form.batch_size,
+            batch_size=self.batch_size or payload.batch_size,
             max_in_flight=self.max_in_flight,
             requests_per_second=self.requests_per_second or hook.settings.requests_per_second,
             max_cost=self.max_cost,
             open_outcomes=partial(open_outcomes, self.outcomes) if self.outcomes else None,
-            tell=partial(count_in_stats, context),
+            report_metrics=partial(count_in_stats, context),
             keep_ids=keep_ids,
             stop=stop,
             times=self._times or Times(),
@@ -538,7 +538,7 @@ class PeerToPeerSMSOperator(_SendOperator):
     Source: gateway docs, "Send Peer to Peer SMS".
     """
 
-    _form = "PeerToPeer"
+    _payload = "PeerToPeer"
 
 
 class PeerToPeerFileOperator(_SendOperator):
@@ -552,4 +552,4 @@ class PeerToPeerFileOperator(_SendOperator):
     Source: gateway docs, "Send Peer to Peer by File".
     """
 
-    _form = "PeerToPeerFile"
+    _payload = "PeerToPeerFile"

@@ -12,8 +12,8 @@ from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.wire import Price
 from airflow_provider_p2psms.sending.fates import Fates
-from airflow_provider_p2psms.sending.kinds import Kind, Kinds
 from airflow_provider_p2psms.sending.plan import NOTHING_SENT, RAISE_GUARD
+from airflow_provider_p2psms.sending.price_classes import PriceClass, PriceClasses
 
 _IRAN = "+98"
 _MCI = "IR-MCI"  # as the metadata of phonenumbers names the operator that has a price of its own
@@ -30,7 +30,7 @@ class Cost:
     at_most: float
 
 
-def ask_prices(kinds: Kinds, client: GatewayClient, *, from_number: str) -> Prices:
+def ask_prices(price_classes: PriceClasses, client: GatewayClient, *, from_number: str) -> Prices:
     """
     Ask the price of each alphabet and length: 40 questions at most, however many messages there are.
 
@@ -39,14 +39,14 @@ def ask_prices(kinds: Kinds, client: GatewayClient, *, from_number: str) -> Pric
     """
     return {
         kind: client.calculate_price(sample, from_number=from_number)
-        for kind, sample in kinds.samples.items()
+        for kind, sample in price_classes.samples.items()
     }
 
 
-def cost_of(kinds: Mapping[Kind, int], prices: Prices) -> Cost:
+def cost_of(price_classes: Mapping[PriceClass, int], prices: Prices) -> Cost:
     """Add up what messages cost."""
     estimate = at_most = 0.0
-    for kind, count in kinds.items():
+    for kind, count in price_classes.items():
         price = prices[kind.is_ascii, kind.parts]
         estimate += count * (price.mci_price if is_mci(kind.prefix) else price.other_price)
         at_most += count * max(price.mci_price, price.other_price)
@@ -54,7 +54,7 @@ def cost_of(kinds: Mapping[Kind, int], prices: Prices) -> Cost:
 
 
 def check_cost(
-    kinds: Kinds, fates: Fates, client: GatewayClient, *, from_number: str, max_cost: float
+    price_classes: PriceClasses, fates: Fates, client: GatewayClient, *, from_number: str, max_cost: float
 ) -> float:
     """
     Refuse a send that may cost more than ``max_cost`` rial, or more than the account's credit.
@@ -68,8 +68,8 @@ def check_cost(
     :raises GatewayRefusedError: the gateway tells no prices or no credit; nothing was sent.
     :raises UnreachableError: it gave no answer; nothing was sent.
     """
-    prices = ask_prices(kinds, client, from_number=from_number)
-    whole = cost_of(kinds.count(), prices)
+    prices = ask_prices(price_classes, client, from_number=from_number)
+    whole = cost_of(price_classes.count(), prices)
     if whole.at_most > max_cost:
         raise InvalidMessageError(
             lay_out(
@@ -78,7 +78,7 @@ def check_cost(
                 options=RAISE_GUARD,
             )
         )
-    left = cost_of(kinds.count(fates.are("refused")), prices)
+    left = cost_of(price_classes.count(fates.are("refused")), prices)
     credit = read_credit(client.credit())
     if credit is None:
         raise UnreachableError("The gateway's answer about the credit holds none.")

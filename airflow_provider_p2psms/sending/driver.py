@@ -28,6 +28,7 @@ from airflow_provider_p2psms.errors import (
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.outbox import NoAnswerError
 from airflow_provider_p2psms.ledger.ledger import Ledger
+from airflow_provider_p2psms.sending.clock import Clock
 from airflow_provider_p2psms.sending.machine import (
     Action,
     Ask,
@@ -44,7 +45,7 @@ from airflow_provider_p2psms.sending.machine import (
     Settled,
     Write,
 )
-from airflow_provider_p2psms.sending.pace import Clock, Progress
+from airflow_provider_p2psms.sending.progress import Progress
 from airflow_provider_p2psms.sending.spool import Parcel
 from airflow_provider_p2psms.sending.times import Times
 

@@ -18,8 +18,8 @@ from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows.check import Checked, join_blocks
 from airflow_provider_p2psms.rows.message import Block, Message
 from airflow_provider_p2psms.sending.fates import Fate, Fates
-from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.outcomes import Notes
+from airflow_provider_p2psms.sending.price_classes import PriceClasses
 from airflow_provider_p2psms.sending.spool import Entries, Spool, write_messages
 
 SHOWN_PROBLEMS = 100
@@ -77,15 +77,15 @@ class Plan:
     ``spool`` has what nobody has tried to send yet, ``doubtful`` by digest what an earlier try may have sent.
     ``already_accepted`` recipients are of earlier tries. ``redirected`` counts those whose text goes to
     staging's one number. ``parts`` are those of all recipients and ``already_parts`` of earlier tries;
-    ``parts_of`` has each message's, by its place among the fates, and so has ``kinds`` its kind, where a cost
-    is asked.
+    ``parts_of`` has each message's, by its place among the fates; ``price_classes`` has each message's, where
+    a cost is asked.
     """
 
     spool: Spool
     fates: Fates = field(default_factory=Fates)
     doubtful: dict[bytes, Entries] = field(default_factory=dict, repr=False)
     parts_of: bytearray = field(default_factory=bytearray, repr=False)
-    kinds: Kinds | None = None
+    price_classes: PriceClasses | None = None
     already_accepted: int = 0
     already_parts: int = 0
     parts: int = 0
@@ -233,8 +233,8 @@ class _Placer:
         plan, accepted, doubtful = self._plan, self._known.accepted, self._known.doubtful
         plan.parts += sum(block.parts)
         plan.parts_of += block.parts
-        if plan.kinds is not None:
-            plan.kinds.add(block.recipients, block.texts, block.parts)
+        if plan.price_classes is not None:
+            plan.price_classes.add(block.recipients, block.texts, block.parts)
         ids = [accepted.get(digest, 0) for digest in digests] if accepted else [0] * len(digests)
         entries = Entries(written, block.texts, digests, plan.fates.add(ids))
         if any(ids):

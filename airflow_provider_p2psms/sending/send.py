@@ -35,11 +35,10 @@ from airflow_provider_p2psms.ledger.ledger import Receipt as Noted
 from airflow_provider_p2psms.ledger.records import Closing
 from airflow_provider_p2psms.rows.check import Checked
 from airflow_provider_p2psms.rows.message import Message
+from airflow_provider_p2psms.sending.clock import Clock
 from airflow_provider_p2psms.sending.collector import rare_collections
 from airflow_provider_p2psms.sending.cost import check_cost
 from airflow_provider_p2psms.sending.driver import Driver
-from airflow_provider_p2psms.sending.forms import Form
-from airflow_provider_p2psms.sending.kinds import Kinds
 from airflow_provider_p2psms.sending.ledgers import LedgerRules, OpenLedger, check_chunk, inherited_items
 from airflow_provider_p2psms.sending.machine import (
     MOST_AHEAD,
@@ -51,13 +50,15 @@ from airflow_provider_p2psms.sending.machine import (
 )
 from airflow_provider_p2psms.sending.origin import account_of, check_origin
 from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
-from airflow_provider_p2psms.sending.pace import Clock, Progress
+from airflow_provider_p2psms.sending.payloads import Payload
 from airflow_provider_p2psms.sending.plan import NOTHING_SENT, Known, Plan, PlanRules, build_plan, check_plan
+from airflow_provider_p2psms.sending.price_classes import PriceClasses
+from airflow_provider_p2psms.sending.progress import Progress
 from airflow_provider_p2psms.sending.reconcile import Digest, Reconciler
 from airflow_provider_p2psms.sending.spool import Parcel, Spool
-from airflow_provider_p2psms.sending.tally import Tally, count_try
 from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
+from airflow_provider_p2psms.sending.try_metrics import TryMetrics, count_try
 from airflow_provider_p2psms.sending.witness import WitnessMessage
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,7 @@ class Sender:
     """
 
     client: GatewayClient
-    form: Form
+    payload: Payload
     from_number: str
     rules: PlanRules
     timing: Timing
@@ -147,7 +148,7 @@ class Sender:
     max_cost: float | None = None
     witness_recipient: str | None = field(default=None, repr=False)
     open_outcomes: OpenOutcomes | None = None
-    tell: Callable[[Tally], None] | None = None
+    report_metrics: Callable[[TryMetrics], None] | None = None
     keep_ids: Callable[[list[int]], None] | None = None
     stop: threading.Event
     times: Times = field(default_factory=Times)
@@ -167,13 +168,13 @@ class Sender:
         :raises P2PSMSError: the send was stopped. A later try goes on.
 
         The notes on an error count what became of all. Where outcomes are wanted they are written in each of
-        these cases, too, but for one: a try that was replaced leaves them to the newer one. ``tell`` gets
-        what this try did in all of them.
+        these cases, too, but for one: a try that was replaced leaves them to the newer one.
+        ``report_metrics`` gets what this try did in all of them.
         """
         opened = self.ledger.open()
         with ExitStack() as stack, rare_collections():
             spool = stack.enter_context(Spool(batch_size=self.batch_size))
-            plan = Plan(spool, kinds=None if self.max_cost is None else Kinds())
+            plan = Plan(spool, price_classes=None if self.max_cost is None else PriceClasses())
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
             self._write_outcomes(notes, plan)  # a path that cannot be written fails before the send
             ours, send = True, None
@@ -190,8 +191,8 @@ class Sender:
                 ours = False
                 raise
             finally:
-                if self.tell:
-                    self.tell(count_try(plan, requests=send.requests if send else 0))
+                if self.report_metrics:
+                    self.report_metrics(count_try(plan, requests=send.requests if send else 0))
                 if ours:
                     self._write_outcomes(notes, plan)
             return send.result()
@@ -288,11 +289,11 @@ class _Send:
         if not (plan.spool.batches or plan.doubtful):  # nothing is left to guard against
             self._cost = closing.cost if closing else None
             return
-        if sender.max_cost is None or plan.kinds is None:
+        if sender.max_cost is None or plan.price_classes is None:
             return
         try:
             cost = check_cost(
-                plan.kinds,
+                plan.price_classes,
                 plan.fates,
                 sender.client,
                 from_number=sender.from_number,
@@ -432,7 +433,7 @@ class _Send:
 
     def _post(self, parcel: Parcel, send_time: str | None, start_by: float) -> Sequence[int]:
         sender = self._sender
-        return sender.form.send(
+        return sender.payload.send(
             sender.client, parcel, from_number=sender.from_number, send_time=send_time, start_by=start_by
         )
 

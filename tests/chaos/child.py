@@ -15,15 +15,15 @@ from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.stores import ObjectStore
 from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
-from airflow_provider_p2psms.sending.forms import Form, PeerToPeer, PeerToPeerFile
 from airflow_provider_p2psms.sending.ledgers import LedgerRules
+from airflow_provider_p2psms.sending.payloads import Payload, PeerToPeer, PeerToPeerFile
 from airflow_provider_p2psms.sending.plan import PlanRules
 from airflow_provider_p2psms.sending.send import Sender
 from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
 from tests.chaos.kill_points import Trap, arm
 
-FORMS: dict[str, Callable[[], Form]] = {"json": PeerToPeer, "file": PeerToPeerFile}
+FORMS: dict[str, Callable[[], Payload]] = {"json": PeerToPeer, "file": PeerToPeerFile}
 SENDER = "+983000505"
 TOKEN = "sandbox-token"
 
@@ -94,7 +94,7 @@ class Try:
         with GatewayClient(settings) as client:
             sender = Sender(
                 client=client,
-                form=FORMS[self.form](),
+                payload=FORMS[self.form](),
                 from_number=SENDER,
                 rules=PlanRules(),
                 timing=Timing(),

@@ -16,8 +16,8 @@ from airflow_provider_p2psms.ledger.records import Entry
 from airflow_provider_p2psms.ledger.stores import MemoryStore, Store
 from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
 from airflow_provider_p2psms.sandbox import Sandbox
-from airflow_provider_p2psms.sending.forms import PeerToPeer
 from airflow_provider_p2psms.sending.ledgers import LedgerRules
+from airflow_provider_p2psms.sending.payloads import PeerToPeer
 from airflow_provider_p2psms.sending.plan import PlanRules
 from airflow_provider_p2psms.sending.send import Sender, SendResult
 from airflow_provider_p2psms.sending.times import Times
@@ -65,7 +65,7 @@ class Sending:
         rules = {name: options.pop(name) for name in list(options) if name in PlanRules.__dataclass_fields__}
         sender = {
             "client": self.client,
-            "form": PeerToPeer(),
+            "payload": PeerToPeer(),
             "from_number": "+983000505",
             "rules": PlanRules(**rules),
             "timing": Timing(),

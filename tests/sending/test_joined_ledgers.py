@@ -9,8 +9,8 @@ from airflow_provider_p2psms.errors import OutcomeUnknownError, P2PSMSError, Rep
 from airflow_provider_p2psms.ledger.digest import Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger, read_history
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
-from airflow_provider_p2psms.sending.forms import PeerToPeerFile
 from airflow_provider_p2psms.sending.ledgers import LedgerRules, Place
+from airflow_provider_p2psms.sending.payloads import PeerToPeerFile
 
 from .conftest import numbers
 
@@ -193,7 +193,7 @@ def test_doubts_of_another_map_index_are_its_own(send, sandbox, new):
 def test_a_large_request_of_an_earlier_try_is_one_request(send, sandbox):
     """An intent holds 2,000 messages; those of one request are settled together, and leave together."""
     rows = [(number, f"text {place}") for place, number in enumerate(numbers(4_500))]
-    form = {"form": PeerToPeerFile(), "batch_size": 4_500}
+    form = {"payload": PeerToPeerFile(), "batch_size": 4_500}
     sandbox.order_fault("500_before")
     with pytest.raises(OutcomeUnknownError):
         send(rows, **form, ledger=LedgerRules(store=send.store, on_in_doubt="fail"))

@@ -24,8 +24,8 @@ from airflow_provider_p2psms.errors import (
 from airflow_provider_p2psms.gateway.wire import Group
 from airflow_provider_p2psms.ledger.records import Settlement
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
-from airflow_provider_p2psms.sending.forms import PeerToPeer, PeerToPeerFile
 from airflow_provider_p2psms.sending.ledgers import LedgerRules
+from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
 from airflow_provider_p2psms.sending.timing import Timing
 
 from .conftest import entries, numbers
@@ -100,11 +100,11 @@ def test_a_failed_map_index_hands_on_its_own_ids(send, sandbox):
     assert [[]] == kept
 
 
-@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
+@pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("batch_size", [1, 7, 10, 1_000])
-def test_the_rest_is_sent(form, batch_size, stopped, sandbox):
+def test_the_rest_is_sent(payload, batch_size, stopped, sandbox):
     """A later try sends what is left, in batches of any size and in either form, and counts both."""
-    result = stopped(ROWS, form=form, batch_size=batch_size)
+    result = stopped(ROWS, payload=payload, batch_size=batch_size)
 
     assert once(ROWS) == arrived(sandbox)
     assert (60, 30) == (result.accepted, result.already_accepted)
@@ -500,7 +500,7 @@ class TestFaultsOfOurOwn:
 
     def test_a_long_send_says_how_far_it_is(self, send, sandbox, monkeypatch, caplog):
         """With counts and a rate, and no number or text."""
-        monkeypatch.setattr("airflow_provider_p2psms.sending.pace.PROGRESS_EVERY_S", 0.01)
+        monkeypatch.setattr("airflow_provider_p2psms.sending.progress.PROGRESS_EVERY_S", 0.01)
         caplog.set_level(logging.INFO)
         sandbox.latency_s = 0.02
 

@@ -20,7 +20,7 @@ from airflow_provider_p2psms.errors import (
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.records import Intent
-from airflow_provider_p2psms.sending.forms import PeerToPeer, PeerToPeerFile
+from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
 
 from .conftest import entries, numbers
 
@@ -52,12 +52,12 @@ REFUSING_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
-def test_each_row_arrives_once(form, send, sandbox):
+@pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
+def test_each_row_arrives_once(payload, send, sandbox):
     """Every row reaches its number with its own text, in as few requests as fit; the result counts them."""
     rows = [(number, f"متن {place}") for place, number in enumerate(numbers(25))]
 
-    result = send(rows, form=form, batch_size=10)
+    result = send(rows, payload=payload, batch_size=10)
 
     assert Counter(rows) == Counter((message.recipient, message.text) for message in sandbox.arrived)
     assert (25, 0, 0, 0, 3) == (
@@ -174,14 +174,14 @@ def test_a_guard_passed_sends_nothing(guard, limit, send, sandbox):
     assert {"refused"} == {row["outcome"] for row in send.outcomes}
 
 
-@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
+@pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
-def test_each_row_arrives_once_whatever_the_answer(fault, form, send, sandbox):
+def test_each_row_arrives_once_whatever_the_answer(fault, payload, send, sandbox):
     """After an answer that cannot be trusted the reports are asked; only what was not taken goes again."""
     sandbox.order_fault(fault, after=1)
     rows = [(number, f"text {number}") for number in numbers(40)]
 
-    result = send(rows, form=form, batch_size=10, max_in_flight=2)
+    result = send(rows, payload=payload, batch_size=10, max_in_flight=2)
 
     assert Counter(rows) == Counter((message.recipient, message.text) for message in sandbox.arrived)
     ids = {message.recipient: message.outbox_id for message in sandbox.arrived}
@@ -190,16 +190,16 @@ def test_each_row_arrives_once_whatever_the_answer(fault, form, send, sandbox):
     assert {"accepted": 40} == Counter(row["outcome"] for row in send.outcomes)
 
 
-@pytest.mark.parametrize("form", [PeerToPeer(), PeerToPeerFile()])
+@pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
-def test_without_reports_what_is_in_doubt_stays_so(fault, form, send, sandbox):
+def test_without_reports_what_is_in_doubt_stays_so(fault, payload, send, sandbox):
     """A gateway without reports cannot settle it: nothing goes again, and each row is named."""
     sandbox.reports = False
     sandbox.order_fault(fault, after=1)
     rows = [(number, f"text {number}") for number in numbers(40)]
 
     with pytest.raises(UnsettledError) as caught:
-        send(rows, form=form, batch_size=10, max_in_flight=1)
+        send(rows, payload=payload, batch_size=10, max_in_flight=1)
 
     assert 2 == sandbox.send_requests
     told = " ".join(caught.value.__notes__)

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from airflow_provider_p2psms.sending.forms import PeerToPeer, PeerToPeerFile
+from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
 
 from .conftest import numbers
 
@@ -12,12 +12,12 @@ DESK = "+989350000000"
 FORMS = [PeerToPeer(), PeerToPeerFile()]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_others_are_held_back(form, send, sandbox):
+@pytest.mark.parametrize("payload", FORMS)
+def test_others_are_held_back(payload, send, sandbox):
     """Numbers that are not allowed are counted and written down, and get nothing."""
     one, two = numbers(2)
 
-    result = send([(one, "hi"), (two, "hi")], form=form, allowed_recipients=frozenset({two}))
+    result = send([(one, "hi"), (two, "hi")], payload=payload, allowed_recipients=frozenset({two}))
 
     assert (1, 1) == (result.accepted, result.held_back)
     assert [two] == [message.recipient for message in sandbox.arrived]
@@ -25,10 +25,10 @@ def test_others_are_held_back(form, send, sandbox):
     assert "redirected" not in result.as_dict()
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_one_number_gets_every_text(form, send, sandbox):
+@pytest.mark.parametrize("payload", FORMS)
+def test_one_number_gets_every_text(payload, send, sandbox):
     """Texts of their own all go to that number, and each is counted."""
-    result = send([(number, f"to {number}") for number in numbers(3)], form=form, redirect_to=DESK)
+    result = send([(number, f"to {number}") for number in numbers(3)], payload=payload, redirect_to=DESK)
 
     assert {DESK} == {message.recipient for message in sandbox.arrived}
     assert [f"to {number}" for number in numbers(3)] == sandbox.texts_arrived
@@ -36,10 +36,10 @@ def test_one_number_gets_every_text(form, send, sandbox):
     assert "held_back" not in result.as_dict()
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_the_same_text_reaches_it_once(form, send, sandbox):
+@pytest.mark.parametrize("payload", FORMS)
+def test_the_same_text_reaches_it_once(payload, send, sandbox):
     """A text that a thousand people would get is for that one number the same text: it goes once."""
-    result = send([(number, "hello all") for number in numbers(1_000)], form=form, redirect_to=DESK)
+    result = send([(number, "hello all") for number in numbers(1_000)], payload=payload, redirect_to=DESK)
 
     assert ["hello all"] == sandbox.texts_arrived
     assert (1, 1, 999) == (result.accepted, result.redirected, result.duplicates)

@@ -1,5 +1,5 @@
 """
-The two forms in which a batch goes over the wire: groups in JSON, or rows in an uploaded file.
+The two payloads in which a batch goes over the wire: groups in JSON, or rows in an uploaded file.
 
 Each knows how many messages fit into one request, how they are written for it, and whose id is which of the
 answer's. They are all that the two operators differ in.
@@ -13,7 +13,7 @@ from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.sending.spool import Parcel
 
 
-class Form(Protocol):
+class Payload(Protocol):
     """How messages become one request."""
 
     @property

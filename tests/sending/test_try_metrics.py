@@ -18,15 +18,15 @@ LONG = "x" * 200  # two parts
 
 @pytest.fixture
 def tallies(send):
-    """Send rows; each try's tally stands in the list given, as a dictionary without its zeros."""
+    """Send rows; each try's metrics stands in the list given, as a dictionary without its zeros."""
     told = []
 
-    def tell(tally):
-        told.append({name: count for name, count in asdict(tally).items() if count})
+    def report(metrics):
+        told.append({name: count for name, count in asdict(metrics).items() if count})
 
     def attempt(rows, **options):
         try:
-            send(rows, tell=tell, **options)
+            send(rows, report_metrics=report, **options)
         except P2PSMSError as err:
             return told, type(err)
         return told, None

@@ -7,7 +7,7 @@ from airflow_provider_p2psms.sending.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tally:
+class TryMetrics:
     """
     Recipients by what became of them in this try, as the outcomes file names it; POSTs; and SMS parts.
 
@@ -24,10 +24,10 @@ class Tally:
     parts: int
 
 
-def count_try(plan: Plan, *, requests: int) -> Tally:
+def count_try(plan: Plan, *, requests: int) -> TryMetrics:
     """Count a try that has ended, in whatever way."""
     counts = plan.fates.count()
-    return Tally(
+    return TryMetrics(
         accepted=counts["accepted"] - plan.already_accepted,
         refused=counts["refused"] + plan.held_back,
         invalid=plan.invalid,

@@ -1,7 +1,6 @@
-"""Time within a run: a clock that does not jump, and word of how far the send is."""
+"""Logs how far a send is."""
 
 import logging
-import time
 
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.sending.fates import Fates
@@ -9,21 +8,6 @@ from airflow_provider_p2psms.sending.fates import Fates
 log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 10.0
-
-
-class Clock:
-    """Unix time that never jumps: the wall clock at the start, and what has passed since."""
-
-    def __init__(self) -> None:
-        self._offset = time.time() - elapsed()
-
-    def __call__(self) -> float:
-        """Return the time now."""
-        return elapsed() + self._offset
-
-    def elapsed(self, at: float) -> float:
-        """Return a moment as ``elapsed()`` counts it."""
-        return at - self._offset
 
 
 class Progress:

@@ -36,7 +36,6 @@ from airflow_provider_p2psms.ledger.records import Closing
 from airflow_provider_p2psms.rows.check import Checked
 from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.clock import Clock
-from airflow_provider_p2psms.sending.collector import rare_collections
 from airflow_provider_p2psms.sending.cost import check_cost
 from airflow_provider_p2psms.sending.driver import Driver
 from airflow_provider_p2psms.sending.ledgers import LedgerRules, OpenLedger, check_chunk, inherited_items
@@ -172,7 +171,7 @@ class Sender:
         ``report_metrics`` gets what this try did in all of them.
         """
         opened = self.ledger.open()
-        with ExitStack() as stack, rare_collections():
+        with ExitStack() as stack:
             spool = stack.enter_context(Spool(batch_size=self.batch_size))
             plan = Plan(spool, price_classes=None if self.max_cost is None else PriceClasses())
             notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()

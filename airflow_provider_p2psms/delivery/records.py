@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_p2psms.gateway.statuses import State, read_state
+from airflow_provider_p2psms.gateway.values import parse_amount, parse_outbox_id, parse_whole_number
 from airflow_provider_p2psms.gateway.wire import quiet
 from airflow_provider_p2psms.rows.sms_text import count_parts
 
@@ -37,7 +38,7 @@ def parse_record(record: Mapping[str, Any]) -> OutboxRecord | None:
 
     Source: gateway docs, "report/new_list" and "report/by_bulk", the printed answers.
     """
-    outbox_id = _number(record.get("messages_outbox_id"))
+    outbox_id = parse_outbox_id(record.get("messages_outbox_id"))
     if outbox_id is None:
         return None
     text = str(record.get("message") or "")
@@ -46,26 +47,15 @@ def parse_record(record: Mapping[str, Any]) -> OutboxRecord | None:
         state=read_state(record.get("state_id")),
         label=_words(record.get("status"), text),
         comment=_words(record.get("reject_comment"), text),
-        recipients=_number(record.get("rcpts_count")) or 1,
-        cost=_amount(record.get("cost")),
+        recipients=parse_whole_number(record.get("rcpts_count")) or 1,
+        cost=parse_amount(record.get("cost")) or 0.0,
         # The list prints null for it, the single record a number.
-        parts=_number(record.get("part")) or count_parts(text),
+        parts=parse_whole_number(record.get("part")) or count_parts(text),
         line=str(record["number"]) if record.get("number") else None,
-        created_at=_number(record.get("time")),
-        send_at=_number(record.get("time_send")),
+        created_at=parse_whole_number(record.get("time")),
+        send_at=parse_whole_number(record.get("time_send")),
     )
 
 
 def _words(value: object, text: str) -> str:
     return quiet(str(value), private=[text] if text else []).strip() if value else ""
-
-
-def _number(value: object) -> int | None:
-    return int(str(value)) if str(value).isdecimal() else None
-
-
-def _amount(value: object) -> float:
-    try:
-        return float(str(value))
-    except ValueError:
-        return 0.0

@@ -10,7 +10,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from airflow_provider_p2psms.errors import (
@@ -22,12 +21,10 @@ from airflow_provider_p2psms.errors import (
 )
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.statuses import FAILED, read_state
+from airflow_provider_p2psms.gateway.values import parse_outbox_id, parse_time, parse_whole_number
 from airflow_provider_p2psms.gateway.wire import Page
 
 PAGE = 100
-_MOST, _MOST_DIGITS = 2**63, 19
-# Seconds until 2001 and until 5138. What is larger counts milliseconds or less.
-_CENTURY, _MOST_SECONDS = 978_307_200.0, 1e11
 # A refusal with one of these says nothing about the record that was asked for.
 _NO_ANSWER = frozenset({403, 429})
 
@@ -276,17 +273,17 @@ def parse_record(record: Mapping[str, Any]) -> OutboxRecord | None:
 
     Source: gateway docs, "report/new_list" and "report/by_bulk". Ids, times and counts are texts there.
     """
-    outbox_id = _whole_number(record.get("messages_outbox_id"))
-    if not outbox_id:
+    outbox_id = parse_outbox_id(record.get("messages_outbox_id"))
+    if outbox_id is None:
         return None
     line, text = record.get("number"), record.get("message")
     return OutboxRecord(
         outbox_id=outbox_id,
         line=str(line) if line else None,
         text=str(text) if text else None,
-        at=_seconds(record.get("time")),
-        send_at=_seconds(record.get("time_send")),
-        count=_whole_number(record.get("rcpts_count")),
+        at=parse_time(record.get("time")),
+        send_at=parse_time(record.get("time_send")),
+        count=parse_whole_number(record.get("rcpts_count")),
         is_failed=read_state(record.get("state_id")) in FAILED,
     )
 
@@ -298,29 +295,3 @@ def _read_recipient(entry: Mapping[str, Any]) -> Recipient:
 
 def _is_odd(answer: Page, page: int) -> bool:
     return not answer.is_known_shape or answer.total is None or answer.current_page not in {None, page}
-
-
-def _whole_number(value: object) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
-        value = int(value)
-    is_number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST
-    return value if is_number else None  # type: ignore[return-value]
-
-
-def _seconds(value: object) -> float | None:
-    """Read a time; ``None`` if it is none of this century, such as a date of another calendar."""
-    try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        seconds = _parse_time(str(value))
-    while _MOST_SECONDS < seconds < math.inf:
-        seconds /= 1000
-    return seconds if _CENTURY <= seconds <= _MOST_SECONDS else None
-
-
-def _parse_time(text: str) -> float:
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        return 0.0
-    return time.replace(tzinfo=time.tzinfo or UTC).timestamp()

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
+from airflow_provider_p2psms.gateway.values import parse_whole_number
+
 
 class State(IntEnum):
     """
@@ -39,6 +41,7 @@ class State(IntEnum):
 
 FAILED = frozenset({State.REJECTED, State.INVALID, State.CANCELLED, State.NO_CREDIT, State.SYSTEM_ERROR})
 TERMINAL = FAILED | {State.SENT}
+_STATES: dict[int | None, State] = {int(state): state for state in State}
 
 
 class Deliveries(NamedTuple):
@@ -51,10 +54,8 @@ class Deliveries(NamedTuple):
 
 def read_state(value: object) -> State | str:
     """Return the state that a ``state_id`` names (a number or its text), or the text of an unknown one."""
-    try:
-        return State(int(str(value)))  # type: ignore[call-arg]  # looked up by its number alone
-    except ValueError:
-        return str(value)
+    state = _STATES.get(parse_whole_number(value))
+    return str(value) if state is None else state
 
 
 def read_deliveries(stats: Mapping[str, Any]) -> Deliveries:
@@ -73,4 +74,4 @@ def read_deliveries(stats: Mapping[str, Any]) -> Deliveries:
 def _sum(counts: object) -> int:
     if isinstance(counts, Mapping):
         return sum(map(_sum, counts.values()))
-    return int(str(counts)) if str(counts).isdecimal() else 0
+    return parse_whole_number(counts) or 0

@@ -21,10 +21,9 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
     lay_out,
 )
+from airflow_provider_p2psms.gateway.values import parse_amount, parse_outbox_id, parse_whole_number
 
 SEND_PATH = "/api/send"
-# No database counts so far; the ledger does not, either.
-_TOO_LARGE_ID = 2**63
 
 # Stands between messages that are written one behind the other: UTF-8 has no such byte.
 BETWEEN = b"\xff"
@@ -279,7 +278,7 @@ def parse_account(data: Any) -> Account:
     record = _record(data)
     return Account(
         user_name=str(record.get("user_name") or ""),
-        user_id=_number(record.get("user_id")),
+        user_id=parse_whole_number(record.get("user_id")),
         send_block=bool(record.get("send_block")),
         document_block=bool(record.get("document_block")),
     )
@@ -288,10 +287,10 @@ def parse_account(data: Any) -> Account:
 def parse_price(data: Any) -> Price:
     """Read the answer of ``calculate-price``; useless (``UnreachableError``) without both prices."""
     record = _record(data)
-    prices = [record.get(name) for name in ("mci_price", "other_price")]
-    if not all(isinstance(price, int | float) for price in prices):
+    mci_price, other_price = (parse_amount(record.get(name)) for name in ("mci_price", "other_price"))
+    if mci_price is None or other_price is None:
         raise UnreachableError("The gateway's answer about the price holds no prices.")
-    return Price(float(prices[0] or 0), float(prices[1] or 0), _number(record.get("parts")) or 0)
+    return Price(mci_price, other_price, parse_whole_number(record.get("parts")) or 0)
 
 
 def parse_page(data: Any, meta: Mapping[str, Any]) -> Page:
@@ -300,9 +299,9 @@ def parse_page(data: Any, meta: Mapping[str, Any]) -> Page:
     records = tuple(each for each in shown if isinstance(each, dict))
     return Page(
         records,
-        current_page=_number(meta.get("current_page")),
-        last_page=_number(meta.get("last_page")),
-        total=_number(meta.get("total")),
+        current_page=parse_whole_number(meta.get("current_page")),
+        last_page=parse_whole_number(meta.get("last_page")),
+        total=parse_whole_number(meta.get("total")),
         is_known_shape=isinstance(data, list) and len(records) == len(shown),
     )
 
@@ -344,12 +343,13 @@ def _outbox_ids(data: Any) -> Sequence[int]:
     ids = _record(data).get("message_outbox_ids")
     if not isinstance(ids, list) or not ids:
         return ()
-    if set(map(type, ids)) == {int} and min(ids) > 0 and max(ids) < _TOO_LARGE_ID:
+    # Of integers the least and the largest tell for all.
+    if set(map(type, ids)) == {int} and parse_outbox_id(min(ids)) and parse_outbox_id(max(ids)):
         # Nearly always they count up evenly; a range is kept, written and compared in no time.
         step = max(ids[1] - ids[0], 1) if len(ids) > 1 else 1
         run = range(ids[0], ids[0] + len(ids) * step, step)
         return run if ids == list(run) else tuple(ids)
-    numbers = [number for number in map(_id, ids) if number]
+    numbers = [number for number in map(parse_outbox_id, ids) if number]
     return tuple(numbers) if len(numbers) == len(ids) else ()
 
 
@@ -358,17 +358,12 @@ def _find_ids(data: Any) -> Iterator[int]:
     if isinstance(data, dict):
         for name, value in data.items():
             if "outbox_id" in name.lower():
-                yield from filter(None, map(_id, value if isinstance(value, list) else [value]))
+                yield from filter(None, map(parse_outbox_id, value if isinstance(value, list) else [value]))
             elif isinstance(value, dict | list):
                 yield from _find_ids(value)
     elif isinstance(data, list):
         for value in data:
             yield from _find_ids(value)
-
-
-def _id(value: Any) -> int | None:
-    number = _number(value)
-    return number if number and 0 < number < _TOO_LARGE_ID else None
 
 
 def _record(value: Any) -> dict[str, Any]:
@@ -377,14 +372,6 @@ def _record(value: Any) -> dict[str, Any]:
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(each) for each in (value if isinstance(value, list) else [value]))
-
-
-def _number(value: Any) -> int | None:
-    # Ids are integers in send answers and strings in reports.
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 20
-    return int(value) if is_number else None
 
 
 # --- what went wrong --------------------------------------------------------------------------------------

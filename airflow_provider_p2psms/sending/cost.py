@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.values import parse_amount
 from airflow_provider_p2psms.gateway.wire import Price
 from airflow_provider_p2psms.sending.fates import Fates
 from airflow_provider_p2psms.sending.plan import NOTHING_SENT, RAISE_GUARD
@@ -106,7 +107,4 @@ def is_mci(prefix: str) -> bool:
 
 def read_credit(answer: Mapping[str, object]) -> float | None:
     """Read the rial that the account has; ``None`` where the answer does not say."""
-    try:
-        return float(str(answer.get("credit")))
-    except ValueError:
-        return None
+    return parse_amount(answer.get("credit"))

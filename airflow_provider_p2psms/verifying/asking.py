@@ -225,11 +225,3 @@ def _read_date(header: str | None) -> float | None:
     except ValueError:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def number_of(value: object) -> int | None:
-    """Read a number that may come as text; ``None`` for everything else."""
-    if isinstance(value, int | float):
-        return None if isinstance(value, bool) else int(value)
-    text = value.strip() if isinstance(value, str) else ""
-    return int(text) if text.isascii() and text.isdigit() else None

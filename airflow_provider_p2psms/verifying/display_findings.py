@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_p2psms.verifying.asking import Reply, number_of
+from airflow_provider_p2psms.gateway.values import parse_amount
+from airflow_provider_p2psms.verifying.asking import Reply
 from airflow_provider_p2psms.verifying.findings import Finding, Result
 from airflow_provider_p2psms.verifying.texts import BAR, FEATURES, Shown, ascii_of, describe_part, read_shown
 from airflow_provider_p2psms.verifying.watching import Sighting, in_seconds, is_milliseconds
@@ -104,7 +105,7 @@ def find_time(sightings: Sequence[Sighting], *, date_offset_s: float | None) -> 
             "in doubt, for a person.",
         )
     has_ms = any(is_milliseconds(shown) for shown, _ in known)
-    is_text = any(number_of((each.any or {}).get("time")) is None for each in seen)
+    is_text = any(parse_amount((each.any or {}).get("time")) is None for each in seen)
     offset = statistics.median(in_seconds(shown) - at for shown, at in known)
     values = {"offset_s": round(offset, 1), "milliseconds": has_ms, "text": is_text}
     to_date = "" if date_offset_s is None else f" It is {_differs(offset - date_offset_s)} the Date header."

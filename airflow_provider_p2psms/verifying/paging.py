@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from airflow_provider_p2psms.verifying.asking import Questions, Reply, number_of
+from airflow_provider_p2psms.gateway.values import parse_whole_number
+from airflow_provider_p2psms.verifying.asking import Questions, Reply
 from airflow_provider_p2psms.verifying.findings import Finding, Result
 from airflow_provider_p2psms.verifying.texts import BAR
 from airflow_provider_p2psms.verifying.watching import Sighting, dates, in_seconds, is_milliseconds, window_of
@@ -78,7 +79,7 @@ def _find_pages(questions: Questions, window: Mapping[str, str], ids: set[int]) 
 
 def _is_end(pages: Sequence[Reply]) -> bool:
     """Whether all records were seen, or nothing says that there are more."""
-    last_page, total = (number_of(pages[0].meta.get(name)) for name in ("last_page", "total"))
+    last_page, total = (parse_whole_number(pages[0].meta.get(name)) for name in ("last_page", "total"))
     if total is not None and len(_seen(pages)) >= total:
         return last_page is None or len(pages) >= last_page
     return not pages[-1].records and (last_page is None or len(pages) >= last_page)
@@ -93,7 +94,7 @@ def _gaps(pages: Sequence[Reply], ids: set[int]) -> list[str]:
     first, found = pages[0], []
     if not isinstance(first.data, list):
         found.append("data is null" if first.data is None else "data is no list")
-    total = number_of(first.meta.get("total"))
+    total = parse_whole_number(first.meta.get("total"))
     if total is None:
         found.append(_without("total", first))
     refused = [place for place, each in enumerate(pages, start=1) if not each.is_ok]
@@ -105,7 +106,7 @@ def _gaps(pages: Sequence[Reply], ids: set[int]) -> list[str]:
     page_ids = [tuple(_ids(each.records)) for each in pages if each.records]
     if len(page_ids) > 1 and len(set(page_ids)) == 1:
         return [*found, "The page number is ignored: each page is the first"]
-    numbers = [number_of(page.meta.get("current_page")) for page in pages if page.is_ok]
+    numbers = [parse_whole_number(page.meta.get("current_page")) for page in pages if page.is_ok]
     if None not in numbers and numbers != list(range(1, len(numbers) + 1)):
         found.append("current_page is not the page asked for")
     seen = _seen(pages)
@@ -120,9 +121,9 @@ def _oddities(pages: Sequence[Reply], again: Reply) -> list[str]:
     """Return what differs from the documents and is no problem."""
     first, found = pages[0], []
     total, per_page, last_page = (
-        number_of(first.meta.get(name)) for name in ("total", "per_page", "last_page")
+        parse_whole_number(first.meta.get(name)) for name in ("total", "per_page", "last_page")
     )
-    found += [_without(name, first) for name in _META[:3] if number_of(first.meta.get(name)) is None]
+    found += [_without(name, first) for name in _META[:3] if parse_whole_number(first.meta.get(name)) is None]
     if per_page is not None and per_page != 2:
         found.append(f"per_page is {per_page} where limit is 2")
     if len(first.records) > 2:
@@ -147,7 +148,7 @@ def _find_limit(questions: Questions, window: Mapping[str, str]) -> Finding:
     sizes: dict[int, str] = {}
     for limit in _SIZES:
         reply = questions.insist(partial(questions.page, window, limit=limit))
-        per_page = number_of(reply.meta.get("per_page"))
+        per_page = parse_whole_number(reply.meta.get("per_page"))
         sizes[limit] = reply.problem if not reply.is_ok else str(per_page or f"{len(reply.records)} records")
     plain = all(shown == str(limit) for limit, shown in sizes.items() if limit <= _USED_SIZE)
     answers = ", ".join(f"limit={limit}: {shown}" for limit, shown in sizes.items())
@@ -161,7 +162,7 @@ def _find_limit(questions: Questions, window: Mapping[str, str]) -> Finding:
 
 def _find_last_page(questions: Questions) -> Finding:
     first = questions.insist(lambda: questions.page({}))
-    last_page = number_of(first.meta.get("last_page"))
+    last_page = parse_whole_number(first.meta.get("last_page"))
     if not first.is_ok or last_page is None:
         why = first.problem if not first.is_ok else "Without filters the list has no last_page"
         return Finding(Result.NOT_OBSERVED, f"{why}.", _UNKNOWN)
@@ -217,7 +218,7 @@ def _judge(
     if not found.is_ok:
         return found.problem
     if one.outbox_id not in _ids(found.records):
-        total = number_of(found.meta.get("total")) or 0
+        total = parse_whole_number(found.meta.get("total")) or 0
         return "not clear, pages are too short" if total > len(found.records) else "does not find the message"
     other = questions.insist(lambda: questions.page(unfitting))
     if other.is_ok and one.outbox_id in _ids(other.records):
@@ -226,7 +227,7 @@ def _judge(
 
 
 def _ids(records: Iterable[Mapping[str, Any]]) -> list[int | None]:
-    return [number_of(each.get("messages_outbox_id")) for each in records]
+    return [parse_whole_number(each.get("messages_outbox_id")) for each in records]
 
 
 def _is_nested(name: str, value: object) -> bool:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.statuses import TERMINAL, State
-from airflow_provider_p2psms.verifying.asking import Questions, Times, number_of
+from airflow_provider_p2psms.gateway.values import parse_whole_number
+from airflow_provider_p2psms.verifying.asking import Questions, Times
 from airflow_provider_p2psms.verifying.sends import Sender, Sent
 from airflow_provider_p2psms.verifying.texts import BAR
 from airflow_provider_p2psms.verifying.watching import AROUND_S, PAGES_AT_MOST, dates
@@ -122,8 +123,8 @@ class Scheduled:
 
     def _state_of(self, outbox_id: int) -> int | None:
         record = self._questions.by_id(outbox_id).record or {}
-        is_it = number_of(record.get("messages_outbox_id")) == outbox_id
-        return number_of(record.get("state_id")) if is_it else None
+        is_it = parse_whole_number(record.get("messages_outbox_id")) == outbox_id
+        return parse_whole_number(record.get("state_id")) if is_it else None
 
     def _search(self, sent: Sent) -> list[int]:
         """Look for a message whose answer was lost by the first word of its text; return its ids."""
@@ -133,7 +134,7 @@ class Scheduled:
             for page in range(1, PAGES_AT_MOST + 1):
                 records = self._questions.page(filters, page=page).records
                 ids = [
-                    number_of(each.get("messages_outbox_id"))
+                    parse_whole_number(each.get("messages_outbox_id"))
                     for each in records
                     if marker in str(each.get("message"))
                 ]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow_provider_p2psms.verifying.asking import Questions, Times, number_of
+from airflow_provider_p2psms.gateway.values import parse_amount, parse_whole_number
+from airflow_provider_p2psms.verifying.asking import Questions, Times
 
 PAGES_AT_MOST = 10
 AROUND_S = 300  # how far a window of the list reaches before the first record and behind the last
@@ -46,14 +47,14 @@ class Sighting:
 
 def read_time(value: object) -> float | None:
     """Read a time of a record: a number, or ``YYYY-MM-DD HH:MM:SS`` taken as UTC."""
-    number = number_of(value)
+    number = parse_amount(value)
     if number is None and isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value.strip())
         except ValueError:
             return None
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return None if number is None else float(number)
+    return None if number is None else float(int(number))
 
 
 def is_milliseconds(at: float) -> bool:
@@ -154,7 +155,7 @@ class Watch:
             records = _by_id(reply.records)
             is_new = bool(records.keys() - found.keys())
             found |= records
-            if not is_new or number_of(reply.meta.get("total")) == len(found):
+            if not is_new or parse_whole_number(reply.meta.get("total")) == len(found):
                 break
         return found
 
@@ -170,11 +171,11 @@ def _worth_asking(sightings: Sequence[Sighting]) -> list[Sighting]:
 
 def _record_of(record: Mapping[str, Any] | None, outbox_id: int) -> Mapping[str, Any] | None:
     """Return the record if it is that of the id asked for."""
-    if record is None or number_of(record.get("messages_outbox_id")) != outbox_id:
+    if record is None or parse_whole_number(record.get("messages_outbox_id")) != outbox_id:
         return None
     return record
 
 
 def _by_id(records: Iterable[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
-    ids = ((number_of(each.get("messages_outbox_id")), each) for each in records)
+    ids = ((parse_whole_number(each.get("messages_outbox_id")), each) for each in records)
     return {outbox_id: each for outbox_id, each in ids if outbox_id is not None}

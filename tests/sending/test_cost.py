@@ -163,7 +163,14 @@ def test_a_gateway_that_does_not_say(path, fault, error, send, sandbox):
 
 @pytest.mark.parametrize(
     ("answer", "credit"),
-    [({"credit": 12.5}, 12.5), ({"credit": "12.5"}, 12.5), ({"credit": None}, None), ({}, None)],
+    [
+        ({"credit": 12.5}, 12.5),
+        ({"credit": "12.5"}, 12.5),
+        ({"credit": "-3"}, -3.0),
+        ({"credit": None}, None),
+        ({"credit": "nan"}, None),
+        ({}, None),
+    ],
 )
 def test_credit_as_it_may_be_written(answer, credit):
     """A number or its text; anything else is no credit."""

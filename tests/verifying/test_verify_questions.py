@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.verifying.asking import Questions, Times, number_of
+from airflow_provider_p2psms.verifying.asking import Questions, Times
 from airflow_provider_p2psms.verifying.paging import ask_pages
 from airflow_provider_p2psms.verifying.watching import Sighting, read_time
 
@@ -155,25 +155,6 @@ def test_questions_long_ago_do_not_count(ask):
         questions.by_id(7)
 
     assert [] == pauses
-
-
-@pytest.mark.parametrize(
-    ("value", "number"),
-    [
-        (7, 7),
-        ("7", 7),
-        (" 7 ", 7),
-        (7.9, 7),
-        (True, None),
-        ("۷", None),
-        ("7a", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_numbers_of_reports(value, number):
-    """Ids and times come as integers, as text, and as something else."""
-    assert number == number_of(value)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from airflow_provider_p2psms.delivery.lookup import (
     Reports,
     most_questions,
 )
-from airflow_provider_p2psms.delivery.records import OutboxRecord
 from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.gateway.statuses import State
 
 log = logging.getLogger(__name__)

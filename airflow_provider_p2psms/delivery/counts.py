@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from airflow_provider_p2psms.delivery.records import OutboxRecord
+from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.gateway.statuses import FAILED, Deliveries, State
 
 Until = Literal["sent", "delivered"]
@@ -67,8 +67,8 @@ def count(
 
 def _count_sent(counts: Counts, record: OutboxRecord, reported: Deliveries, *, until: Until) -> None:
     counts.sent += record.recipients
-    counts.cost += record.cost
-    counts.parts += record.parts * record.recipients
+    counts.cost += record.cost or 0.0
+    counts.parts += (record.parts or 1) * record.recipients
     counts.delivered += reported.delivered
     counts.undelivered += reported.undelivered
     counts.blacklisted += reported.blacklisted

@@ -6,14 +6,17 @@ ascend with time, so the first and the last id of a send tell in which time its 
 do not show is asked by id. What is left when the questions run out has its turn in the next look.
 """
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol
 
-from airflow_provider_p2psms.delivery.records import OutboxRecord, parse_record
 from airflow_provider_p2psms.errors import GatewayRefusedError
+from airflow_provider_p2psms.gateway.records import OutboxRecord, parse_record
 from airflow_provider_p2psms.gateway.statuses import Deliveries, read_deliveries
+from airflow_provider_p2psms.rows.texts import count_parts
 
 PAGE = 100
 # So many pages are asked for at once.
@@ -67,7 +70,7 @@ class Questions:
     def record(self, outbox_id: int) -> OutboxRecord | None:
         """Ask for one id; ``None`` where the reports do not show it (yet)."""
         self._count()
-        record = parse_record(self._found(self._reports.report_by_bulk, outbox_id))
+        record = _read(self._found(self._reports.report_by_bulk, outbox_id))
         return record if record and record.outbox_id == outbox_id else None
 
     def pages(
@@ -78,7 +81,7 @@ class Questions:
 
         def ask(page: int) -> tuple[list[OutboxRecord], int]:
             answer = self._reports.report_list(filters, page=page, limit=PAGE)
-            return [record for record in map(parse_record, answer.records) if record], answer.last_page or 1
+            return [record for record in map(_read, answer.records) if record], answer.last_page or 1
 
         for _ in asked:
             self._count()
@@ -181,6 +184,14 @@ class Lookup:
         return last_page
 
 
+def _read(shown: Mapping[str, Any]) -> OutboxRecord | None:
+    """Read a record, and keep of its text how many parts it has: a watch may hold a million records."""
+    record = parse_record(shown)
+    if record is None:
+        return None
+    return replace(record, text=None, parts=record.parts or count_parts(record.text or ""))
+
+
 def _sends(ids: list[int]) -> Iterator[list[int]]:
     """Part ascending ids where gaps say that different sends made them."""
     mean = (ids[-1] - ids[0]) / len(ids) if ids else 0
@@ -198,8 +209,8 @@ def _window(first: OutboxRecord | None, last: OutboxRecord | None) -> dict[str, 
     lines = {record.line for record in (first, last) if record}
     if len(lines) == 1 and (line := lines.pop()):
         window["number"] = line
-    if first and first.created_at is not None:
-        window["create_from_date"] = str(first.created_at - _SLACK_S)
-    if last and last.created_at is not None:
-        window["create_to_date"] = str(last.created_at + _SLACK_S)
+    if first and first.at is not None:
+        window["create_from_date"] = str(math.floor(first.at) - _SLACK_S)
+    if last and last.at is not None:
+        window["create_to_date"] = str(math.ceil(last.at) + _SLACK_S)
     return window

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from airflow_provider_p2psms.gateway.fitting import Closeness, Fit
-from airflow_provider_p2psms.gateway.outbox import OutboxRecord, Recipient
+from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.identity import ShownNumber, canonical_line, fold, read_number
 
 # Stands for a message that is settled already.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_p2psms.gateway.doubted import MAY_TAKE, NO_DIGEST, Doubted, Match, Relation, Request
 from airflow_provider_p2psms.gateway.fitting import Closeness, Fit, Texts
-from airflow_provider_p2psms.gateway.outbox import OutboxRecord, Recipient
+from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.identity import canonical_line, fold
 
 __all__ = ["NO_DIGEST", "Doubted", "Match", "match"]

@@ -2,15 +2,15 @@
 The gateway's outbox as its reports show it: whole, or said not to be.
 
 Nothing about the reports is taken for granted: how they cut pages, how they count, in which order they list.
-What a record says about a message is decided in ``matching``.
+A record is read in ``records``; what it says about a message is decided in ``matching``.
 """
 
 import math
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 
 from airflow_provider_p2psms.errors import (
     AuthenticationError,
@@ -20,8 +20,7 @@ from airflow_provider_p2psms.errors import (
     lay_out,
 )
 from airflow_provider_p2psms.gateway.clock import elapsed
-from airflow_provider_p2psms.gateway.statuses import FAILED, read_state
-from airflow_provider_p2psms.gateway.values import parse_outbox_id, parse_time, parse_whole_number
+from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient, parse_recipient, parse_record
 from airflow_provider_p2psms.gateway.wire import Page
 
 PAGE = 100
@@ -51,25 +50,6 @@ class Reports(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxRecord:
-    """
-    One record of ``report/new_list`` or ``report/by_bulk``, as far as it can be read.
-
-    ``line`` and ``text`` are as shown, ``None`` where the record has none. ``at`` (``time``) and ``send_at``
-    (``time_send``) are seconds as the report counts them. ``count`` is ``rcpts_count``. ``is_failed``: in
-    state 3, 4, 7, 8 or 9, in which nothing is sent.
-    """
-
-    outbox_id: int
-    line: str | None = field(repr=False)
-    text: str | None = field(repr=False)
-    at: float | None
-    send_at: float | None
-    count: int | None
-    is_failed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Reading:
     """
     The records of a window, each id once.
@@ -79,16 +59,6 @@ class Reading:
 
     records: tuple[OutboxRecord, ...]
     is_whole: bool
-
-
-class Recipient(NamedTuple):
-    """A recipient of a record as shown, and the text that the report shows for this recipient alone."""
-
-    number: str
-    text: str | None
-
-    def __repr__(self) -> str:
-        return "<Recipient>"
 
 
 class QuestionPace:
@@ -192,7 +162,7 @@ class Outbox:
             answer = self._ask(self._client.report_recipients, record.outbox_id, page=page, per_page=PAGE)
             if answer is None:
                 return None
-            each = [_read_recipient(entry) for entry in answer.records]
+            each = [parse_recipient(entry) for entry in answer.records]
             # A recipient that stands on two pages has moved, and another one was missed.
             if not each or _is_odd(answer, page) or not {*shown}.isdisjoint(each):
                 return None
@@ -265,32 +235,6 @@ class _Sweep:
         # All are seen, unless the report counts wrong: then it says that there are more pages.
         says_more = len(records) >= PAGE if answer.last_page is None else answer.last_page > page
         return is_new and says_more
-
-
-def parse_record(record: Mapping[str, Any]) -> OutboxRecord | None:
-    """
-    Read a record of ``new_list`` or ``by_bulk``; ``None`` if its id cannot be read.
-
-    Source: gateway docs, "report/new_list" and "report/by_bulk". Ids, times and counts are texts there.
-    """
-    outbox_id = parse_outbox_id(record.get("messages_outbox_id"))
-    if outbox_id is None:
-        return None
-    line, text = record.get("number"), record.get("message")
-    return OutboxRecord(
-        outbox_id=outbox_id,
-        line=str(line) if line else None,
-        text=str(text) if text else None,
-        at=parse_time(record.get("time")),
-        send_at=parse_time(record.get("time_send")),
-        count=parse_whole_number(record.get("rcpts_count")),
-        is_failed=read_state(record.get("state_id")) in FAILED,
-    )
-
-
-def _read_recipient(entry: Mapping[str, Any]) -> Recipient:
-    number, text = entry.get("recipient"), entry.get("message")
-    return Recipient("" if number is None else str(number), str(text) if text else None)
 
 
 def _is_odd(answer: Page, page: int) -> bool:

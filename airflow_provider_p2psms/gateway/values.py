@@ -61,12 +61,14 @@ def parse_time(value: object) -> float | None:
     A number counts seconds, or milliseconds or less where it is too large for seconds. ``2025-03-12
     21:20:02`` is taken as UTC.
     """
-    seconds = parse_amount(value)
+    seconds: float | None = parse_whole_number(value)  # nearly all are
+    if seconds is None:
+        seconds = parse_amount(value)
     if seconds is None:
         seconds = _parse_date(value) if isinstance(value, str) else 0.0
     while seconds > _MOST_SECONDS:
         seconds /= 1000
-    return seconds if seconds >= _CENTURY else None
+    return float(seconds) if seconds >= _CENTURY else None
 
 
 def _parse_date(text: str) -> float:

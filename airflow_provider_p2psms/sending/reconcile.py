@@ -13,7 +13,8 @@ from itertools import islice
 
 from airflow_provider_p2psms.gateway.clock import DATE_ERROR_S
 from airflow_provider_p2psms.gateway.matching import Doubted, Match, match
-from airflow_provider_p2psms.gateway.outbox import Outbox, OutboxRecord, Reading
+from airflow_provider_p2psms.gateway.outbox import Outbox, Reading
+from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST
 from airflow_provider_p2psms.sending.machine import Finding, Item, Look, Receipt
 from airflow_provider_p2psms.sending.times import Times

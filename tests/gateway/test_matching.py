@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.gateway.matching import NO_DIGEST, Doubted, match
-from airflow_provider_p2psms.gateway.outbox import OutboxRecord, Recipient
+from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
+from airflow_provider_p2psms.gateway.statuses import State
 from airflow_provider_p2psms.identity import fold
 
 LINE = "+983000505"
@@ -32,7 +33,8 @@ def doubt(*messages, gone=(), settled=(), since=NOW, until=NOW + 100, line=LINE,
 
 
 def record(outbox_id, text, *, line=LINE, at=NOW + 50, send_at=None, count=None, is_failed=False):
-    return OutboxRecord(outbox_id, line, text, at, send_at, count, is_failed)
+    state = State.CANCELLED if is_failed else State.SENT
+    return OutboxRecord(outbox_id, line, text, at, send_at, count, state)
 
 
 class Outbox:

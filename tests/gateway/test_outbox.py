@@ -11,15 +11,15 @@ from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.outbox import (
     NoAnswerError,
     Outbox,
-    OutboxRecord,
     QuestionPace,
-    parse_record,
 )
+from airflow_provider_p2psms.gateway.records import OutboxRecord, parse_record
+from airflow_provider_p2psms.gateway.statuses import State
 
 from .conftest import http
 
 NOW = 1_800_000_000
-RECORD = OutboxRecord(7, "+983000505", "hi", NOW, NOW, None, is_failed=False)
+RECORD = OutboxRecord(7, "+983000505", "hi", NOW, NOW, None, state=State.SENT)
 
 
 def shown(outbox_id, **fields):
@@ -328,7 +328,7 @@ def test_a_token_that_is_not_accepted_is_said(outbox):
 
 def test_one_record_is_found(outbox):
     """By its id, whatever the list shows."""
-    assert OutboxRecord(7, "+983000505", "hi", NOW, NOW, 1, is_failed=False) == outbox(
+    assert OutboxRecord(7, "+983000505", "hi", NOW, NOW, 1, state=State.SENT) == outbox(
         Report([shown(7)])
     ).find(7)
 
@@ -428,7 +428,7 @@ def test_all_recipients_are_read_once(outbox, number, page_size):
 @pytest.mark.parametrize(("count", "is_whole"), [(None, True), (0, True), (1, True), (4, True), (5, False)])
 def test_the_record_may_count_more_recipients_than_are_shown(outbox, count, is_whole):
     """A count below what is shown is no count; one above it says that some are missing."""
-    record = OutboxRecord(7, None, None, None, None, count, is_failed=False)
+    record = OutboxRecord(7, None, None, None, None, count, state=State.SENT)
 
     assert is_whole == (outbox(Report(people(4))).recipients(record) is not None)
 

@@ -1,7 +1,8 @@
 """
 The gateway as an object with methods: each call is one request; only questions are repeated.
 
-Knows paths and which of `wire.py` fits them. A send makes exactly one POST, whatever happens.
+Knows paths, and which documents of `request.py` and `response.py` belong to them. A send makes exactly one
+POST, whatever happens.
 """
 
 import math
@@ -12,7 +13,7 @@ import msgspec
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError, lay_out
-from airflow_provider_p2psms.gateway import wire
+from airflow_provider_p2psms.gateway import request, response
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.transport import Transport
 
@@ -53,12 +54,12 @@ class GatewayClient:
 
     def send_peer_to_peer(
         self,
-        groups: list[wire.Group],
+        groups: list[request.Group],
         *,
         from_number: str,
         send_time: str | None = None,
         start_by: float = math.inf,
-    ) -> wire.Receipt:
+    ) -> response.Receipt:
         """
         Hand groups to the gateway in JSON: exactly one POST, never a second.
 
@@ -73,7 +74,7 @@ class GatewayClient:
         Source: gateway docs, "Send Peer to Peer SMS".
         """
         return self.send_groups(
-            wire.write_groups(groups),
+            request.write_groups(groups),
             expected=len(groups),
             from_number=from_number,
             send_time=send_time,
@@ -88,21 +89,24 @@ class GatewayClient:
         from_number: str,
         send_time: str | None = None,
         start_by: float = math.inf,
-    ) -> wire.Receipt:
+    ) -> response.Receipt:
         """
         Do as ``send_peer_to_peer``, with ``expected`` groups that are written already.
 
-        :param content: what ``wire.write_groups`` or ``wire.write_single_groups`` gives.
+        :param content: what ``request.write_groups`` or ``request.write_single_groups`` gives.
         """
         answer = self._transport.exchange(
             "POST",
-            wire.SEND_PATH,
-            data=wire.build_peer_to_peer(msgspec.Raw(content), from_number=from_number, send_time=send_time),
+            request.SEND_PATH,
+            data=request.build_peer_to_peer(
+                msgspec.Raw(content), from_number=from_number, send_time=send_time
+            ),
             headers=_JSON,
             start_by=start_by,
         )
-        texts = (group.message for each in (content,) for group in wire.read_groups(each))  # read if needed
-        return wire.parse_receipt(answer, expected=expected, private=texts)
+        written = (content,)  # read if needed
+        texts = (group.message for each in written for group in request.read_groups(each))
+        return response.parse_receipt(answer, expected=expected, private=texts)
 
     def send_peer_to_peer_file(
         self,
@@ -111,7 +115,7 @@ class GatewayClient:
         from_number: str,
         send_time: str | None = None,
         start_by: float = math.inf,
-    ) -> wire.Receipt:
+    ) -> response.Receipt:
         """
         Upload (recipient, text) rows to the gateway as one CSV: exactly one POST, never a second.
 
@@ -123,7 +127,7 @@ class GatewayClient:
         Source: gateway docs, "Send Peer to Peer by File".
         """
         return self.send_csv(
-            wire.build_csv((recipient.encode(), text.encode()) for recipient, text in messages),
+            request.build_csv((recipient.encode(), text.encode()) for recipient, text in messages),
             expected=len(messages),
             from_number=from_number,
             send_time=send_time,
@@ -138,17 +142,18 @@ class GatewayClient:
         from_number: str,
         send_time: str | None = None,
         start_by: float = math.inf,
-    ) -> wire.Receipt:
-        """Do as ``send_peer_to_peer_file``, with what ``wire.build_csv`` has written of ``expected`` rows."""
+    ) -> response.Receipt:
+        """Do as ``send_peer_to_peer_file``, with ``expected`` rows that ``request.build_csv`` has written."""
         answer = self._transport.exchange(
             "POST",
-            wire.SEND_PATH,
-            data=wire.build_peer_to_peer_file(from_number=from_number, send_time=send_time),
+            request.SEND_PATH,
+            data=request.build_peer_to_peer_file(from_number=from_number, send_time=send_time),
             files={"files[]": ("messages.csv", content, "text/csv")},
             start_by=start_by,
         )
-        texts = (text for each in (content,) for _, text in wire.read_csv(each))  # read if needed
-        return wire.parse_receipt(answer, expected=expected, private=texts)
+        written = (content,)  # read if needed
+        texts = (text for each in written for _, text in request.read_csv(each))
+        return response.parse_receipt(answer, expected=expected, private=texts)
 
     def cancel(self, outbox_id: int) -> None:
         """
@@ -159,28 +164,28 @@ class GatewayClient:
 
         Source: gateway docs, "Cancel".
         """
-        wire.parse_answer(self._post("/api/send/cancel", {"message_outbox_id": outbox_id}))
+        response.parse_answer(self._post("/api/send/cancel", {"message_outbox_id": outbox_id}))
 
     # --- questions
 
-    def check_token(self) -> wire.Account:
+    def check_token(self) -> response.Account:
         """Ask whose token it is; costs nothing, works with tokens and API keys."""
-        return wire.parse_account(self._ask(lambda: self._post("/api/acl/auth/check_token", {}))[0])
+        return response.parse_account(self._ask(lambda: self._post("/api/acl/auth/check_token", {}))[0])
 
-    def calculate_price(self, message: str, *, from_number: str) -> wire.Price:
+    def calculate_price(self, message: str, *, from_number: str) -> response.Price:
         """Ask what one text from one line costs, in rial a recipient."""
         question = {"number": from_number, "message": message}
         data, _ = self._ask(lambda: self._post("/api/send/calculate-price", question))
-        return wire.parse_price(data)
+        return response.parse_price(data)
 
     def credit(self) -> Mapping[str, Any]:
         """Ask for the account's credit: ``credit`` and ``gift`` in rial, as the gateway answers."""
         data, _ = self._ask(lambda: self._get("/api/payment/credit/mine"))
         return data if isinstance(data, dict) else {}
 
-    def numbers(self, *, page: int = 1, per_page: int = 100) -> wire.Page:
+    def numbers(self, *, page: int = 1, per_page: int = 100) -> response.Page:
         """Ask for a page of the account's lines: ``number``, ``alias``, ``is_66_char``."""
-        return wire.parse_page(
+        return response.parse_page(
             *self._ask(lambda: self._get("/api/number/numbers", page=page, per_page=per_page))
         )
 
@@ -198,19 +203,19 @@ class GatewayClient:
         page: int = 1,
         limit: int = 100,
         attempts: int = _QUESTION_ATTEMPTS,
-    ) -> wire.Page:
+    ) -> response.Page:
         """Ask for a page of outbox records; dates in ``filters`` are Unix seconds as strings."""
         question = {"page": page, "limit": limit, "filters": dict(filters)}
-        return wire.parse_page(
+        return response.parse_page(
             *self._ask(lambda: self._post("/api/report/new_list", question), attempts=attempts)
         )
 
     def report_recipients(
         self, outbox_id: int, *, page: int = 1, per_page: int = 100, attempts: int = _QUESTION_ATTEMPTS
-    ) -> wire.Page:
+    ) -> response.Page:
         """Ask for a page of the recipients of one outbox id; statuses are final once the message is."""
         question = {"bulk_id": outbox_id, "page": page, "per_page": per_page}
-        return wire.parse_page(
+        return response.parse_page(
             *self._ask(lambda: self._get("/api/report/recipients", **question), attempts=attempts)
         )
 
@@ -228,7 +233,7 @@ class GatewayClient:
         return self._transport.exchange("POST", path, data=msgspec.json.encode(document), headers=_JSON)
 
     def _ask(
-        self, request: Callable[[], Any], *, attempts: int = _QUESTION_ATTEMPTS
+        self, question: Callable[[], Any], *, attempts: int = _QUESTION_ATTEMPTS
     ) -> tuple[Any, Mapping[str, Any]]:
         """Repeat a question that stayed without an answer to trust: it changes nothing at the gateway."""
         retrying = Retrying(
@@ -238,7 +243,7 @@ class GatewayClient:
             reraise=True,
         )
         try:
-            return retrying(lambda: wire.parse_answer(request()))
+            return retrying(lambda: response.parse_answer(question()))
         except OutcomeUnknownError as err:
             raise UnreachableError(
                 lay_out(

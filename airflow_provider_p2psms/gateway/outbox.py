@@ -21,7 +21,7 @@ from airflow_provider_p2psms.errors import (
 )
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient, parse_recipient, parse_record
-from airflow_provider_p2psms.gateway.wire import Page
+from airflow_provider_p2psms.gateway.response import Page
 
 PAGE = 100
 # A refusal with one of these says nothing about the record that was asked for.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from airflow_provider_p2psms.gateway.redaction import Redactor
 from airflow_provider_p2psms.gateway.statuses import FAILED, State, read_state
 from airflow_provider_p2psms.gateway.values import (
     parse_amount,
@@ -15,7 +16,6 @@ from airflow_provider_p2psms.gateway.values import (
     parse_time,
     parse_whole_number,
 )
-from airflow_provider_p2psms.gateway.wire import quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,7 @@ def parse_record(record: Mapping[str, Any]) -> OutboxRecord | None:
     if outbox_id is None:
         return None
     line, text = (str(value) if value else None for value in (record.get("number"), record.get("message")))
+    redact = Redactor([text] if text else [])
     return OutboxRecord(
         outbox_id=outbox_id,
         line=line,
@@ -82,8 +83,8 @@ def parse_record(record: Mapping[str, Any]) -> OutboxRecord | None:
         send_at=parse_time(record.get("time_send")),
         count=parse_whole_number(record.get("rcpts_count")),
         state=read_state(record.get("state_id")),
-        label=_words(record.get("status"), text),
-        comment=_words(record.get("reject_comment"), text),
+        label=_words(record.get("status"), redact),
+        comment=_words(record.get("reject_comment"), redact),
         cost=parse_amount(record.get("cost")),
         parts=parse_whole_number(record.get("part")),
     )
@@ -99,5 +100,5 @@ def parse_recipient(entry: Mapping[str, Any]) -> Recipient:
     return Recipient("" if number is None else str(number), str(text) if text else None)
 
 
-def _words(value: object, text: str | None) -> str:
-    return quiet(str(value), private=[text] if text else []).strip() if value else ""
+def _words(value: object, redact: Redactor) -> str:
+    return redact(str(value)).strip() if value else ""

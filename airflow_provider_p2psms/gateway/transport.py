@@ -1,8 +1,8 @@
 """
 One exchange over HTTP, and the one fact that matters if it fails: had the request left this machine?
 
-Knows requests and sockets; what an answer means is read in `wire.py`. No redirect is followed, no request
-is repeated, and the size of an answer is bounded.
+Knows requests and sockets; what an answer means is decided in `response.py`. No redirect is followed, no
+request is repeated, and the size of an answer is bounded.
 """
 
 import io
@@ -29,8 +29,8 @@ from urllib3.util.wait import wait_for_write
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway.clock import GatewayClock, elapsed
+from airflow_provider_p2psms.gateway.envelope import Answer
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.gateway.wire import Answer
 
 # 10,000 ids, the most that one request may ask for, take 120 kB.
 MAX_ANSWER_BYTES = 8 * 2**20

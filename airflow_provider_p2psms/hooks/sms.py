@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
     from airflow_provider_p2psms.gateway.client import GatewayClient
+    from airflow_provider_p2psms.gateway.response import Page, Price
     from airflow_provider_p2psms.gateway.settings import GatewaySettings
-    from airflow_provider_p2psms.gateway.wire import Page, Price
 
 T = TypeVar("T")
 
@@ -160,7 +160,7 @@ class SMSHook(BaseHook):
 
         Nothing is checked or recorded here.
         """
-        from airflow_provider_p2psms.gateway.wire import Group
+        from airflow_provider_p2psms.gateway.request import Group
         from airflow_provider_p2psms.hooks.errors import interruption_is_unknown, no_retries_of_a_send
 
         content = [Group(list(group["recipients"]), group["message"]) for group in groups]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.response import Price
 from airflow_provider_p2psms.gateway.values import parse_amount
-from airflow_provider_p2psms.gateway.wire import Price
 from airflow_provider_p2psms.sending.fates import Fates
 from airflow_provider_p2psms.sending.plan import NOTHING_SENT, RAISE_GUARD
 from airflow_provider_p2psms.sending.price_classes import PriceClass, PriceClasses

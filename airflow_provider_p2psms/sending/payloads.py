@@ -8,7 +8,7 @@ answer's. They are all that the two operators differ in.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from airflow_provider_p2psms.gateway import wire
+from airflow_provider_p2psms.gateway import request
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.sending.spool import Parcel
 
@@ -38,14 +38,14 @@ class PeerToPeer:
     def send(self, client: GatewayClient, parcel: Parcel, **how: Any) -> Sequence[int]:
         """Group messages by text, in the order in which each text first stands."""
         if parcel.is_personal:  # nearly always
-            content = wire.write_single_groups(parcel.written)
+            content = request.write_single_groups(parcel.written)
             return client.send_groups(content, expected=len(parcel), **how).outbox_ids
         recipients, texts = parcel.columns()
         by_text: dict[bytes, list[int]] = {}
         for place, text in enumerate(texts):
             by_text.setdefault(text, []).append(place)
         groups = [
-            wire.Group([recipients[place].decode() for place in places], text.decode())
+            request.Group([recipients[place].decode() for place in places], text.decode())
             for text, places in by_text.items()
         ]
         ids = [0] * len(texts)
@@ -63,5 +63,5 @@ class PeerToPeerFile:
 
     def send(self, client: GatewayClient, parcel: Parcel, **how: Any) -> Sequence[int]:
         """Upload messages row by row."""
-        content = wire.build_csv(zip(*parcel.columns(), strict=True))
+        content = request.build_csv(zip(*parcel.columns(), strict=True))
         return client.send_csv(content, expected=len(parcel), **how).outbox_ids

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 import msgspec
 
-from airflow_provider_p2psms.gateway import wire
+from airflow_provider_p2psms.gateway import request
 from airflow_provider_p2psms.ledger.digest import Digests
 
 _IN_MEMORY_BYTES = 8 * 2**20
@@ -79,7 +79,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
     """
     The messages of one request, each column in one piece: so they are kept, and read again in no time.
 
-    ``written`` is as of ``wire.write_single_groups``; ``is_personal`` says that no two have the same text.
+    ``written`` is as of ``request.write_single_groups``; ``is_personal`` says that no two have the same text.
     ``packed`` are the digests. Of places that follow each other only the ``first`` is kept.
     """
 
@@ -96,7 +96,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
         run = range(places[0], places[0] + len(places)) if places else range(0)
         scattered = None if places == run or list(places) == list(run) else list(places)
         is_personal = len(set(entries.texts)) == len(places)
-        written = wire.BETWEEN.join(entries.written)
+        written = request.BETWEEN.join(entries.written)
         return cls(written, is_personal, b"".join(entries.digests), run.start, scattered)
 
     @property
@@ -117,7 +117,7 @@ class Parcel(msgspec.Struct, frozen=True, array_like=True):
 
     def columns(self) -> tuple[list[bytes], list[bytes]]:
         """Return the recipients and the texts, in UTF-8."""
-        return wire.split_messages(self.written)
+        return request.split_messages(self.written)
 
     def select(self, wanted: Sequence[object]) -> "Parcel":
         """Return those at whose place something true stands."""

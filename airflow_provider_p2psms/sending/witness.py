@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from airflow_provider_p2psms.errors import GatewayRefusedError, P2PSMSError
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.sending.machine import Receipt
 

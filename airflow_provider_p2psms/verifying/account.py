@@ -11,7 +11,7 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.gateway.wire import Price
+from airflow_provider_p2psms.gateway.response import Price
 from airflow_provider_p2psms.sending.cost import read_credit
 from airflow_provider_p2psms.verifying.findings import Finding, Report, Result
 from airflow_provider_p2psms.verifying.texts import Texts

@@ -1,8 +1,8 @@
 """
 Questions to the report pages, with their answers as they came.
 
-``gateway/wire.py`` reads a page for what a send needs; this module keeps all of it, since its oddities are
-looked for. A question changes nothing at the gateway and may be asked again; sends and cancels go through
+``gateway/response.py`` reads a page for what a send needs; this module keeps all of it, since it looks for
+oddities. A question changes nothing at the gateway and may be asked again; sends and cancels go through
 ``GatewayClient``.
 """
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
-from airflow_provider_p2psms.gateway import wire
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.request import Group
+from airflow_provider_p2psms.gateway.response import Receipt
 from airflow_provider_p2psms.verifying.watching import Sighting
 
 ENOUGH_FOR_THE_RULE_S = 40.0
@@ -67,7 +68,7 @@ class Sender:
 
     def send_groups(self, texts: tuple[str, ...], *, send_time: str | None = None) -> Sent:
         """Send each text as a group of its own, in one request."""
-        groups = [wire.Group((self._recipient,), text) for text in texts]
+        groups = [Group((self._recipient,), text) for text in texts]
         return _note(
             texts,
             lambda: self._client.send_peer_to_peer(groups, from_number=self._line, send_time=send_time),
@@ -80,7 +81,7 @@ class Sender:
         return _note(texts, lambda: self._client.send_peer_to_peer_file(rows, from_number=self._line))
 
 
-def _note(texts: tuple[str, ...], send: Callable[[], wire.Receipt], *, is_scheduled: bool = False) -> Sent:
+def _note(texts: tuple[str, ...], send: Callable[[], Receipt], *, is_scheduled: bool = False) -> Sent:
     left_at = time.time()
     ids: tuple[int, ...] = ()
     refused, unreachable, unknown = None, None, None

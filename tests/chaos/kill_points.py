@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_provider_p2psms.gateway import transport
-from airflow_provider_p2psms.gateway.wire import SEND_PATH
+from airflow_provider_p2psms.gateway.request import SEND_PATH
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.ledger.stores import ObjectStore
 

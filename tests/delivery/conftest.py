@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import pytest
 
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.gateway.wire import Group
 from airflow_provider_p2psms.sandbox import Sandbox
 
 LINE = "+983000505"

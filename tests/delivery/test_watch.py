@@ -10,8 +10,8 @@ from airflow_provider_p2psms.delivery import lookup
 from airflow_provider_p2psms.delivery.watch import MAX_FAILURES, DeliveryWatch
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.response import Page
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.gateway.wire import Page
 
 GOOD, UNDELIVERED, BLACKLISTED = "+989120000000", "+989120000003", "+989120000004"
 ALL_THREE = (GOOD, UNDELIVERED, BLACKLISTED)

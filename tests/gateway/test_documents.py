@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
-from airflow_provider_p2psms.gateway.wire import (
+from airflow_provider_p2psms.gateway.request import (
     BETWEEN,
     Group,
     build_csv,

@@ -20,7 +20,7 @@ from airflow_provider_p2psms.errors import (
 )
 from airflow_provider_p2psms.gateway import transport
 from airflow_provider_p2psms.gateway.clock import elapsed
-from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.gateway.request import Group
 
 from .conftest import Script, answer, http, read_request
 

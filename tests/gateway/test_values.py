@@ -7,7 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError
+from airflow_provider_p2psms.gateway.envelope import Answer
 from airflow_provider_p2psms.gateway.records import parse_record
+from airflow_provider_p2psms.gateway.response import parse_page, parse_receipt
 from airflow_provider_p2psms.gateway.statuses import State, read_deliveries, read_state
 from airflow_provider_p2psms.gateway.values import (
     parse_amount,
@@ -15,7 +17,6 @@ from airflow_provider_p2psms.gateway.values import (
     parse_time,
     parse_whole_number,
 )
-from airflow_provider_p2psms.gateway.wire import Answer, parse_page, parse_receipt
 
 LIKE_NUMBERS = st.text(st.sampled_from("0123456789٣۷²_-+. eE\n\0nafi"), max_size=25)
 VALUES = st.recursive(

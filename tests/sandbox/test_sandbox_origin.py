@@ -6,8 +6,8 @@ import pendulum
 import pytest
 
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.gateway.wire import Group
 from tests.gateway.conftest import ScriptedGateway, answer, http
 
 ORIGIN = {"dag_id": "گزارش روز", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_id": "send"}

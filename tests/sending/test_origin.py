@@ -7,8 +7,8 @@ import pytest
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnsettledError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.outbox import Outbox, QuestionPace
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.gateway.wire import Group
 from airflow_provider_p2psms.ledger.history import History, Receipt
 from airflow_provider_p2psms.sending.origin import account_of, check_origin
 

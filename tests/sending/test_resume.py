@@ -21,7 +21,7 @@ from airflow_provider_p2psms.errors import (
     ReplacedError,
     UnsettledError,
 )
-from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.ledger.records import Settlement
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 from airflow_provider_p2psms.sending.ledgers import LedgerRules

@@ -10,7 +10,7 @@ import pendulum
 import pytest
 
 from airflow_provider_p2psms.airflow_compat import DAG, airflow_version, task
-from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor

@@ -13,8 +13,8 @@ import pytest
 
 from airflow_provider_p2psms.airflow_compat import BaseHook
 from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
-from airflow_provider_p2psms.gateway.wire import Group
 from airflow_provider_p2psms.triggers.sms import SMSDeliveryTrigger
 
 pytestmark = pytest.mark.airflow

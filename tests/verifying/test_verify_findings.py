@@ -2,7 +2,7 @@
 
 import pytest
 
-from airflow_provider_p2psms.gateway.wire import Receipt
+from airflow_provider_p2psms.gateway.response import Receipt
 from airflow_provider_p2psms.verifying import display_findings, schedule_findings, send_findings
 from airflow_provider_p2psms.verifying.asking import Reply
 from airflow_provider_p2psms.verifying.sends import Sent

@@ -4,7 +4,7 @@ import pytest
 
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.connection import parse_connection
-from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.verifying.findings import CATALOGUE
 
 WITNESS = "witness_recipient: your own number, as given with --to"

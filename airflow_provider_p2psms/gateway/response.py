@@ -1,18 +1,32 @@
 """
 What the gateway's answers say, as pure functions: receipts of sends, and answers to questions.
 
-Knows the meaning of a status; knows neither sockets nor retries. JSON is untyped where it comes in and typed
-where it leaves this module.
+``classify_send`` decides whether a request may have been taken. Nothing here knows sockets or retries. JSON
+is untyped where it comes in and typed where it leaves this module.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from enum import Enum, auto
+from typing import Any
 
 from airflow_provider_p2psms.errors import UnreachableError
 from airflow_provider_p2psms.gateway.envelope import Answer, Envelope, as_record, parse_envelope
 from airflow_provider_p2psms.gateway.failures import build_refusal, build_unknown
 from airflow_provider_p2psms.gateway.values import parse_amount, parse_outbox_id, parse_whole_number
+
+# 499 is that of nginx.
+_PROXY_TIMEOUTS = frozenset({408, 499})
+
+
+class Verdict(Enum):
+    """What the answer to a send says: were the messages taken?"""
+
+    RECEIPT = auto()  # yes, and each has its id
+    SAID_TAKEN = auto()  # yes, or there are ids, but they do not add up
+    NOT_TAKEN = auto()  # certainly not
+    BUSY = auto()  # certainly not, and the gateway says when to ask again
+    UNKNOWN = auto()  # perhaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,47 +83,88 @@ def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ())
 
     :param expected: how many ids are due: one a group, or one a row of a file.
     :param private: texts that must not be quoted back in an error, should the gateway do so.
-    :raises GatewayRefusedError: it took nothing (``AuthenticationError`` for 401): its own envelope says so,
-        with a status of 400 to 499 (or 200, or a 503 that says when to ask again) and without ids.
+    :raises GatewayRefusedError: it took nothing (``AuthenticationError`` for 401).
     :raises OutcomeUnknownError: anything else. ``said_taken`` is true if the answer says *yes* or has ids.
 
     Source: gateway docs, both sends, "Success Response" and "Error Responses".
     """
     envelope = parse_envelope(answer.body)
-    if not envelope:
-        raise build_unknown(answer, "is no JSON envelope")
-    ids = _outbox_ids(envelope.data)
-    # What else the answer holds is looked at only if something is wrong with it.
-    if not ids or len(ids) != expected or envelope.ok is False or not answer.is_success:
-        _raise_no_receipt(answer, envelope, ids, expected=expected, private=private)
-    return Receipt(ids)
-
-
-def _raise_no_receipt(
-    answer: Answer, envelope: Envelope, ids: Sequence[int], *, expected: int, private: Iterable[str]
-) -> NoReturn:
-    found = tuple(_find_ids(envelope.data))
-    if envelope.ok is False and not found and _speaks_for_gateway(answer, envelope):
+    data = envelope.data if envelope else None
+    ids = _outbox_ids(data)
+    # Ids in other places are looked for only where there are none in theirs.
+    has_ids = bool(ids) or any(_find_ids(data))
+    verdict = classify_send(answer, envelope, ids=ids, has_ids=has_ids, expected=expected)
+    if verdict is Verdict.RECEIPT:
+        return Receipt(ids)
+    if verdict in {Verdict.NOT_TAKEN, Verdict.BUSY}:
         raise build_refusal(answer, envelope, private=private)
-    if found and (envelope.ok is False or not answer.is_success):
-        raise build_unknown(answer, "holds ids but says that it failed", outbox_ids=found, said_taken=True)
+    raise build_unknown(
+        answer,
+        _describe(answer, envelope, ids=ids, has_ids=has_ids, expected=expected),
+        outbox_ids=tuple(_find_ids(data)),
+        said_taken=verdict is Verdict.SAID_TAKEN,
+    )
+
+
+def classify_send(  # noqa: C901, PLR0911 - one rule a branch, to be read from top to bottom
+    answer: Answer, envelope: Envelope | None, *, ids: Sequence[int], has_ids: bool, expected: int
+) -> Verdict:
+    """
+    Decide whether a request may have been taken, by its answer alone.
+
+    :param ids: those in ``data.message_outbox_ids``, none unless all of them are positive numbers.
+    :param has_ids: whether there is a positive outbox id anywhere in the answer.
+    :param expected: how many ids are due.
+    """
+    # No envelope of the gateway: a proxy or a web server wrote it, and may have passed the request on.
+    if envelope is None:
+        return Verdict.UNKNOWN
+    says_no = envelope.ok is False or not answer.is_success
+    # Ids beside a failure: what has an id was taken, whatever else the answer says.
+    if has_ids and says_no:
+        return Verdict.SAID_TAKEN
+    # A success with an id for each group or row, as documented; a status in `meta` may be missing.
+    if ids and len(ids) == expected:
+        return Verdict.RECEIPT
+    # A success with more or fewer ids, or with ids in another place: taken, but by which ids is not clear.
+    if has_ids:
+        return Verdict.SAID_TAKEN
+    # A success that says yes and has no ids.
+    if answer.is_success and envelope.ok is True:
+        return Verdict.SAID_TAKEN
+    # Neither yes nor no: `meta.status` is missing, or says yes under a status that is no success.
+    if envelope.ok is not False:
+        return Verdict.UNKNOWN
+    # HTTP 200 with `meta.status` false and no ids: clients of this gateway report it as a refusal.
+    if answer.is_success:
+        return Verdict.NOT_TAKEN
+    # A proxy writes these two when its time runs out, perhaps after it has passed the request on.
+    if answer.http_status in _PROXY_TIMEOUTS:
+        return Verdict.UNKNOWN
+    # The gateway's own refusal: 401 and 422 as documented, and others like them. What a 429 says of a request
+    # that left before, too, is for the caller, who knows that.
+    if 400 <= answer.http_status < 500:
+        return Verdict.NOT_TAKEN
+    # 503 is the gateway's own only with its envelope, its *failed* and a Retry-After in seconds.
+    if answer.http_status == 503 and answer.retry_after_s is not None:
+        return Verdict.BUSY
+    # 3xx, 5xx and numbers that are no status: the request may have reached the gateway all the same.
+    return Verdict.UNKNOWN
+
+
+def _describe(
+    answer: Answer, envelope: Envelope | None, *, ids: Sequence[int], has_ids: bool, expected: int
+) -> str:
+    """Say what is wrong with an answer that is neither a receipt nor a refusal."""
+    if envelope is None:
+        return "is no JSON envelope"
+    if has_ids and (envelope.ok is False or not answer.is_success):
+        return "holds ids but says that it failed"
     if not answer.is_success:
-        raise build_unknown(answer, "does not say for certain that nothing was taken")
+        return "does not say for certain that nothing was taken"
     if ids:
-        what = f"has {len(ids):,} ids where {expected:,} are due"
-    else:
-        what = "has no message_outbox_ids that are positive numbers"
-    raise build_unknown(answer, what, outbox_ids=found, said_taken=bool(found) or envelope.ok is True)
-
-
-def _speaks_for_gateway(answer: Answer, envelope: Envelope) -> bool:
-    """
-    Tell whether an envelope that says *failed* can be believed: a proxy may have passed the request on.
-
-    A proxy times out with 408, 499 or 5xx, and redirects with 3xx, whatever the body is.
-    """
-    status = answer.http_status
-    return answer.is_success or (400 <= status < 499 and status != 408) or _is_busy(answer, envelope)
+        return f"has {len(ids):,} ids where {expected:,} are due"
+    return "has no message_outbox_ids that are positive numbers"
 
 
 def parse_answer(answer: Answer) -> tuple[Any, Mapping[str, Any]]:
@@ -162,16 +217,6 @@ def parse_page(data: Any, meta: Mapping[str, Any]) -> Page:
         total=parse_whole_number(meta.get("total")),
         is_known_shape=isinstance(data, list) and len(records) == len(shown),
     )
-
-
-def _is_busy(answer: Answer, envelope: Envelope) -> bool:
-    """
-    Tell whether the gateway itself says that it took nothing and when to ask again.
-
-    A 503 may come from a proxy that has passed the request on, so it takes three words of the gateway's own
-    to believe it: its envelope, which says that it failed, and a ``Retry-After`` in seconds.
-    """
-    return answer.http_status == 503 and envelope.ok is False and answer.retry_after_s is not None
 
 
 def _outbox_ids(data: Any) -> Sequence[int]:

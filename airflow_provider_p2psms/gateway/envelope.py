@@ -4,6 +4,7 @@ The envelope around every answer of the gateway, read from its bytes.
 What an answer means is decided in ``response``.
 """
 
+import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,10 +51,12 @@ def parse_envelope(body: bytes) -> Envelope | None:
     """
     Take an answer's body apart; ``None`` if it is no JSON object with ``data`` or ``meta``.
 
+    A BOM before the JSON is skipped, as RFC 8259 (section 8.1) allows: it changes no word of the answer.
+
     Source: gateway docs, all pages, "Success Response" and "Error Responses".
     """
     try:
-        document = msgspec.json.decode(body)
+        document = msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if not isinstance(document, dict) or not document.keys() & {"data", "meta"}:

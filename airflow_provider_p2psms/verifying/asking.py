@@ -19,6 +19,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_p2psms.gateway.envelope import parse_envelope
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 
 _MOST_BYTES = 8 * 2**20
@@ -202,21 +203,10 @@ class _BareToken(AuthBase):
 
 
 def _read(status: int, body: bytes, *, date: float | None, at: float) -> Reply:
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        document = None
-    if not isinstance(document, dict) or not document.keys() & {"data", "meta"}:
+    envelope = parse_envelope(body)
+    if envelope is None:
         return Reply(status, date=date, at=at)
-    meta = document.get("meta")
-    return Reply(
-        status,
-        data=document.get("data"),
-        meta=meta if isinstance(meta, dict) else {},
-        is_envelope=True,
-        date=date,
-        at=at,
-    )
+    return Reply(status, data=envelope.data, meta=envelope.meta, is_envelope=True, date=date, at=at)
 
 
 def _read_date(header: str | None) -> float | None:

@@ -26,6 +26,7 @@ from .conftest import Script, answer, http, read_request
 
 GROUPS = [Group(["+989120000000"], "a text of one customer"), Group(["+989130000000"], "another text")]
 IDS = json.dumps({"data": {"message_outbox_ids": [11, 12]}, "meta": {"status": True}}).encode()
+BOM = b"\xef\xbb\xbf"
 HTML = b"<html><body>Bad gateway</body></html>"
 
 
@@ -96,6 +97,8 @@ UNKNOWN_ANSWERS = {
     "200 not UTF-8": answer(
         http(200, b'{"data": {"message_outbox_ids": [11, 12]}, "meta": {"message": "\xff"}}')
     ),
+    "200 two BOMs": answer(http(200, BOM + BOM + IDS)),
+    "200 a BOM alone": answer(http(200, BOM)),
     "200 a list": answer(http(200, b"[11, 12]")),
     "200 no envelope": answer(http(200, b'{"message_outbox_ids": [11, 12]}')),
     "200 without ids": answer(http(200, b'{"data": {}, "meta": {"status": true}}')),
@@ -197,10 +200,11 @@ def test_all_else_is_unknown(status, body, is_taken, scripted, client):
     assert 1 == len(gateway.requests)
 
 
-def test_status_false_under_200_is_a_refusal(scripted, client):
-    """HTTP 200 with `meta.status` false and no ids took nothing."""
+@pytest.mark.parametrize("bom", [b"", BOM])
+def test_status_false_under_200_is_a_refusal(bom, scripted, client):
+    """HTTP 200 with `meta.status` false and no ids took nothing, also behind a BOM."""
     body = json.dumps({"data": None, "meta": {"status": False, "message": "نه", "message_code": "400-31"}})
-    gateway = scripted(answer(http(200, body.encode())))
+    gateway = scripted(answer(http(200, bom + body.encode())))
 
     with pytest.raises(GatewayRefusedError, match="نه") as caught:
         send(client(f"http://127.0.0.1:{gateway.port}/v1"))
@@ -247,9 +251,9 @@ def test_ids_that_do_not_add_up_are_kept(scripted, client):
     assert (200, (1, 2, 3)) == (caught.value.http_status, caught.value.outbox_ids)
 
 
-@pytest.mark.parametrize("body", [IDS, IDS.replace(b"11", b'"11"'), b"\xef\xbb\xbf"[:0] + IDS])
+@pytest.mark.parametrize("body", [IDS, IDS.replace(b"11", b'"11"'), BOM + IDS])
 def test_ids_as_due_are_a_receipt(body, scripted, client):
-    """One id a group, in the order given; a created status and text ids count as well."""
+    """One id a group, in the order given: under HTTP 201, too, as text, and behind a BOM."""
     gateway = scripted(answer(http(201, body)))
 
     assert (11, 12) == tuple(send(client(f"http://127.0.0.1:{gateway.port}/v1")).outbox_ids)

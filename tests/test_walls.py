@@ -144,6 +144,7 @@ def test_a_dag_file_stays_light():
 # ledger, sending. The template is there because a text is checked at once; a task without one pays nothing.
 FOR_A_SEND_TASK = {
     "airflow_compat",
+    "choices",
     "errors",
     "operators",
     "operators.accepted",
@@ -177,6 +178,7 @@ FOR_A_TEXT = {
 }
 FOR_A_SENSOR = {
     "airflow_compat",
+    "choices",
     "errors",
     "operators",
     "operators.hook",

@@ -15,20 +15,18 @@ from airflow_provider_p2psms.airflow_compat import (
     determine_kwargs,
     task_decorator_factory,
 )
-from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.operators.redacted_fields import conceal_each, reveal_each
-from airflow_provider_p2psms.operators.sms import (
-    LISTS,
-    SOURCE_FIELDS,
+from airflow_provider_p2psms.choices import (
     Identity,
     OnBackfill,
     OnEmpty,
     OnInDoubt,
     OnInvalid,
     OnLate,
-    PeerToPeerSMSOperator,
+    OnStale,
 )
-from airflow_provider_p2psms.operators.stale import OnStale
+from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.operators.redacted_fields import conceal_each, reveal_each
+from airflow_provider_p2psms.operators.sms import LISTS, SOURCE_FIELDS, PeerToPeerSMSOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
+from airflow_provider_p2psms.choices import Until
 from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.gateway.statuses import FAILED, Deliveries, State
-
-Until = Literal["sent", "delivered"]
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from airflow_provider_p2psms.errors import GatewayRefusedError
 from airflow_provider_p2psms.gateway.records import OutboxRecord, parse_record
 from airflow_provider_p2psms.gateway.statuses import Deliveries, read_deliveries
-from airflow_provider_p2psms.rows.texts import count_parts
+from airflow_provider_p2psms.rows.sms_text import count_parts
 
 PAGE = 100
 # So many pages are asked for at once.

@@ -10,9 +10,9 @@ import threading
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from airflow_provider_p2psms.delivery.counts import Counts, Until, count
+from airflow_provider_p2psms.choices import OnFailed, Until
+from airflow_provider_p2psms.delivery.counts import Counts, count
 from airflow_provider_p2psms.delivery.lookup import (
     Lookup,
     OutOfQuestionsError,
@@ -25,7 +25,6 @@ from airflow_provider_p2psms.gateway.statuses import FAILED, TERMINAL, Deliverie
 
 log = logging.getLogger(__name__)
 
-OnFailed = Literal["fail", "continue"]
 
 # Kept for the reasons of a failure: a question for each state that a message can fail in.
 _FOR_REASONS = len(FAILED)

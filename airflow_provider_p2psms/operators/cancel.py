@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException, BaseOperator
+from airflow_provider_p2psms.choices import OnFailed
 from airflow_provider_p2psms.errors import fold_lines, lay_out
 from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
@@ -17,7 +18,6 @@ from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-OnFailed = Literal["fail", "continue"]
 _NAMED = 20
 
 

@@ -18,8 +18,8 @@ from airflow_provider_p2psms.errors import InvalidMessageError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+    from airflow_provider_p2psms.choices import OnInDoubt
     from airflow_provider_p2psms.sending.ledgers import LedgerRules, Place
-    from airflow_provider_p2psms.sending.machine import OnInDoubt
 
 log = logging.getLogger(__name__)
 

@@ -20,6 +20,16 @@ from airflow_provider_p2psms.airflow_compat import (
     BaseOperator,
     outputs_of,
 )
+from airflow_provider_p2psms.choices import (
+    HiddenRows,
+    Identity,
+    OnBackfill,
+    OnEmpty,
+    OnInDoubt,
+    OnInvalid,
+    OnLate,
+    OnStale,
+)
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.accepted import IdsInXCom, ids_pushed_on_failure, push_ids
@@ -32,7 +42,7 @@ from airflow_provider_p2psms.operators.metrics import count_in_stats
 from airflow_provider_p2psms.operators.parameters import Parameter
 from airflow_provider_p2psms.operators.redacted_fields import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates, is_rendered_later
-from airflow_provider_p2psms.operators.stale import OnStale, describe_staleness
+from airflow_provider_p2psms.operators.stale import describe_staleness
 from airflow_provider_p2psms.operators.upstream import is_given_by_index
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
@@ -62,13 +72,6 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-HiddenRows = Literal["fail", "skip", "send"]
-OnInvalid = Literal["fail", "skip"]
-OnEmpty = Literal["skip", "succeed", "fail"]
-OnBackfill = Literal["skip", "send", "fail"]
-OnLate = Literal["fail", "send_now"]
-OnInDoubt = Literal["reconcile", "fail", "resend"]
-Identity = Literal["text", "key"]
 # Tasks whose rows come from elsewhere lack these.
 SOURCE_FIELDS = frozenset({"messages", "file", "sheet", "hidden_rows", "encoding"})
 # A text may be the name of a file that holds its template.

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
-
-OnStale = Literal["skip", "fail", "send"]
+from typing import Any
 
 # Without `max_age`, of scheduled runs alone: people, assets and backfills start the others on purpose.
 DEFAULT_MAX_AGE = timedelta(days=1)

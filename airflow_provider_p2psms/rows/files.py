@@ -8,11 +8,12 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO, cast
 
+from airflow_provider_p2psms.choices import HiddenRows
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.csv_file import read_csv
 from airflow_provider_p2psms.rows.encoding import detect_encoding, settle_encoding
 from airflow_provider_p2psms.rows.formats import is_workbook
-from airflow_provider_p2psms.rows.rules import FileRules, HiddenRows
+from airflow_provider_p2psms.rows.rules import FileRules
 from airflow_provider_p2psms.rows.table import Record, Sheet, Table
 from airflow_provider_p2psms.rows.xlsx_file import read_xlsx
 

@@ -2,12 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import get_args
 
+from airflow_provider_p2psms.choices import HiddenRows
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.template import parse_template
-
-HiddenRows = Literal["fail", "skip", "send"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,12 +18,13 @@ from typing import Annotated, Any, BinaryIO, cast
 
 import msgspec
 
+from airflow_provider_p2psms.choices import HiddenRows
 from airflow_provider_p2psms.errors import InvalidMessageError, lay_out
 from airflow_provider_p2psms.rows.cells import CellError
 from airflow_provider_p2psms.rows.csv_file import read_csv
 from airflow_provider_p2psms.rows.encoding import split_mark
 from airflow_provider_p2psms.rows.files import rewindable
-from airflow_provider_p2psms.rows.rules import FileRules, HiddenRows
+from airflow_provider_p2psms.rows.rules import FileRules
 from airflow_provider_p2psms.rows.table import Placed, Record, Sheet, Table, is_blank_cell
 from airflow_provider_p2psms.rows.xlsx_file import read_xlsx
 

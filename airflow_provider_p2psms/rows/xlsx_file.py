@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO
 
+from airflow_provider_p2psms.choices import HiddenRows
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.package import Package
 from airflow_provider_p2psms.rows.reading import Reading
-from airflow_provider_p2psms.rows.rules import FileRules, HiddenRows
+from airflow_provider_p2psms.rows.rules import FileRules
 from airflow_provider_p2psms.rows.sheet_values import SheetValues, load_sheet
 from airflow_provider_p2psms.rows.table import Placed, Record, is_blank_cell
 from airflow_provider_p2psms.rows.workbook import Tab, Workbook, describe, find_tab, open_workbook

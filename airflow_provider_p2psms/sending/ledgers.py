@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.errors import OutcomeUnknownError, lay_out
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester, Digests
 from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger, owner_of
 from airflow_provider_p2psms.ledger.records import MOST_DIGESTS, Closing
 from airflow_provider_p2psms.ledger.stores import Store
-from airflow_provider_p2psms.sending.machine import Item, OnInDoubt
+from airflow_provider_p2psms.sending.machine import Item
 from airflow_provider_p2psms.sending.spool import Entries, Parcel
 
 # A worker's clock that nobody has compared is not farther off.

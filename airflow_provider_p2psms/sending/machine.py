@@ -26,6 +26,7 @@ from enum import IntEnum
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     LedgerError,
@@ -52,7 +53,6 @@ MOST_AHEAD = 32
 # The newest answers are remembered as witnesses: as many as may overlap a request in doubt.
 _MOST_RECEIPTS = 64
 
-OnInDoubt = Literal["reconcile", "fail", "resend"]
 Verdict = Literal["taken", "absent", "by_word", "person", "wait"]
 # What a verdict says of the messages that a look did not show.
 _REST: dict[Verdict, int] = {

@@ -10,8 +10,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from itertools import compress, count, starmap
 from operator import not_
-from typing import Literal
 
+from airflow_provider_p2psms.choices import OnInvalid
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem, lay_out
 from airflow_provider_p2psms.identity import fold_messages
 from airflow_provider_p2psms.ledger.digest import Digester
@@ -46,7 +46,7 @@ class PlanRules:
     get texts, or this one gets them all.
     """
 
-    on_invalid: Literal["fail", "skip"] = "fail"
+    on_invalid: OnInvalid = "fail"
     max_recipients: int | None = None
     max_parts: int | None = None
     allowed_recipients: frozenset[str] = field(default=frozenset(), repr=False)

@@ -7,12 +7,11 @@ says what time it is, so that a long send asks again for every batch.
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from typing import Literal, Self, cast
+from typing import Self, cast
 from zoneinfo import ZoneInfo
 
+from airflow_provider_p2psms.choices import OnLate
 from airflow_provider_p2psms.errors import InvalidMessageError, lay_out
-
-OnLate = Literal["fail", "send_now"]
 
 LEAST_AHEAD = timedelta(minutes=5)
 # The gateway counts from the moment at which it reads the request, by its own clock.

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow_provider_p2psms.airflow_compat import (
     AirflowException,
@@ -17,6 +17,7 @@ from airflow_provider_p2psms.airflow_compat import (
     PokeReturnValue,
     conf,
 )
+from airflow_provider_p2psms.choices import OnFailed, Until
 from airflow_provider_p2psms.errors import InvalidMessageError, fold_lines
 from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from airflow_provider_p2psms.delivery.watch import DeliveryWatch
     from airflow_provider_p2psms.gateway.client import GatewayClient
 
-Until = Literal["sent", "delivered"]
-OnFailed = Literal["fail", "continue"]
 # Where no triggerer runs, Airflow itself ends the task so long after its time.
 _GRACE_S = 300
 

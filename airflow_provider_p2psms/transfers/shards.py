@@ -7,10 +7,11 @@ Cutting and reading are the work of ``rows``. Here is what a DAG file calls, and
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import BaseOperator
+from airflow_provider_p2psms.choices import HiddenRows
 from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
 from airflow_provider_p2psms.operators.files import open_rows
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ShardsOperator", "shards"]
 
-HiddenRows = Literal["fail", "skip", "send"]
 ROWS = 100_000
 # Airflow's own default of [core] max_map_length.
 _MOST_SLICES = 1_024

@@ -25,8 +25,8 @@ from airflow_provider_p2psms.errors import P2PSMSError, UnreachableError
 from airflow_provider_p2psms.hooks.sms import SMSHook
 
 if TYPE_CHECKING:
-    from airflow_provider_p2psms.delivery.counts import Until
-    from airflow_provider_p2psms.delivery.watch import DeliveryWatch, OnFailed
+    from airflow_provider_p2psms.choices import OnFailed, Until
+    from airflow_provider_p2psms.delivery.watch import DeliveryWatch
     from airflow_provider_p2psms.gateway.client import GatewayClient
     from airflow_provider_p2psms.gateway.settings import GatewaySettings
 

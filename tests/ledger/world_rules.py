@@ -4,9 +4,10 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
 from airflow_provider_p2psms.ledger.ledger import Ledger
-from airflow_provider_p2psms.sending.machine import OnInDoubt, SendMachine
+from airflow_provider_p2psms.sending.machine import SendMachine
 from airflow_provider_p2psms.sending.spool import Entries, Parcel
 
 # In ticks. An intent is written at 0, its request leaves by 1, ends by 2 and is over before 3.

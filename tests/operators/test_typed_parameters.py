@@ -10,6 +10,7 @@ from typing import get_args
 import pendulum
 import pytest
 
+from airflow_provider_p2psms import choices
 from airflow_provider_p2psms.airflow_compat import (
     DAG,
     AirflowException,
@@ -18,7 +19,6 @@ from airflow_provider_p2psms.airflow_compat import (
     task,
     task_group,
 )
-from airflow_provider_p2psms.operators import sms
 from airflow_provider_p2psms.operators.redacted_fields import reveal
 from airflow_provider_p2psms.operators.sms import CancelScheduledSMSOperator, PeerToPeerSMSOperator
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
@@ -78,7 +78,7 @@ OF_A_FILE = {"sheet", "hidden_rows", "encoding"}
 TYPES = {
     "file": is_optional_text,
     "sheet": lambda value: is_optional_text(value) or is_required_count(value),
-    "hidden_rows": is_one_of(sms.HiddenRows),
+    "hidden_rows": is_one_of(choices.HiddenRows),
     "encoding": is_optional_text,
     "text": is_optional_text,
     "text_values": is_list_of_texts,
@@ -90,16 +90,16 @@ TYPES = {
     "from_number": is_optional_text,
     "send_time": lambda value: is_optional_text(value) or value.utcoffset() is not None,
     "send_window": lambda value: value is None or (is_list_of_texts(value) and len(value) == 3),
-    "on_late": is_one_of(sms.OnLate),
-    "on_invalid": is_one_of(sms.OnInvalid),
-    "on_empty": is_one_of(sms.OnEmpty),
-    "on_backfill": is_one_of(sms.OnBackfill),
+    "on_late": is_one_of(choices.OnLate),
+    "on_invalid": is_one_of(choices.OnInvalid),
+    "on_empty": is_one_of(choices.OnEmpty),
+    "on_backfill": is_one_of(choices.OnBackfill),
     "max_age": lambda value: value is None or (type(value) is dt.timedelta and value > dt.timedelta(0)),
-    "on_stale": is_one_of(sms.OnStale),
-    "on_in_doubt": is_one_of(sms.OnInDoubt),
+    "on_stale": is_one_of(choices.OnStale),
+    "on_in_doubt": is_one_of(choices.OnInDoubt),
     "resend": is_optional_text,
     "report_lag": lambda value: value is None or (is_number(value) and 0 <= value <= 604_800),
-    "identity": is_one_of(sms.Identity),
+    "identity": is_one_of(choices.Identity),
     "drop_duplicates": is_flag,
     "max_recipients": is_count,
     "max_parts": is_count,

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, RowProblem
+from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, RowProblem, and_more
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.connection import parse_connection
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
@@ -203,7 +203,7 @@ def _show(found: Found) -> None:
             bad.add_row(each.place, each.column, each.value, each.reason)
         console.print(bad)
         if more := found.plan.invalid - len(found.problems):
-            console.print(f"… and {more:,} more (--all shows them)")
+            console.print(f"…{and_more(more)} (--all shows them)")
     console.print(_summary(found))
 
 

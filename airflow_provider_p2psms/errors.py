@@ -18,7 +18,7 @@ what can be done, an action a line. What Airflow is to make of each class is dec
 """
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -34,6 +34,16 @@ def lay_out(what: str, *facts: str, options: Iterable[str] = ()) -> str:
     :param options: what can be done; each is a line that begins with a dash.
     """
     return "\n".join((what, *facts, *(f"- {option}" for option in options)))
+
+
+def name_some(names: Sequence[object], *, most: int = 20) -> str:
+    """Write the first of many names, and how many more there are: ``1, 2 and 3 more``; ``none`` for none."""
+    return (", ".join(map(str, names[:most])) or "none") + and_more(len(names) - most)
+
+
+def and_more(rest: int) -> str:
+    """Write how many are left out, with a space before it; nothing if none are."""
+    return f" and {rest:,} more" if rest > 0 else ""
 
 
 def fold_lines(text: str) -> str:

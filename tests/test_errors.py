@@ -1,9 +1,10 @@
 """How the text of an error is laid out."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_p2psms.errors import LINE_WIDTH, P2PSMSError, fold_lines, lay_out
+from airflow_provider_p2psms.errors import LINE_WIDTH, P2PSMSError, fold_lines, lay_out, name_some
 
 WORDS = st.lists(st.text("abc,.", min_size=1, max_size=20), max_size=60).map(" ".join)
 
@@ -32,3 +33,12 @@ def test_a_summary_is_one_line_of_facts():
     assert "It failed.\nNothing was sent.\n- Try again." == str(err)
     assert "It failed. Nothing was sent." == err.summary
     assert "It failed." == err.headline
+
+
+@pytest.mark.parametrize(
+    ("number", "written"),
+    [(0, "none"), (1, "0"), (3, "0, 1, 2"), (4, "0, 1, 2 and 1 more"), (1503, "0, 1, 2 and 1,500 more")],
+)
+def test_many_names_are_cut_short(number, written):
+    """The first are named, the others counted."""
+    assert written == name_some(range(number), most=3)

@@ -34,7 +34,6 @@ _AT_ONCE = 4
 # What the gateway says of one id, and of its load. Other refusals are about the account or the address.
 _ABOUT_THE_ID = frozenset({400, 404, 409, 410, 422})
 _BUSY = frozenset({429, 503})
-_NAMED = 20
 
 
 class Gateway(Reports, Protocol):

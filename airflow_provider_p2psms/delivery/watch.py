@@ -20,7 +20,7 @@ from airflow_provider_p2psms.delivery.lookup import (
     Reports,
     most_questions,
 )
-from airflow_provider_p2psms.errors import GatewayRefusedError, UnreachableError, lay_out
+from airflow_provider_p2psms.errors import GatewayRefusedError, UnreachableError, lay_out, name_some
 from airflow_provider_p2psms.gateway.statuses import FAILED, TERMINAL, Deliveries, State
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 _FOR_REASONS = len(FAILED)
 MAX_FAILURES = 10
 _MAX_DOUBLINGS = 5
-_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +264,4 @@ class DeliveryWatch:
             # Only the single record has the comment of the person who rejected it.
             record = Questions(self._reports, limit=1).record(ids[0]) or record
         persian = ": ".join(filter(None, (record.label or state.persian, record.comment)))
-        named = ", ".join(map(str, ids[:_NAMED]))
-        more = f" and {len(ids) - _NAMED:,} more" if len(ids) > _NAMED else ""
-        return f"{state.meaning.capitalize()} ({persian}): outbox ids {named}{more}."
+        return f"{state.meaning.capitalize()} ({persian}): outbox ids {name_some(ids)}."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException, BaseOperator
 from airflow_provider_p2psms.choices import OnFailed
-from airflow_provider_p2psms.errors import fold_lines, lay_out
+from airflow_provider_p2psms.errors import fold_lines, lay_out, name_some
 from airflow_provider_p2psms.operators import parameters
 from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
 from airflow_provider_p2psms.operators.hook import HasSMSHook
@@ -17,8 +17,6 @@ from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
-
-_NAMED = 20
 
 
 class CancelScheduledSMSOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
@@ -84,12 +82,11 @@ class CancelScheduledSMSOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
             return
         if "ti" in context:
             context["ti"].xcom_push(key="return_value", value=outcomes)
-        more = f" and {len(failed) - _NAMED:,} more" if len(failed) > _NAMED else ""
         in_doubt = "in_doubt" in outcomes.values()
         told = lay_out(
             f"{len(failed):,} of {len(outcomes):,} messages could not be cancelled.",
             RULE,
-            f"Outbox ids: {', '.join(failed[:_NAMED])}{more}.",
+            f"Outbox ids: {name_some(failed)}.",
             *(["For some the gateway gave no answer: a retry asks again."] if in_doubt else ()),
             options=('To go on all the same, set on_failed="continue".',),
         )

@@ -4,6 +4,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 from difflib import SequenceMatcher
 
+from airflow_provider_p2psms.errors import name_some
 from airflow_provider_p2psms.rows.cells import CellError
 from airflow_provider_p2psms.rows.values import is_missing, is_number
 
@@ -49,9 +50,7 @@ def describe_columns(names: Iterable[object], *, show: Callable[[str], str] = st
     shown = [name if isinstance(name, str) else mask(name) for name in names]
     if any(sum(map(str.isdecimal, name)) >= _DIGITS_OF_A_NUMBER for name in shown):
         return "the names found hold numbers and are not shown: is the header row missing?"
-    few = ", ".join(_short(name, show) for name in shown[:_MOST_NAMES])
-    more = f" and {len(shown) - _MOST_NAMES} more" if len(shown) > _MOST_NAMES else ""
-    return f"found: {few or 'none'}{more}"
+    return f"found: {name_some([_short(name, show) for name in shown], most=_MOST_NAMES)}"
 
 
 def escape_strangers(name: str, others: Iterable[str]) -> str:

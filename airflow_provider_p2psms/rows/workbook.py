@@ -4,7 +4,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.errors import InvalidMessageError, name_some
 from airflow_provider_p2psms.rows.package import Attributes, Package, Relationship, is_true
 
 # With so many digits a name may be somebody's number; a date has eight.
@@ -131,9 +131,8 @@ def show_name(name: str) -> str:
 
 def describe(tabs: Sequence[Tab]) -> str:
     """List the sheets of a workbook for an error."""
-    few = ", ".join(f'"{tab.shown}"{" (hidden)" if tab.is_hidden else ""}' for tab in tabs[:_MOST_NAMES])
-    more = f" and {len(tabs) - _MOST_NAMES} more" if len(tabs) > _MOST_NAMES else ""
-    return f"its sheets: {few or 'none'}{more}"
+    names = [f'"{tab.shown}"{" (hidden)" if tab.is_hidden else ""}' for tab in tabs]
+    return f"its sheets: {name_some(names, most=_MOST_NAMES)}"
 
 
 def _find_by_number(tabs: Sequence[Tab], number: int, origin: str) -> Tab:

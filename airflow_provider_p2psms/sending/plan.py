@@ -12,7 +12,7 @@ from itertools import compress, count, starmap
 from operator import not_
 
 from airflow_provider_p2psms.choices import OnInvalid
-from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem, lay_out
+from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem, and_more, lay_out
 from airflow_provider_p2psms.identity import fold_messages
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows.check import Checked, join_blocks
@@ -259,6 +259,6 @@ def _report(plan: Plan) -> str:
         (
             lay_out(f"{plan.invalid:,} bad {rows} of {plan.handed_in:,}.", NOTHING_SENT, options=options),
             *(f"  {problem}" for problem in plan.problems),
-            *([f"  … and {more:,} more"] if more else []),
+            *([f"  …{and_more(more)}"] if more else []),
         )
     )

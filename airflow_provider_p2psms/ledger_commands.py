@@ -27,6 +27,7 @@ from airflow_provider_p2psms.ledger.ledger import Doubt, History, owner_of, read
 from airflow_provider_p2psms.ledger.places import folder_name
 from airflow_provider_p2psms.ledger.records import Entry, Intent, Opening
 from airflow_provider_p2psms.ledger.stores import ObjectStore
+from airflow_provider_p2psms.paths import is_uri
 from airflow_provider_p2psms.program import program
 
 _WIDTH_OF_A_FILE = 160  # columns, where the output is no terminal
@@ -65,7 +66,7 @@ class Kept:
 
 def run_ledger(name: str, options: argparse.Namespace) -> int:
     """Run ``list``, ``show`` or ``prune`` and return the exit code: 0 well, 1 it could not."""
-    if "://" in options.path:
+    if is_uri(options.path):
         return _complain(
             f"{options.path} is object storage, and this command reads folders. Mount it, or use the tools "
             "of the storage: docs/ledger-files.md says which files belong together."

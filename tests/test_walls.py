@@ -161,6 +161,7 @@ FOR_A_SEND_TASK = {
     "operators.templates",
     "operators.error_mapping",
     "operators.upstream",
+    "paths",
     "provider_info",
 }
 FOR_A_TEXT = {

@@ -11,21 +11,17 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.errors import P2PSMSError, lay_out
+from airflow_provider_p2psms.paths import is_local, is_uri
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 
-def _locate(path: str | os.PathLike[str]) -> Path | ObjectStoragePath:
+def locate(path: str | os.PathLike[str]) -> Path | ObjectStoragePath:
     """Return a local path, or, for a URI such as ``s3://conn_id@bucket/key``, an object storage path."""
-    if _is_local(path) or (isinstance(path, str) and "://" not in path):
+    if is_local(path) or (isinstance(path, str) and not is_uri(path)):
         return Path(path).expanduser()
     return airflow_compat.ObjectStoragePath(cast("str", path))
-
-
-def _is_local(path: object) -> bool:
-    # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
-    return type(path) is type(Path())
 
 
 @contextmanager
@@ -35,7 +31,7 @@ def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
 
     :raises P2PSMSError: there is no such file, or it cannot be read; that may change until a later try.
     """
-    located: Any = _locate(path)
+    located: Any = locate(path)
     try:
         stream = located.open("rb")
     except OSError as err:
@@ -52,7 +48,7 @@ def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
                 ),
             )
         ) from err
-    if _is_local(located):  # the others tell Airflow themselves
+    if is_local(located):  # the others tell Airflow themselves
         airflow_compat.lineage().add_input_asset(context=path, uri=located.absolute().as_uri())
     with stream:
         yield stream, located.name
@@ -61,8 +57,8 @@ def open_rows(path: str | os.PathLike[str]) -> Iterator[tuple[BinaryIO, str]]:
 @contextmanager
 def open_outcomes(path: str | os.PathLike[str]) -> Iterator[TextIO]:
     """Open a file for outcomes; a local one appears whole or not at all."""
-    located: Any = _locate(path)
-    if not _is_local(located):
+    located: Any = locate(path)
+    if not is_local(located):
         # Written as text by us: Airflow notes lineage at every write to such a file, so few are better.
         with located.open("wb") as raw, TextIOWrapper(raw, encoding="utf-8", newline="") as stream:
             yield stream

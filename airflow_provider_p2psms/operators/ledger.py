@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.errors import InvalidMessageError
+from airflow_provider_p2psms.operators.storage import locate
+from airflow_provider_p2psms.paths import is_uri
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -116,7 +118,7 @@ def ledger_folder(*names: str, path: str | None = None) -> Any:
     """
     from airflow_provider_p2psms.ledger.places import folder_name
 
-    folder = _root(path or _path() or _default_path())
+    folder: Any = locate(path or _path() or _default_path())
     for name in names:
         folder /= folder_name(name)
     return folder
@@ -125,7 +127,7 @@ def ledger_folder(*names: str, path: str | None = None) -> Any:
 def _path() -> str | None:
     path: str = airflow_compat.conf.get("p2psms", "ledger_path", fallback=None) or ""
     # A relative path is another folder for each process: a retry would not find what was sent.
-    if path and "://" not in path and not Path(path).expanduser().is_absolute():
+    if path and not is_uri(path) and not Path(path).expanduser().is_absolute():
         raise InvalidMessageError(
             f"[p2psms] ledger_path is {path}, a relative path. Set it to an absolute path, such as "
             "/srv/airflow/p2psms, or to a URI, such as s3://conn_id@bucket/p2psms."
@@ -141,12 +143,6 @@ def _largest_record() -> int:
     """Return how large a record Airflow's store takes without a warning, in bytes."""
     limit = airflow_compat.conf.getint("state_store", "max_value_storage_bytes", fallback=0)
     return (limit if limit > 0 else _LARGEST_RECORD) - _MARGIN_BYTES
-
-
-def _root(path: str) -> Any:
-    if "://" not in path:
-        return Path(path).expanduser()
-    return airflow_compat.ObjectStoragePath(path)
 
 
 def _names(ti: Any) -> tuple[str, str, str]:

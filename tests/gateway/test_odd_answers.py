@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
-from airflow_provider_p2psms.gateway.wire import Group
+from airflow_provider_p2psms.gateway.request import Group
 
 from .conftest import answer, http
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.operators.storage import locate
+from airflow_provider_p2psms.operators.files import locate
 from airflow_provider_p2psms.paths import is_uri
 
 if TYPE_CHECKING:

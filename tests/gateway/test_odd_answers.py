@@ -12,7 +12,7 @@ LINE = "+983000505"
 
 
 @pytest.mark.parametrize(
-    "data", [b"null", b"{}", b"[]", b'{"mci_price": 1}', b'{"mci_price": 1, "other_price": "2"}']
+    "data", [b"null", b"{}", b"[]", b'{"mci_price": 1}', b'{"mci_price": 1, "other_price": "two"}']
 )
 def test_a_price_without_both_prices(data, scripted, client):
     """An answer without both prices is no price."""

@@ -19,6 +19,7 @@ import msgspec
 
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
 from airflow_provider_p2psms.ledger.records import MOST_BYTES, damage
+from airflow_provider_p2psms.paths import is_local
 
 # What is read where a file has no content: no record looks so.
 EMPTY = ""
@@ -224,8 +225,7 @@ class ObjectStore:
     def __init__(self, folder: Any, *, patience_s: float = 10.0) -> None:
         self.patience_s = patience_s
         self._folder = folder
-        # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
-        self._is_local = type(folder) is type(Path())
+        self._is_local = is_local(folder)
         self._is_exclusive: bool | None = True if self._is_local else None
         self._has_folder = False
         # In names of files that are being written: two processes, of two machines even, may have one number.

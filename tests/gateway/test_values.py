@@ -1,4 +1,4 @@
-"""Numbers and times of the gateway's documents: one meaning each, whoever reads them."""
+"""Numbers and times of the gateway's documents: one meaning each, for all readers."""
 
 import json
 

@@ -14,7 +14,7 @@ OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
 AIRFLOWS_THAT_WARN := next
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow bench bench-short sandbox-load fault-table docs dist lock clean
+.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow cluster cluster-test bench bench-short sandbox-load fault-table docs dist lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -38,13 +38,17 @@ endif
 	@scripts/venv.sh .venv-docs $<
 	@touch $@
 
+.venv-cluster/.ready: requirements/cluster.txt pyproject.toml scripts/venv.sh
+	@scripts/venv.sh .venv-cluster $<
+	@touch $@
+
 .PRECIOUS: .venv-%/.ready
 .venv-%/.ready: requirements/airflow-%.txt pyproject.toml scripts/venv.sh
 	@scripts/venv.sh .venv-$* $<
 	@touch $@
 
 test: lint ## check format, lint, types, and run the tests, with the coverage of the core
-	$(BIN)/pytest -n $(WORKERS) -m "not (browser or slow or stack or explore or far)" --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -n $(WORKERS) -m "not (browser or slow or stack or explore or far or cluster)" --cov --cov-report=term-missing:skip-covered
 
 lint: venv ## check format, lint and types
 	$(BIN)/ruff format --check .
@@ -88,6 +92,12 @@ chaos: venv ## kill 1,000 sends at random instants under a failing gateway, and 
 
 chaos-airflow: venv ## kill the processes of a real Airflow in the middle of 20 sends, and count (TRIALS=20)
 	$(BIN)/python -m tests.chaos.airflow_kills --trials $(or $(TRIALS),20)
+
+cluster: .venv-cluster/.ready ## start Airflow with Celery, Redis, PostgreSQL and object storage on this machine, until Ctrl-C
+	.venv-cluster/bin/python -m tests.cluster.cluster
+
+cluster-test: .venv-cluster/.ready ## send a campaign there while parts of it are killed, and count (ROWS=100000)
+	P2PSMS_CLUSTER_ROWS=$(or $(ROWS),100000) .venv-cluster/bin/pytest -m cluster -s tests/cluster
 
 demo: venv ## send the rows of a CSV through a real Airflow to a local gateway, and count what arrived
 	$(BIN)/python scripts/demo.py

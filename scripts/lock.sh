@@ -2,7 +2,7 @@
 # Pins everything that development and the tests need, once for each Airflow that is supported:
 # dev.txt for the newest, airflow-X.txt for the older ones, airflow-lowest.txt for the lowest versions that
 # pyproject.toml admits, airflow-next.txt for the newest pre-release; peers.txt is dev.txt and what we are
-# measured against; docs.txt builds the pages and checks a release. Run it after a change of dependencies.
+# measured against; cluster.txt is dev.txt and a distributed executor; docs.txt builds the pages and checks a release. Run it after a change of dependencies.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -37,6 +37,8 @@ lock airflow-2.11 'apache-airflow==2.11.2'
 lock airflow-next 'apache-airflow>=3.4.0b0' 'apache-airflow-core>=3.4.0b0' 'apache-airflow-task-sdk>=1.4.0b0'
 options='--group peers'
 lock peers 'apache-airflow==3.3.2'
+options='--group cluster'
+lock cluster 'apache-airflow==3.3.2'
 compile_group docs docs
 
 # The two below are as of the release of their Airflow: much the same as Airflow's own constraints for it.

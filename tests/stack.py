@@ -2,7 +2,8 @@
 A real Airflow for tests: from an empty database to the end of its last process.
 
 It runs as in production: a scheduler with its executor, and on Airflow 3 an API server and a DAG processor,
-each a process of its own that a test can kill. What Airflow knows is read from its database, which looks
+each a process of its own that a test can kill. With Celery, workers run the tasks, each in a home of its own,
+as on another machine. What Airflow knows is read from its database, which looks
 alike on all versions; what it is to do is asked through its REST API, and on Airflow 2 through its command
 line. DAGs, connections and gateways are the caller's.
 """
@@ -100,6 +101,9 @@ class AirflowStack:
     :param env: more environment for all of Airflow: connections, settings.
     :param database: which kind; by default PostgreSQL where a server answers, otherwise SQLite.
     :param triggerer: whether a triggerer runs, too.
+    :param workers: how many Celery workers run the tasks (Airflow 3 on PostgreSQL); without any, the
+        scheduler runs them itself. ``env`` names the broker: ``AIRFLOW__CELERY__BROKER_URL``.
+    :param slots: how many tasks a worker runs at once.
     """
 
     def __init__(
@@ -110,8 +114,12 @@ class AirflowStack:
         env: Mapping[str, str] | None = None,
         database: Literal["postgresql", "sqlite"] | None = None,
         triggerer: bool = False,
+        workers: int = 0,
+        slots: int = 2,
     ) -> None:
         self._has_triggerer = triggerer
+        self.workers = [f"worker-{number}" for number in range(1, workers + 1)]
+        self._slots = slots
         self.version = airflow_version(python)
         self.home = Path(tempfile.mkdtemp(prefix="p2psms-stack-"))
         self._dags = dags
@@ -122,7 +130,7 @@ class AirflowStack:
         self._processes = _Processes(self.home)
         self._env = _own_environment(python) | self._settings() | dict(env or {})
         self._api: _Api | None = None
-        self._schedulers = self._runs = 0
+        self._schedulers = self._runs = self._starts = 0
 
     def __enter__(self) -> Self:
         try:
@@ -290,7 +298,43 @@ class AirflowStack:
 
     def start_triggerer(self) -> None:
         """Start a triggerer."""
-        self._start_component("triggerer", "--skip-serve-logs")
+        self._start_component("triggerer", "triggerer", "--skip-serve-logs")
+
+    def kill_component(self, name: str) -> None:
+        """End a component and all that descends from it with SIGKILL, as when its machine fails."""
+        self._processes.kill_session(name)
+
+    def start_worker(self, name: str) -> None:
+        """Start one of ``workers``, in a home where nothing of another machine is."""
+        home = self._home_of(name)
+        own = {
+            "AIRFLOW_HOME": str(home),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+            "TMPDIR": str(home / "tmp"),
+        }
+        if not home.exists():
+            (home / "tmp").mkdir(parents=True)
+            shutil.copytree(self._dags, home / "dags")
+        # A file with the number of a worker that was killed would keep the next one from starting.
+        self._starts += 1
+        options = ["--celery-hostname", f"{name}@%h", "--concurrency", str(self._slots), "--skip-serve-logs"]
+        options += ["--without-mingle", "--without-gossip", "--pid", f"{home}/{self._starts}.pid"]
+        self._start_component(name, "celery", "worker", *options, env=own)
+
+    def start_api_server(self) -> None:
+        """Start an API server, where the last one was."""
+        self._start_component(
+            "api-server", "api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"
+        )
+
+    def wait_for_api_server(self) -> None:
+        """Wait until the API server answers."""
+        api = _Api(self.url)
+        self.wait_for("the API server to answer", api.sign_in)
+        self._api = api
+
+    def _home_of(self, worker: str) -> Path:
+        return self.home / "workers" / worker
 
     def wait_for(self, what: str, ready: Callable[[], Any], *, timeout_s: float = 60) -> Any:
         """
@@ -319,14 +363,16 @@ class AirflowStack:
 
     def logs(self) -> str:
         """Return the end of each component's log and of the two latest tasks'."""
-        tasks = sorted((self.home / "logs").glob("dag_id=*/**/*.log"), key=os.path.getmtime)
+        tasks = sorted(self._logs_of_tasks("dag_id=*/**/*.log"), key=os.path.getmtime)
         return "\n".join(map(self._end_of_log, [*sorted(self.home.glob("*.log")), *tasks[-2:]]))
 
     def task_logs(self, run_id: str) -> str:
         """Return the end of the log of each try in a run."""
-        return "\n".join(
-            map(self._end_of_log, sorted((self.home / "logs").glob(f"*/run_id={run_id}/**/*.log")))
-        )
+        return "\n".join(map(self._end_of_log, sorted(self._logs_of_tasks(f"*/run_id={run_id}/**/*.log"))))
+
+    def _logs_of_tasks(self, pattern: str) -> Iterator[Path]:
+        for home in (self.home, *map(self._home_of, self.workers)):
+            yield from (home / "logs").glob(pattern)
 
     def _end_of_log(self, log: Path) -> str:
         text = log.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -346,6 +392,13 @@ class AirflowStack:
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _text(self._database.url),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         }
+        if self.workers:
+            settings |= {
+                "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{_text(self._database.url)}",
+                "AIRFLOW__CELERY__SYNC_PARALLELISM": "1",
+                "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+                "AIRFLOW__CORE__PARALLELISM": str(self._slots * len(self.workers)),
+            }
         return settings | (_FAST_2 if self.version < (3,) else _FAST_3 | self._settings_3())
 
     def _settings_3(self) -> dict[str, str]:
@@ -364,31 +417,29 @@ class AirflowStack:
 
     def _start(self) -> None:
         if self.version >= (3,):
-            self._start_component(
-                "api-server", "--host", "127.0.0.1", "--port", str(self._port), "--workers", "1"
-            )
-            self._start_component("dag-processor")
+            self.start_api_server()
+            self._start_component("dag-processor", "dag-processor")
         self._start_scheduler()
+        for worker in self.workers:
+            self.start_worker(worker)
         if self.version >= (3,):
-            api = _Api(self.url)
-            self.wait_for("the API server to answer", api.sign_in)
-            self._api = api
+            self.wait_for_api_server()
         if self._has_triggerer:
             self.start_triggerer()
 
     def _start_scheduler(self) -> None:
         self._schedulers += 1
-        self._start_component("scheduler", "--skip-serve-logs")
+        self._start_component("scheduler", "scheduler", "--skip-serve-logs")
 
     @property
     def _scheduler_name(self) -> str:
         return f"scheduler-{self._schedulers}"
 
-    def _start_component(self, name: str, *args: str) -> None:
+    def _start_component(self, name: str, *command: str, env: Mapping[str, str] | None = None) -> None:
         known_as = self._scheduler_name if name == "scheduler" else name
-        command = [self._python, "-m", "airflow", name, *args]
         # The name under which PostgreSQL lists its sessions.
-        self._processes.start(name, command, self._env | {"PGAPPNAME": known_as})
+        own = {"PGAPPNAME": known_as, **(env or {})}
+        self._processes.start(name, [self._python, "-m", "airflow", *command], self._env | own)
 
     def _cli(self, *args: str) -> None:
         command = [self._python, "-m", "airflow", *args]
@@ -462,6 +513,10 @@ class _Processes:
         self._killed.add(process.pid)
         process.kill()
 
+    def kill_session(self, name: str) -> None:
+        self._killed.add(self.leaders[name].pid)
+        _end_sessions({self.leaders[name].pid})
+
     def ended(self) -> str | None:
         """Return the name of a component that has ended, and that nobody killed."""
         for name, leader in self.leaders.items():
@@ -470,12 +525,7 @@ class _Processes:
         return None
 
     def end_all(self) -> None:
-        sessions = {running.pid for running in self._started}
-        while alive := [process for process in psutil.process_iter() if _is_of(process, sessions)]:
-            for process in alive:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    process.kill()  # there is nothing here that anybody wants to keep
-            time.sleep(POLL_S)
+        _end_sessions({running.pid for running in self._started})
         for running in self._started:
             running.wait()
 
@@ -519,6 +569,14 @@ def _connect(url: URL, **options: object) -> Iterator[sqlalchemy.engine.Connecti
             yield connection
     finally:
         engine.dispose()
+
+
+def _end_sessions(sessions: set[int]) -> None:
+    while alive := [process for process in psutil.process_iter() if _is_of(process, sessions)]:
+        for process in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()  # there is nothing here that anybody wants to keep
+        time.sleep(POLL_S)
 
 
 def _is_of(process: psutil.Process, sessions: set[int]) -> bool:

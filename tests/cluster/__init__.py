@@ -1,0 +1,1 @@
+"""Airflow with Celery, Redis, PostgreSQL and object storage, as processes on this machine."""

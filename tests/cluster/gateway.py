@@ -41,7 +41,9 @@ class Outbox:
     def take(self, line: str, groups: list[dict[str, Any]]) -> list[int]:
         """Keep the groups of a request; return their ids."""
         lines = [
-            json.dumps([recipient, group["message"]]) for group in groups for recipient in group["recipients"]
+            json.dumps([recipient, group["message"]], ensure_ascii=False)
+            for group in groups
+            for recipient in group["recipients"]
         ]
         with self._lock:
             first = len(self._records) + 1
@@ -169,7 +171,7 @@ class Gateway:
             "?from_number=%2B983000505&connect_timeout=5&read_timeout=10"
         )
 
-    def lines(self) -> int:
+    def count(self) -> int:
         """Return how many messages have arrived."""
         with self.file.open("rb") as stream:
             return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))

@@ -1,5 +1,6 @@
 """What the cluster needs beside Airflow and PostgreSQL: a broker of its own, and object storage."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -113,4 +114,4 @@ class ObjectStorage(_Service):
             count += listed.count("<Key>")
             if "<NextContinuationToken>" not in listed:
                 return count
-            token = "&continuation-token=" + listed.split("<NextContinuationToken>")[1].split("<")[0]
+            token = "&continuation-token=" + re.findall("<NextContinuationToken>([^<]+)", listed)[0]

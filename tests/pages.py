@@ -11,7 +11,7 @@ BLOCK = re.compile(r"^( *)```(?: \{ \.)?(\w*)[^\n]*\n(.*?)^\1```$", re.DOTALL | 
 # A part of a file, as in "FILE:PART", counts as the whole.
 INCLUDED = re.compile(r'^ *--8<-- "([^":]+)[^"]*"$', re.MULTILINE)
 # What the pages use beside `p2psms`, `make` and `airflow`.
-OTHER_PROGRAMS = {"cd", "curl", "export", "pip", "python", "unset"}
+OTHER_PROGRAMS = {"apt-get", "cd", "curl", "export", "pip", "python", "unset"}
 
 
 def read(path: Path) -> str:

@@ -18,6 +18,10 @@ from tests.stack import AirflowStack, postgres_server
 
 DAGS = Path(__file__).parent / "dags"
 LISTS, LEDGERS = "lists", "ledgers"
+# As in dags/campaign.py.
+POOL = "sends"
+# Each worker has a slot more than its share of the sends, for the tasks that wait for no pool.
+SENDS, SLOTS = 4, 3
 LATENCY_S = 0.25
 
 
@@ -29,6 +33,11 @@ class Cluster:
     broker: Broker
     storage: ObjectStorage
     gateway: Gateway
+
+    def set_sends(self, number: int) -> None:
+        """Let so many sends run at once: the slots of their pool."""
+        pool = {"name": POOL, "slots": number, "include_deferred": False}
+        self.airflow.api("PATCH", f"/pools/{POOL}", pool)
 
 
 def missing() -> str | None:
@@ -44,7 +53,7 @@ def missing() -> str | None:
 
 
 @contextlib.contextmanager
-def run_cluster(*, workers: int = 2, slots: int = 2) -> Iterator[Cluster]:
+def run_cluster() -> Iterator[Cluster]:
     """Have all parts inside the block."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="p2psms-cluster-")))
@@ -59,10 +68,10 @@ def run_cluster(*, workers: int = 2, slots: int = 2) -> Iterator[Cluster]:
             "AIRFLOW__CELERY__BROKER_URL": broker.url,
             "AIRFLOW__P2PSMS__LEDGER_PATH": f"s3://store@{LEDGERS}/p2psms",
         }
-        airflow = AirflowStack(
-            DAGS, env=env, database="postgresql", triggerer=True, workers=workers, slots=slots
-        )
-        yield Cluster(stack.enter_context(airflow), broker, storage, gateway)
+        airflow = AirflowStack(DAGS, env=env, database="postgresql", triggerer=True, workers=2, slots=SLOTS)
+        stack.enter_context(airflow)
+        airflow.api("POST", "/pools", {"name": POOL, "slots": SENDS})
+        yield Cluster(airflow, broker, storage, gateway)
 
 
 def main() -> int:

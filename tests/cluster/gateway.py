@@ -2,7 +2,8 @@
 The gateway of the cluster's campaign: a process of its own, which shares no code with the sandbox.
 
 It takes all that comes, the same message twice, too, and writes it down before it answers. So a test counts
-what arrived without asking anybody. Its reports show each record at once, oldest first.
+what arrived without asking anybody. Its reports show each record at once, oldest first, and as sent some time
+later.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from typing import Any, TextIO
 from urllib.parse import parse_qsl, urlsplit
 
 TOKEN = "cluster-token"
+# As long as a message is in the send queue.
+_QUEUED_S = 20
 _OK = {"status": True, "message": "ok", "message_parameters": [], "message_code": "200-1", "errors": None}
 
 
@@ -58,18 +61,19 @@ class Outbox:
         if not 0 < outbox_id <= len(self._times):
             return None
         line, text, recipients = self._records[outbox_id - 1]
-        taken_at = str(self._times[outbox_id - 1])
+        taken_at = self._times[outbox_id - 1]
+        is_sent = time.time() >= taken_at + _QUEUED_S
         return {
             "number": line,
             "messages_outbox_id": str(outbox_id),
-            "state": "finish",
-            "time_send": taken_at,
-            "time": taken_at,
+            "state": "finish" if is_sent else "active",
+            "time_send": str(taken_at),
+            "time": str(taken_at),
             "rcpts_count": str(len(recipients)),
             "message": text,
             "part": None,
             "cost": 0,
-            "state_id": 6,
+            "state_id": 6 if is_sent else 5,
         }
 
     def page(self, question: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -156,12 +160,14 @@ class Server(ThreadingHTTPServer):
         """Leave the connection."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Gateway:
     """A gateway that runs."""
 
     port: int
     file: Path
+    _count: int = 0
+    _counted_to: int = 0
 
     @property
     def connection_uri(self) -> str:
@@ -174,7 +180,11 @@ class Gateway:
     def count(self) -> int:
         """Return how many messages have arrived."""
         with self.file.open("rb") as stream:
-            return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))
+            stream.seek(self._counted_to)
+            new = stream.read()
+        self._counted_to += len(new)
+        self._count += new.count(b"\n")
+        return self._count
 
     def arrived(self) -> Counter[tuple[str, str]]:
         """Count what arrived by recipient and text."""

@@ -26,7 +26,7 @@ class _Service:
         with socket.socket() as one:
             one.bind(("127.0.0.1", 0))
             self.port = int(one.getsockname()[1])
-        self._name, self._log, self._command = name, log, command(self.port)
+        self._name, self.log, self._command = name, log, command(self.port)
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -38,13 +38,13 @@ class _Service:
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + _START_S
         while not self._is_open():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise StackError(f"{self._name} has not started:\n{self._log.read_text(encoding='utf-8')}")
+                raise StackError(f"{self._name} has not started:\n{self.log.read_text(encoding='utf-8')}")
             time.sleep(0.05)
 
     def kill(self) -> None:

@@ -34,6 +34,7 @@ def campaign() -> None:
             max_in_flight=2,
             report_lag=2,
             list_ids_up_to=1_000,
+            pool="sends",
             # While the API server is away, tries come and go.
             retries=30,
             retry_delay=dt.timedelta(seconds=2),

@@ -120,6 +120,7 @@ class AirflowStack:
         self._has_triggerer = triggerer
         self.workers = [f"worker-{number}" for number in range(1, workers + 1)]
         self._slots = slots
+        self._log_sizes: dict[str, int] = {}
         self.version = airflow_version(python)
         self.home = Path(tempfile.mkdtemp(prefix="p2psms-stack-"))
         self._dags = dags
@@ -319,7 +320,12 @@ class AirflowStack:
         self._starts += 1
         options = ["--celery-hostname", f"{name}@%h", "--concurrency", str(self._slots), "--skip-serve-logs"]
         options += ["--without-mingle", "--without-gossip", "--pid", f"{home}/{self._starts}.pid"]
+        self._log_sizes[name] = len(self._log_of(name))
         self._start_component(name, "celery", "worker", *options, env=own)
+
+    def wait_for_worker(self, name: str) -> None:
+        """Wait until a worker takes tasks: one that finds no broker before that ends."""
+        self.wait_for(f"{name} to be ready", lambda: " ready." in self._log_of(name)[self._log_sizes[name] :])
 
     def start_api_server(self) -> None:
         """Start an API server, where the last one was."""
@@ -332,6 +338,10 @@ class AirflowStack:
         api = _Api(self.url)
         self.wait_for("the API server to answer", api.sign_in)
         self._api = api
+
+    def _log_of(self, component: str) -> str:
+        log = self.home / f"{component}.log"
+        return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
 
     def _home_of(self, worker: str) -> Path:
         return self.home / "workers" / worker
@@ -424,6 +434,8 @@ class AirflowStack:
             self.start_worker(worker)
         if self.version >= (3,):
             self.wait_for_api_server()
+        for worker in self.workers:
+            self.wait_for_worker(worker)
         if self._has_triggerer:
             self.start_triggerer()
 

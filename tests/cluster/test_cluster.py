@@ -44,6 +44,7 @@ def kill_each_part(cluster: Cluster) -> dict[str, Callable[[], None]]:
     def worker() -> None:
         airflow.kill_component("worker-1")
         airflow.start_worker("worker-1")
+        airflow.wait_for_worker("worker-1")
 
     def api_server() -> None:
         airflow.kill_component("api-server")

@@ -14,7 +14,7 @@ OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
 AIRFLOWS_THAT_WARN := next
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow cluster cluster-test bench bench-short sandbox-load fault-table docs dist lock clean
+.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow cluster cluster-test cluster-load bench bench-short sandbox-load fault-table docs dist lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -98,6 +98,9 @@ cluster: .venv-cluster/.ready ## start Airflow with Celery, Redis, PostgreSQL an
 
 cluster-test: .venv-cluster/.ready ## send a campaign there while parts of it are killed, and count (ROWS=100000)
 	P2PSMS_CLUSTER_ROWS=$(or $(ROWS),100000) .venv-cluster/bin/pytest -m cluster -s tests/cluster
+
+cluster-load: .venv-cluster/.ready ## measure a campaign there with 1, 2 and 4 sends at once; write docs/cluster.md
+	.venv-cluster/bin/python -m tests.cluster.load --write
 
 demo: venv ## send the rows of a CSV through a real Airflow to a local gateway, and count what arrived
 	$(BIN)/python scripts/demo.py

@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from airflow_provider_p2psms.errors import InvalidMessageError, LedgerError
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore, Store
 from airflow_provider_p2psms.operators.ledger import ledger_folder
+from airflow_provider_p2psms.paths import is_local
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +62,7 @@ def _remember(names: tuple[str, ...]) -> Store:
 
 @contextmanager
 def _turn(folder: Any) -> Iterator[None]:
-    # Not `isinstance`: in older Airflows a path into object storage is a kind of `Path`, too.
-    if type(folder) is not type(Path()):
+    if not is_local(folder):
         yield  # object storage has no locks; there the ledger itself stops all but one
         return
     with (folder / "turn").open("w") as lock:

@@ -47,18 +47,25 @@ class Envelope:
     errors: Mapping[str, tuple[str, ...]]
 
 
+def parse_json(body: bytes) -> Any:
+    """
+    Read an answer's body as JSON; ``None`` if it is none.
+
+    A BOM before the JSON is skipped, as RFC 8259 (section 8.1) allows: it changes no word of the answer.
+    """
+    try:
+        return msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
 def parse_envelope(body: bytes) -> Envelope | None:
     """
     Take an answer's body apart; ``None`` if it is no JSON object with ``data`` or ``meta``.
 
-    A BOM before the JSON is skipped, as RFC 8259 (section 8.1) allows: it changes no word of the answer.
-
     Source: gateway docs, all pages, "Success Response" and "Error Responses".
     """
-    try:
-        document = msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8))
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    document = parse_json(body)
     if not isinstance(document, dict) or not document.keys() & {"data", "meta"}:
         return None
     meta = as_record(document.get("meta"))

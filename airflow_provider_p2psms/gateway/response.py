@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Any
 
 from airflow_provider_p2psms.errors import UnreachableError
-from airflow_provider_p2psms.gateway.envelope import Answer, Envelope, as_record, parse_envelope
+from airflow_provider_p2psms.gateway.envelope import Answer, Envelope, as_record, parse_envelope, parse_json
 from airflow_provider_p2psms.gateway.failures import build_refusal, build_unknown
 from airflow_provider_p2psms.gateway.values import parse_amount, parse_outbox_id, parse_whole_number
 
@@ -35,7 +35,7 @@ class Receipt:
     What the gateway answered to a send that it took.
 
     ``outbox_ids`` has one id a group (JSON) or a row (file), in the order given. That the gateway keeps that
-    order is nowhere stated; only their number is checked. Ids that count up by one, as they mostly do, are a
+    order is nowhere stated; only their number is checked. Ids that count up evenly, as they mostly do, are a
     ``range``: it is kept, compared and recorded at once.
     """
 
@@ -89,8 +89,8 @@ def parse_receipt(answer: Answer, *, expected: int, private: Iterable[str] = ())
     Source: gateway docs, both sends, "Success Response" and "Error Responses".
     """
     envelope = parse_envelope(answer.body)
-    data = envelope.data if envelope else None
-    ids = _outbox_ids(data)
+    data = envelope.data if envelope else parse_json(answer.body)
+    ids = _outbox_ids(data) if envelope else ()
     # Ids in other places are looked for only where there are none in theirs.
     has_ids = bool(ids) or any(_find_ids(data))
     verdict = classify_send(answer, envelope, ids=ids, has_ids=has_ids, expected=expected)
@@ -116,9 +116,10 @@ def classify_send(  # noqa: C901, PLR0911 - one rule a branch, to be read from t
     :param has_ids: whether there is a positive outbox id anywhere in the answer.
     :param expected: how many ids are due.
     """
-    # No envelope of the gateway: a proxy or a web server wrote it, and may have passed the request on.
+    # No envelope of the gateway: a proxy or a web server wrote it, and may have passed the request on. But
+    # nobody else knows outbox ids, in JSON of whatever shape.
     if envelope is None:
-        return Verdict.UNKNOWN
+        return Verdict.SAID_TAKEN if has_ids else Verdict.UNKNOWN
     says_no = envelope.ok is False or not answer.is_success
     # Ids beside a failure: what has an id was taken, whatever else the answer says.
     if has_ids and says_no:
@@ -157,7 +158,7 @@ def _describe(
 ) -> str:
     """Say what is wrong with an answer that is neither a receipt nor a refusal."""
     if envelope is None:
-        return "is no JSON envelope"
+        return "holds ids in no known shape" if has_ids else "is no JSON envelope"
     if has_ids and (envelope.ok is False or not answer.is_success):
         return "holds ids but says that it failed"
     if not answer.is_success:

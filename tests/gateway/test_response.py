@@ -32,8 +32,20 @@ def classify(answer, *, ids=(), has_ids=False):
 @pytest.mark.parametrize("status", STATUSES)
 def test_what_is_no_envelope_is_unknown(status):
     """Whatever its status: somebody else wrote it."""
-    for body in (b"", b"<html>", b"null", b"[7, 8]", b'{"message_outbox_ids": [7, 8]}', b"\xff"):
-        assert UNKNOWN is classify(Answer(status, body, retry_after="5"))
+    for body in (b"", b"<html>", b"null", b"[7, 8]", b'{"message_outbox_ids": [0, -1]}', b"\xff"):
+        assert (OutcomeUnknownError, False) == end(Answer(status, body, retry_after="5"))
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("body", [DUE, ELSEWHERE, [DUE], {"result": DUE}])
+def test_ids_without_an_envelope_say_taken(status, body):
+    """Nobody but the gateway knows them; but they are no receipt."""
+    given = Answer(status, json.dumps(body).encode())
+
+    assert (OutcomeUnknownError, True) == end(given)
+    with pytest.raises(OutcomeUnknownError, match="ids in no known shape") as caught:
+        parse_receipt(given, expected=2)
+    assert 7 in caught.value.outbox_ids
 
 
 @pytest.mark.parametrize("status", STATUSES)

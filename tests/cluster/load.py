@@ -99,7 +99,7 @@ def main() -> int:
             table += measure(cluster, sends=sends, rows=options.rows).line()
             print(table, flush=True)  # noqa: T201
     if options.write:
-        PAGE.write_text(TABLE.sub(table, PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        PAGE.write_text(TABLE.sub(f"{table}\n", PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

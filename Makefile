@@ -14,7 +14,7 @@ OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
 AIRFLOWS_THAT_WARN := next
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow cluster cluster-test cluster-load bench bench-short sandbox-load fault-table docs dist lock clean
+.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow cluster cluster-test cluster-load bench bench-short bench-airflow sandbox-load fault-table docs dist lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -113,6 +113,9 @@ bench-short: .venv-peers/.ready
 
 bench: .venv-peers/.ready ## measure speed, memory, parsing and the ledger against others; write docs/benchmarks.md
 	.venv-peers/bin/python -m scripts.bench --write
+
+bench-airflow: .venv-peers/.ready ## measure only what takes a real Airflow, in a few minutes
+	.venv-peers/bin/python -m scripts.bench --airflow
 
 sandbox-load: venv ## measure how fast the sandbox answers while it holds 100,000 messages
 	$(BIN)/python -m scripts.bench.sandbox_load

@@ -1,5 +1,5 @@
 """
-The ledger's entries, and how they are written: JSON of a limited size, nothing personal, legible in a UI.
+The ledger's entries, and how they are written: JSON of a limited size, with nothing personal.
 
 An *intent* names by their digests the messages that a request is about to carry. A *settlement* says of an
 intent which outbox id each of its messages got: 0 for *certainly not taken*, -1 for *not settled*, -2 for

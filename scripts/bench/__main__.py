@@ -97,14 +97,17 @@ def main() -> int:
     """Measure, print and perhaps write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
     parser.add_argument("--short", action="store_true", help="small numbers: shows that it works")
-    parser.add_argument("--write", action="store_true", help=f"put the table into docs/{PAGE.name}")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--write", action="store_true", help=f"put the table into docs/{PAGE.name}")
+    which.add_argument("--airflow", action="store_true", help="only what takes a real Airflow to measure")
     options = parser.parse_args()
     sizes, start = SHORT if options.short else Sizes(), time.monotonic()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="p2psms-bench-")))
         fast, slow = stack.enter_context(gateway()), stack.enter_context(gateway(latency_s=0.05))
         lines = []
-        for line in measure_all(sizes, folder, fast, slow, short=options.short):
+        lines_of = partial(measure_all, sizes, folder, fast, slow)
+        for line in (in_airflow.measure if options.airflow else lines_of)(short=options.short):
             say(f"{time.monotonic() - start:6.0f} s  {line.what}: {line.figure}")
             lines.append(line)
     text = "\n".join([*render(lines), "", how_it_was_made(sizes)])

@@ -26,7 +26,7 @@ from airflow_provider_p2psms.choices import (
 )
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.redacted_fields import conceal_each, reveal_each
-from airflow_provider_p2psms.operators.sms import LISTS, SOURCE_FIELDS, PeerToPeerSMSOperator
+from airflow_provider_p2psms.operators.sms import LIST_IDS_UP_TO, LISTS, SOURCE_FIELDS, PeerToPeerSMSOperator
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -117,6 +117,7 @@ def p2psms_task(
     batch_size: int | str | None = None,
     max_in_flight: int | str = 4,
     requests_per_second: float | str | None = None,
+    list_ids_up_to: int | str = LIST_IDS_UP_TO,
     outcomes: str | os.PathLike[str] | None = None,
     p2psms_conn_id: str = "p2psms_default",
     multiple_outputs: bool | None = None,

@@ -8,7 +8,7 @@ from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 from airflow_provider_p2psms.ledger.journal import Journal, Reader
 from airflow_provider_p2psms.ledger.ledger import Ledger
-from airflow_provider_p2psms.ledger.records import Closing, Length, Opening, seal
+from airflow_provider_p2psms.ledger.records import Claim, Closing, Intent, Length, Opening, Settlement, seal
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore, TaskStateStore
 
 from .test_stores import Accessor
@@ -166,13 +166,29 @@ def test_a_record_that_was_changed_is_an_error(store, part, change):
         reopen(store)
 
 
-def test_a_value_that_is_no_record_is_an_error(store):
+@pytest.mark.parametrize("part", ["1", "head"])
+def test_a_value_that_is_no_record_is_an_error(store, part):
     """Somebody else's, under our key."""
     slot = send(store)
-    records(store)[f"p2psms.{slot}.1"] = {"a": 1}
+    records(store)[f"p2psms.{slot}.{part}"] = {"a": 1}
 
-    with pytest.raises(LedgerError, match=rf"{slot}\.1.*none of the ledger's own"):
+    with pytest.raises(LedgerError, match=rf"{slot}\.{part}.*none of the ledger's own"):
         reopen(store)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Intent(0, 1.0, 2.0, "3000505", "AAAA"),
+        Intent(0, 1.0, 2.0, "3000505", "?"),
+        Settlement("1-0123456789ab", 0, "AAAA"),
+        Claim("1-0123456789ab", 0, 1.0, ids="7-"),
+    ],
+)
+def test_what_cannot_be_unpacked_is_an_error(entry):
+    """Digests of another length, ids that are neither a run nor compressed."""
+    with pytest.raises(LedgerError, match="cannot be read"):
+        entry.unpack()
 
 
 def test_each_byte_counts(tmp_path):

@@ -42,7 +42,7 @@ def test_forms_of_ids(value, ids):
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "None", True, 0, -1, 1.5, {}, [None], '"5"', "a", b"5", [["x"]], "0-5"]
+    "value", [None, "", "None", True, 0, -1, 1.5, {}, [None], '"5"', "a", b"5", [["x"]], "0-5", "[5"]
 )
 def test_what_is_no_id(value):
     """All else is refused by its kind; its content is not shown."""

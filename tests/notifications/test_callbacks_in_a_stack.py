@@ -55,7 +55,7 @@ class _WithTriggerer(AirflowStack):
     def _start(self) -> None:
         super()._start()
         if self._api:
-            self._start_component("triggerer", "--skip-serve-logs")
+            self.start_triggerer()
             connection = {"connection_id": "p2psms_default", "conn_type": "p2psms"}
             place = {"host": self.gateway.base_url, "password": self.gateway.token}
             self._api.send("POST", "/connections", connection | place)

@@ -2,7 +2,8 @@
 # Pins everything that development and the tests need, once for each Airflow that is supported:
 # dev.txt for the newest, airflow-X.txt for the older ones, airflow-lowest.txt for the lowest versions that
 # pyproject.toml admits, airflow-next.txt for the newest pre-release; peers.txt is dev.txt and what we are
-# measured against; cluster.txt is dev.txt and a distributed executor; docs.txt builds the pages and checks a release. Run it after a change of dependencies.
+# measured against; cluster.txt is dev.txt and a distributed executor; docs.txt builds the pages and checks a
+# release. Run it after a change of dependencies.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -226,7 +226,7 @@ def _outbox_ids(data: Any) -> Sequence[int]:
         return ()
     # Of integers the least and the largest tell for all.
     if set(map(type, ids)) == {int} and parse_outbox_id(min(ids)) and parse_outbox_id(max(ids)):
-        # Nearly always they count up evenly; a range is kept, written and compared in no time.
+        # Nearly always they count up evenly. A range is kept, written and compared without its numbers.
         step = max(ids[1] - ids[0], 1) if len(ids) > 1 else 1
         run = range(ids[0], ids[0] + len(ids) * step, step)
         return run if ids == list(run) else tuple(ids)

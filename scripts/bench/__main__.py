@@ -110,7 +110,7 @@ def main() -> int:
         for line in (in_airflow.measure if options.airflow else lines_of)(short=options.short):
             say(f"{time.monotonic() - start:6.0f} s  {line.what}: {line.figure}")
             lines.append(line)
-    text = "\n".join([*render(lines), "", how_it_was_made(sizes)])
+    text = "\n".join([*render(lines), "", how_it_was_made(sizes, only_airflow=options.airflow)])
     print(text)
     if options.write:
         before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
@@ -269,12 +269,14 @@ def render(lines: list[Line]) -> Iterator[str]:
         yield f"| {line.what} | **{line.figure}** | {line.goal} | {line.measured} |"
 
 
-def how_it_was_made(sizes: Sizes) -> str:
+def how_it_was_made(sizes: Sizes, *, only_airflow: bool) -> str:
     """Name what the figures depend on."""
+    turns = f"medians of {sizes.trials} turns, of three for a campaign in Airflow"
+    command = "make bench-airflow" if only_airflow else "make bench"
     versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return (
-        f"`make bench`, medians of {sizes.trials}, on {os.cpu_count()} cores ({_cpu()}), {memory:.0f} GB, "
+        f"`{command}`, {turns}, on {os.cpu_count()} cores ({_cpu()}), {memory:.0f} GB, "
         f"{platform.system()}, Python {platform.python_version()}. {versions}.\n"
     )
 

@@ -25,17 +25,17 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 import psutil
 
-from tests.stack import AirflowStack, StackError, airflow_version
+from tests.stack import AirflowStack, StackError, TaskInstance, airflow_version
 
 # What is killed, and the size of the batches: an old try that lives on needs enough of them before it (the
 # gateway takes 20 a second) to meet its own retry.
-KINDS = {"task": 25, "supervisor": 5, "scheduler": 3, "freeze": 5}
+KINDS = {"task": 25, "supervisor": 5, "scheduler": 1, "freeze": 5}
 DAGS = Path(__file__).parent / "dags"
 TASK = "send"
 ROWS = 1_000
@@ -86,6 +86,7 @@ class Outcome:
     What became of a trial.
 
     ``lived_s`` is how long the old try lived after the kill, ``beside_s`` how long of that beside its retry.
+    ``history`` has a line for each change of the task's state after the kill.
     """
 
     plan: Plan
@@ -98,6 +99,12 @@ class Outcome:
     beside_s: float = 0.0
     count: Count = Count(0, 0, 0)
     logs: str = ""
+    history: list[str] = field(default_factory=list)
+
+    @property
+    def report(self) -> str:
+        """Return what explains a wrong trial: the logs of the tries, then the history."""
+        return "\n".join([self.logs, f"killed after {self.killed_after} batches", *self.history])
 
     @property
     def good(self) -> bool:
@@ -214,14 +221,12 @@ class Send:
         return self._airflow.final_state(self.run_id)
 
     @property
-    def try_number(self) -> int:
-        """Which try it is at."""
-        return self._airflow.task_instances(self.run_id)[0].try_number
+    def task(self) -> TaskInstance:
+        """The task as Airflow knows it now."""
+        return self._airflow.task_instances(self.run_id)[0]
 
-    @property
-    def is_retrying(self) -> bool:
-        """Whether another process than the first runs the task now."""
-        task = self._airflow.task_instances(self.run_id)[0]
+    def is_retry(self, task: TaskInstance) -> bool:
+        """Tell whether another process than the first runs the task."""
         return task.state == "running" and task.pid not in {None, self.process.pid}
 
     @property
@@ -265,7 +270,7 @@ class Stage:
         self._watch(send, outcome, since=killed)
         outcome.seconds = time.monotonic() - began
         outcome.state = send.state or "not ended"
-        outcome.tries, outcome.accepted, outcome.count = send.try_number, send.accepted, send.count()
+        outcome.tries, outcome.accepted, outcome.count = send.task.try_number, send.accepted, send.count()
         outcome.logs = self.airflow.task_logs(send.run_id)
         return outcome
 
@@ -289,16 +294,25 @@ class Stage:
         time.sleep(LATENCY_S)  # what had left by then arrives
         arrived = send.batches()
         try:
-            self.airflow.wait_for("the retry to send", lambda: send.batches() > arrived or send.state)
+            self.airflow.wait_for(
+                "the retry to send", lambda: send.batches() > arrived or send.state, timeout_s=TRIAL_TIMEOUT_S
+            )
         finally:
             for process in frozen:
                 process.resume()
 
     def _watch(self, send: Send, outcome: Outcome, *, since: float) -> None:
-        retry_since = None
+        retry_since = last = None
         while (lives := _is_alive(send.process)) or not send.state:
             now = time.monotonic()
-            if retry_since is None and send.is_retrying:
+            task = send.task
+            if task != last:
+                last = task
+                outcome.history.append(
+                    f"{now - since:6.1f} s: try {task.try_number} is {task.state}, process {task.pid};"
+                    f" {send.batches()} batches taken; the first process {'lives' if lives else 'has ended'}"
+                )
+            if retry_since is None and send.is_retry(task):
                 retry_since = now
             if lives:
                 outcome.lived_s = now - since
@@ -333,7 +347,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             outcomes.append(trials.run_trial(Plan.draw(seed, kinds)))
             say(outcomes[-1].line())
             if not outcomes[-1].good:
-                say(outcomes[-1].logs)
+                say(outcomes[-1].report)
     twice = sum(outcome.count.twice for outcome in outcomes)
     lost = sum(outcome.count.lost for outcome in outcomes)
     wrong = sum(not outcome.good for outcome in outcomes)

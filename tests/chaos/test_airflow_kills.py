@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.airflow_kills import ROWS, TASK, Count, Plan, Send, Stage, stage
 from tests.stack import airflow_version, postgres_server
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 AIRFLOW = airflow_version(sys.executable)
 MAX_IN_FLIGHT = 4
@@ -38,10 +38,13 @@ def trials() -> Iterator[Stage]:
 )
 def test_a_kill_in_the_middle_of_a_send(trials: Stage, what: str, seed: int):
     """Whatever is killed, Airflow's own retry finishes the send: each message once, none lost."""
-    outcome = trials.run_trial(Plan.draw(seed, [what]))
-
-    assert ("success", ROWS, NOTHING_WRONG) == (outcome.state, outcome.accepted, outcome.count), outcome.logs
-    assert outcome.tries > 1, outcome.logs
+    # A first try that lives on may be done before Airflow takes it for dead: then another one is watched.
+    for turn in range(3):
+        outcome = trials.run_trial(Plan.draw(seed + turn, [what]))
+        assert outcome.good, outcome.report
+        if outcome.tries > 1:
+            return
+    pytest.fail(f"No retry was seen.\n{outcome.report}")
 
 
 @pytest.mark.skipif(AIRFLOW != (3, 0), reason="other Airflows retry it")

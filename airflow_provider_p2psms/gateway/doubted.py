@@ -64,11 +64,14 @@ class Match:
     ``ids`` has one for each place of ``digests``, 0 where none was found. ``unexplained`` holds the places
     for which a record is seen that may be theirs and cannot be assigned. ``held`` are places with an id whose
     record shows only a part of its group: it says that the rest was taken, too, as long as nobody settles it.
+    ``too_many`` is how many records of all requests were left unexplained because they are too many to ask
+    for the recipients of each; 0 if all were asked about.
     """
 
     ids: list[int]
     unexplained: set[int]
     held: set[int] = field(default_factory=set)
+    too_many: int = 0
 
 
 class Relation(Enum):
@@ -157,9 +160,9 @@ class Request:
         """Return the places of a text."""
         return self.texts[text].all() if text in self.texts else set()
 
-    def result(self) -> Match:
+    def result(self, *, too_many: int = 0) -> Match:
         """Return what was found."""
-        return Match(self.ids, self.unexplained & self.open, self.held)
+        return Match(self.ids, self.unexplained & self.open, self.held, too_many)
 
     def take(self, places: Iterable[int], outbox_id: int) -> None:
         """Note the id of messages that were taken."""

@@ -20,6 +20,9 @@ __all__ = ["NO_DIGEST", "Doubted", "Match", "match"]
 # the first number, and each has the second at least. A sample speaks for its own request alone: the gateway
 # takes a request, and another task of the account may have sent one of our texts to somebody else.
 _SAMPLE, _LEAST_SAMPLE = 20, 3
+# Each record that text and time leave open takes one question about its recipients, at 30 a minute. With more
+# of them than this, none is asked about: a try would ask for hours.
+MOST_ASKED = 600
 
 Recipients = Callable[[OutboxRecord], tuple[Recipient, ...] | None]
 
@@ -48,7 +51,7 @@ def match(
     matching.assign()
     matching.doubt_the_rest_of_groups()
     matching.explain()
-    return [request.result() for request in requests]
+    return [request.result(too_many=matching.too_many) for request in requests]
 
 
 @dataclass(slots=True)
@@ -94,6 +97,7 @@ class _Matching:
         self._fits: dict[str, list[Fit]] = {}
         self._candidates: list[_Candidate] = []
         self._groups: list[tuple[Request, list[int], int]] = []
+        self.too_many = 0
 
     def add(self, records: Iterable[OutboxRecord], known_ids: Collection[int]) -> None:
         """Keep the records that may be of some of the requests."""
@@ -104,7 +108,8 @@ class _Matching:
     def assign(self) -> None:
         """Assign the records whose text may be ours."""
         candidates = [each for each in self._candidates if each.is_by_text()]
-        for candidate in self._sampled(candidates):
+        left = list(self._sampled(candidates))
+        for candidate in left if self._can_ask(left) else ():
             self._ask(candidate)
         # Of two requests in doubt the larger may hold all that the smaller does (copies that are sent on
         # purpose). Its record fits that one alone, so it has the first choice.
@@ -125,18 +130,14 @@ class _Matching:
         A record whose text is none of ours may have that of a row that has gone, or other texts for its
         recipients.
         """
-        left = (each for each in self._candidates if not each.is_taken)
+        left = [each for each in self._candidates if not each.is_taken]
+        can_ask = self._can_ask(each for each in left if _is_in_question(each))
         for candidate in sorted(left, key=lambda each: (-(each.record.count or 0), each.record.at or 0.0)):
-            relations = [
-                (request, relation)
-                for request, relation in candidate.relations
-                if request.gone or not request.open <= request.unexplained
-            ]
-            if any(candidate.fits or relation is not Relation.OTHER_TIME for _, relation in relations):
+            if can_ask and _is_in_question(candidate):
                 self._ask(candidate)
                 self._take(candidate)
             if not candidate.is_taken:
-                for request, relation in relations:
+                for request, relation in _open_relations(candidate):
                     request.doubt(candidate.shown, relation, candidate.fits)
 
     def _relations(self, record: OutboxRecord, known_ids: Collection[int]) -> list[tuple[Request, Relation]]:
@@ -156,6 +157,12 @@ class _Matching:
     def _ask(self, candidate: _Candidate) -> None:
         if not candidate.is_asked:
             candidate.is_asked, candidate.shown = True, self._recipients(candidate.record)
+
+    def _can_ask(self, candidates: Iterable[_Candidate]) -> bool:
+        """Tell whether records are few enough to ask for the recipients of each."""
+        count = sum(not each.is_asked for each in candidates)
+        self.too_many = max(self.too_many, count if count > MOST_ASKED else 0)
+        return count <= MOST_ASKED
 
     def _take(self, candidate: _Candidate) -> None:
         if candidate.shown is None or candidate.is_taken:
@@ -231,3 +238,19 @@ class _Matching:
                 single.request.take([single.place], single.candidate.record.outbox_id)
                 single.candidate.is_taken = True
             single.candidate.is_asked = True  # nearly nothing is shown yet: it will not be of the others
+
+
+def _open_relations(candidate: _Candidate) -> list[tuple[Request, Relation]]:
+    """Return the requests of which a record may still tell something."""
+    return [
+        (request, relation)
+        for request, relation in candidate.relations
+        if request.gone or not request.open <= request.unexplained
+    ]
+
+
+def _is_in_question(candidate: _Candidate) -> bool:
+    """Tell whether the recipients of a record may tell something of an open place."""
+    return any(
+        candidate.fits or relation is not Relation.OTHER_TIME for _, relation in _open_relations(candidate)
+    )

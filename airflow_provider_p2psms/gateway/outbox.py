@@ -24,6 +24,10 @@ from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient, par
 from airflow_provider_p2psms.gateway.response import Page
 
 PAGE = 100
+# A list of more than `_LONG` records is asked for in large pages, if the gateway gives them. 500 records of
+# the longest texts stay well below the most that is read of an answer.
+LARGE_PAGE = 500
+_LONG = 20 * PAGE
 # A refusal with one of these says nothing about the record that was asked for.
 _NO_ANSWER = frozenset({403, 429})
 
@@ -106,6 +110,8 @@ class Outbox:
     ) -> None:
         self._client, self._pace, self._stop, self._most_pages = client, pace, stop, most_pages
         self._recipients: dict[int, tuple[Recipient, ...]] = {}
+        self._limit = PAGE
+        self._has_tried_large = False
 
     def read(self, *, since: float, until: float) -> Reading:
         """
@@ -120,6 +126,8 @@ class Outbox:
         sweep = self._sweep(filters)
         if sweep.is_short:  # records moved to pages that were read before: an unstable order, or new ones
             sweep = self._sweep(filters, seen=sweep.seen)
+        if not sweep.is_whole:  # the next reading does without large pages: they may be at fault
+            self._limit = PAGE
         return Reading(tuple(sweep.seen.values()), is_whole=sweep.is_whole)
 
     def find(self, outbox_id: int) -> OutboxRecord | None:
@@ -144,17 +152,30 @@ class Outbox:
     def _sweep(
         self, filters: Mapping[str, str], *, seen: Mapping[int, OutboxRecord] | None = None
     ) -> "_Sweep":
-        sweep = _Sweep(seen or {})
+        sweep = _Sweep(seen or {}, limit=self._limit)
         for page in range(1, self._most_pages + 1):
-            answer = self._ask(self._client.report_list, filters, page=page, limit=PAGE)
+            answer = self._ask(self._client.report_list, filters, page=page, limit=self._limit)
             if answer is None:  # some gateways show no deep pages
                 break
             if not sweep.add(page, answer):
                 return sweep
+            if page == 1 and self._has_large_pages(filters, answer):
+                return self._sweep(filters, seen=sweep.seen)
         if not sweep.seen:
             raise NoAnswerError("The gateway refused to list its outbox.")
         sweep.is_odd = True
         return sweep
+
+    def _has_large_pages(self, filters: Mapping[str, str], first: Page) -> bool:
+        """Find out, once and for a long list only, whether the gateway gives more records a page."""
+        if self._has_tried_large or (first.total or 0) <= _LONG:
+            return False
+        self._has_tried_large = True
+        large = self._ask(self._client.report_list, filters, page=1, limit=LARGE_PAGE)
+        if large is None or len(large.records) <= len(first.records):
+            return False
+        self._limit = LARGE_PAGE
+        return True
 
     def _all_recipients(self, record: OutboxRecord) -> tuple[Recipient, ...] | None:
         shown: list[Recipient] = []
@@ -196,8 +217,9 @@ class _Sweep:
     ``is_odd``: something about it is not as a list has to be, so that it proves nothing.
     """
 
-    def __init__(self, seen: Mapping[int, OutboxRecord]) -> None:
+    def __init__(self, seen: Mapping[int, OutboxRecord], *, limit: int) -> None:
         self.seen = dict(seen)
+        self._limit = limit
         self.is_odd = False
         self._here: set[int] = set()
         self._pages: set[frozenset[int]] = set()
@@ -233,7 +255,7 @@ class _Sweep:
         if answer.total is None or len(self.seen) < self._total:
             return is_new
         # All are seen, unless the report counts wrong: then it says that there are more pages.
-        says_more = len(records) >= PAGE if answer.last_page is None else answer.last_page > page
+        says_more = len(records) >= self._limit if answer.last_page is None else answer.last_page > page
         return is_new and says_more
 
 

@@ -4,19 +4,22 @@ Which ledgers a send keeps: the present one, and those in which earlier versions
 All are opened before anything else, are read as one history, and each is written where its intents lie.
 """
 
+import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from airflow_provider_p2psms.choices import OnInDoubt
-from airflow_provider_p2psms.errors import OutcomeUnknownError, lay_out
+from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, lay_out
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester, Digests
-from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger, owner_of
+from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger, owner_of, read_history
 from airflow_provider_p2psms.ledger.records import MOST_DIGESTS, Closing
 from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.sending.machine import Item
 from airflow_provider_p2psms.sending.spool import Entries, Parcel
+
+log = logging.getLogger(__name__)
 
 # A worker's clock that nobody has compared is not farther off.
 _MOST_CLOCK_ERROR_S = 900.0
@@ -101,6 +104,26 @@ class OpenLedger:
         Nothing where the map indexes of a task share the ledger: it does not say whose messages they are.
         """
         return [] if self.rules.owner else list(dict.fromkeys(self.history.accepted.values()))
+
+    def ids_of_map_indexes(self, *, doubtful: AbstractSet[bytes]) -> set[int]:
+        """
+        Return the outbox ids that all map indexes of the task have by now, where they share the ledger.
+
+        They send meanwhile, and their records in the gateway's reports are not to be taken for what is in
+        doubt.
+
+        :param doubtful: messages in doubt. If another index has sent one of them, too, that record is
+            evidence: its id is left out.
+        """
+        if not self.rules.owner:
+            return set()
+        try:
+            history, _ = read_history(self.rules.store, self.rules.name)
+        except LedgerError as err:
+            log.info("The ledger could not be read again: %s", err.headline)
+            return set()
+        evidence = {outbox_id for digest, outbox_id in history.accepted.items() if digest in doubtful}
+        return set(history.accepted.values()) - evidence
 
     def with_report_lag(self, report_lag_s: float | None) -> "OpenLedger":
         """Return it with the connection's report lag, unless the task has one."""

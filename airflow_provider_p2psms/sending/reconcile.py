@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from airflow_provider_p2psms.gateway.clock import DATE_ERROR_S
-from airflow_provider_p2psms.gateway.matching import Doubted, Match, match
+from airflow_provider_p2psms.gateway.matching import MOST_ASKED, Doubted, Match, match
 from airflow_provider_p2psms.gateway.outbox import Outbox, Reading
 from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST
@@ -83,6 +83,7 @@ class Reconciler:
         # What the reports show of our witnesses does not change.
         self._found: dict[int, OutboxRecord] = {}
         self._whole = set[int]()
+        self._has_said_too_many = False
 
     def look(self, items: dict[int, Item], receipts: Sequence[Receipt]) -> Look:
         """
@@ -115,6 +116,7 @@ class Reconciler:
             recipients=self._outbox.recipients,
             lines=lines,
         )
+        self._say_too_many(max(found.too_many for found in matches))
         witnesses = self._witnesses(receipts, records)
         as_of = witnesses(is_scheduled=False)
         due = _due(items, receipts, shift, windows, as_of)
@@ -266,6 +268,16 @@ class Reconciler:
                 records[outbox_id] = record
 
     # --- what it is worth
+
+    def _say_too_many(self, count: int) -> None:
+        if count and not self._has_said_too_many:
+            self._has_said_too_many = True
+            log.warning(
+                "The report shows %s messages of other sends that may be those in doubt. To see who got one "
+                "takes a question, and of more than %s none is asked. What is not found stays in doubt.",
+                f"{count:,}",
+                f"{MOST_ASKED:,}",
+            )
 
     def _is_shown_well(self, receipt: Receipt, records: dict[int, OutboxRecord]) -> bool:
         """Tell whether a witness is there, a group with all its recipients."""

@@ -401,6 +401,9 @@ class _Send:
             digest_of=self._digest_of,
             known_ids=lambda: {
                 *self._history.accepted.values(),
+                *self._opened.ids_of_map_indexes(
+                    doubtful={digest for item in machine.doubtful for digest in item.digests}
+                ),
                 *self._plan.fates.outbox_ids(),
                 *machine.gone_ids,
             },

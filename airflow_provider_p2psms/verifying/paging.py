@@ -15,15 +15,15 @@ _PAGES_OF_TWO = 8
 _AROUND_S = 30
 _DATES = "create_from_date and create_to_date"
 _USED_SIZE = 100
-_SIZES = (1, 100, 1_000)
+_SIZES = (1, 100, 500)
 _UNPROVEN = (
     "The package cannot prove that it saw the whole list. Absence is then never believed: a message whose "
     "answer was lost and that the report does not show stays in doubt, for a person."
 )
 _BY_DATE = {
     "works": "The package filters by date alone.",
-    "is ignored": "The package reads the whole list of the account. If that has more than 20,000 records, "
-    "absence is never believed.",
+    "is ignored": "The package reads the whole list of the account. If that has more than 20,000 records "
+    "(100,000 where the gateway gives pages of 500), absence is never believed.",
 }
 _PROVEN = "The package can read the whole list and prove it."
 _UNKNOWN = "Nothing is known about it."
@@ -155,7 +155,8 @@ def _find_limit(questions: Questions, window: Mapping[str, str]) -> Finding:
     return Finding(
         Result.OBSERVED if plain else Result.DIFFERS,
         f"per_page as answered: {answers}.",
-        "The package asks for pages of 100, and goes on until it saw all records.",
+        "The package asks for pages of 100, and goes on until it saw all records. In a list of more than "
+        "2,000 records it asks for pages of 500, if the gateway gives them.",
         values={"per_page": {str(limit): shown for limit, shown in sizes.items()}},
     )
 

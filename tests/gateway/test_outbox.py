@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -62,12 +63,13 @@ class Report:
         if "page" not in question:
             return {"data": self.entries[0] if self.entries else None, "meta": {"status": True}}
         page, total = question["page"], len(self.entries)
+        size = min(self.page_size, question.get("limit", self.page_size))
         return {
-            "data": self.entries[(page - 1) * self.page_size : page * self.page_size],
+            "data": self.entries[(page - 1) * size : page * size],
             "meta": {
                 "status": True,
                 "current_page": page,
-                "last_page": max(1, -(-total // self.page_size)),
+                "last_page": max(1, -(-total // size)),
                 "total": total,
             },
         }
@@ -277,6 +279,74 @@ def test_pages_are_bounded(outbox):
 
     assert (30, False) == read(outbox, report, most_pages=3)
     assert 3 == len(report.questions)
+
+
+def asked(report):
+    """Return how many pages were asked for, by their size."""
+    return Counter(each["limit"] for each in report.questions)
+
+
+def test_a_long_list_is_read_in_large_pages(outbox):
+    """From 2,001 records on, where the gateway gives them; later readings begin with them."""
+    report = Report(map(shown, range(1, 2_002)), page_size=10_000)
+    ours = outbox(report)
+
+    for _ in range(2):
+        reading = ours.read(since=NOW - 0.5, until=NOW + 100.5)
+        assert (2_001, True) == (len(reading.records), reading.is_whole)
+    assert Counter({100: 1, 500: 1 + 5 + 5}) == asked(report)
+
+
+def test_a_list_that_is_not_long_is_read_in_small_pages(outbox):
+    """2,000 records take 20 questions, as they always did."""
+    report = Report(map(shown, range(1, 2_001)), page_size=10_000)
+
+    assert (2_000, True) == read(outbox, report)
+    assert Counter({100: 20}) == asked(report)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [None, (422, {"data": None, "meta": {"status": False, "message_code": "400-2"}}), (404, b"<html>")],
+    ids=str,
+)
+def test_a_gateway_without_large_pages_costs_one_question(outbox, refused):
+    """It gives 100 records whatever is asked for, or refuses the size."""
+    report = Report(map(shown, range(1, 2_002)))
+    report.turn = lambda _number, _page, answer: (
+        refused if refused and report.questions[-1]["limit"] > 100 else answer
+    )
+
+    assert (2_001, True) == read(outbox, report)
+    assert Counter({100: 21, 500: 1}) == asked(report)
+
+
+@pytest.mark.parametrize("status", [429, 403, 503])
+def test_no_answer_to_a_large_page_is_no_answer_and_the_next_reading_asks_for_small_ones(outbox, status):
+    """A size that the gateway cannot bear keeps nobody from reading its list."""
+    report = Report(map(shown, range(1, 2_002)))
+    report.turn = lambda _number, _page, answer: (
+        (status, {"data": None, "meta": {"status": False}}) if report.questions[-1]["limit"] > 100 else answer
+    )
+    ours = outbox(report)
+
+    with pytest.raises(NoAnswerError):
+        ours.read(since=NOW - 0.5, until=NOW + 100.5)
+    assert ours.read(since=NOW - 0.5, until=NOW + 100.5).is_whole
+    assert 1 == asked(report)[500]
+
+
+def test_large_pages_that_leave_records_out_are_not_asked_for_again(outbox):
+    """Such a reading is not whole; the next one has small pages, and is."""
+    report = Report(map(shown, range(1, 2_002)), page_size=10_000)
+    report.turn = lambda _number, _page, answer: (
+        answer | {"data": answer["data"][:300]} if report.questions[-1]["limit"] > 100 else answer
+    )
+    ours = outbox(report)
+
+    wholes = [ours.read(since=NOW - 0.5, until=NOW + 100.5).is_whole for _ in range(3)]
+
+    assert [False, True, True] == wholes
 
 
 @pytest.mark.parametrize(

@@ -444,6 +444,53 @@ def test_a_lost_batch_of_a_thousand_takes_few_questions(task, gateway, taken, su
     assert len(gateway.questions) <= 60
 
 
+@pytest.mark.parametrize(("page_size", "pages"), [(100, 21), (500, 5)])
+def test_what_other_map_indexes_send_meanwhile_is_known(task, gateway, page_size, pages):
+    """They share the ledger: not one of their 2,010 messages takes a question of its own."""
+    gateway.change(page_size=page_size)
+    other = replace(
+        task, map_index=1, rows=personal(2_010, first=1_000), options={"batch_size": 1_000}, tries=[]
+    )
+    task.map_index = 0
+    gateway.order(Fault(answer="502_html", taken=False))
+    gateway.after_send = lambda place: place == 1 and other.run()
+
+    assert "success" == task.run().kind
+    assert ["success"] == [each.kind for each in other.tries]
+    looks = 3
+    assert len(gateway.questions) < looks * (pages + 4)
+
+
+def test_what_another_map_index_has_settled_meanwhile_is_still_found(task, gateway):
+    """The rows of both are the same by mistake. The other one finds what is in doubt; so does this one."""
+    other = replace(task, map_index=1, rows=task.rows[:10], tries=[])
+    task.map_index = 0
+    gateway.order(Fault(answer="502_html", taken=True))
+    gateway.change(lag_s=0.5)
+    gateway.after_send = lambda place: place == 2 and other.run()
+
+    ended = task.run()
+
+    assert ("success", "success") == (ended.kind, other.tries[-1].kind), ended.text
+
+
+@pytest.mark.parametrize(("foreign", "ends"), [(300, True), (601, False)])
+def test_many_messages_of_others_in_the_time_of_a_lost_batch(task, gateway, caplog, foreign, ends):
+    """Of up to 600 the recipients are asked for; of more none are, and what is in doubt is for a person."""
+    gateway.order(Fault(answer="502_html", taken=False))
+    gateway.after_send = lambda place: (
+        place == 1
+        and [gateway.add([(number(1_000_000 + each), f"parcel {each}")]) for each in range(foreign)]
+    )
+
+    ended = task.run()
+
+    assert ends == (ended.kind == "success"), ended.text
+    asked = sum("/recipients" in path for _, path in gateway.questions)
+    assert foreign <= asked <= foreign + 10 if ends else asked < 20
+    assert ends == ("messages of other sends that may be those in doubt" not in caplog.text)
+
+
 def test_questions_keep_the_pace_that_is_set(task, gateway, monkeypatch):
     """At most so many questions are asked in any time as the pace says."""
     operator = FORMS["json"]

@@ -9,10 +9,13 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
+from urllib.parse import quote
 
 from tests.stack import WITHOUT_PROXY, StackError
 
 _START_S = 30.0
+# moto gives no object to strangers, and takes anybody who signs.
+_SIGNED = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"
 
 
 class _Service:
@@ -103,6 +106,13 @@ class ObjectStorage(_Service):
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/{path}", body, kind, method="PUT")
         with WITHOUT_PROXY.open(request, timeout=60):
             pass
+
+    def get(self, uri: str) -> bytes:
+        """Read an object: ``s3://bucket/key``, with or without a connection before the bucket."""
+        url = f"http://127.0.0.1:{self.port}/{quote(uri.removeprefix('s3://').rpartition('@')[2])}"
+        request = urllib.request.Request(url, headers={"Authorization": _SIGNED})
+        with WITHOUT_PROXY.open(request, timeout=60) as answer:
+            return bytes(answer.read())
 
     def count_objects(self, bucket: str) -> int:
         """Return how many objects a bucket holds."""

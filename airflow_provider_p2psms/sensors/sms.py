@@ -66,9 +66,9 @@ class SMSDeliverySensor(AuthorsTemplates, HasSMSHook, BaseSensorOperator):
     All of Airflow's own sensor parameters apply: ``poke_interval``, ``timeout``, ``soft_fail``, ``mode`` and
     ``execution_timeout``, which also ends a sensor that is deferred.
     A look at 10,000 ids asks 200 questions at most (and at more ids in proportion). States come by pages of
-    100 ids, so one look tells of all. Delivery can only be asked by id: 10,000 messages to one recipient each
-    take about 50 looks. ``mode="reschedule"`` forgets between looks; where one look cannot ask for all ids it
-    keeps its worker until each has been asked for.
+    100 records, so one look tells of all, unless many messages of others are among them. Delivery can only be
+    asked by id: 10,000 messages to one recipient each take about 50 looks. ``mode="reschedule"`` forgets
+    between looks; where one look cannot ask for all ids it keeps its worker until each has been asked for.
 
     Source: gateway docs, "report/new_list", "report/by_bulk" and "report/bulk_stats".
     """

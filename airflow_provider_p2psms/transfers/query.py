@@ -28,8 +28,8 @@ def open_query(connection: Any, sql: str, parameters: Parameters | None = None) 
 
     PostgreSQL keeps the result on its side (a named cursor), and gives out what is asked for. Other drivers
     are asked for a few rows at a time; whether they hold the rest themselves is theirs to know. The
-    connection is closed after the last row, or at the end of the block, and nothing is ever committed: a
-    query that writes writes nothing.
+    connection is closed after the last row, or at the end of the block. Nothing is ever committed here; what
+    a database writes without a commit stays.
 
     :param connection: a DB-API connection that nobody else uses.
     :raises P2PSMSError: the database refuses the query, or fails, now or while the rows are read.

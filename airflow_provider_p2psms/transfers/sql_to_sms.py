@@ -31,9 +31,10 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
 
     The rows are read, checked and put by before the first request leaves; by then the database's connection
     is closed. A retry runs the query anew and sends what the ledger does not hold: it makes no difference if
-    the rows come in another order, if some have gone, or if others have come.
+    the rows come in another order, if some have gone, or if others have come. A row whose text has changed is
+    another message, unless ``identity="key"``.
 
-    :param sql: one query that gives rows, or a ``.sql`` file that holds it. Nothing is committed.
+    :param sql: one query that gives rows, or a ``.sql`` file that holds it. It is never committed.
     :param conn_id: the database: any connection whose hook is a ``common.sql`` one.
     :param parameters: what the driver puts in the place of the query's placeholders: a mapping or a list, as
         it likes them. Airflow's pages show their names and types alone.

@@ -132,7 +132,7 @@ def test_a_query_without_rows_is_refused(connection, query):
 
 
 def test_nothing_is_written(tmp_path):
-    """A query that writes writes nothing: a transaction that is never committed is undone."""
+    """A transaction is never committed, so the database undoes what the query wrote in it."""
     with closing(sqlite3.connect(tmp_path / "a.db")) as made:
         made.execute("CREATE TABLE a (recipient TEXT, message TEXT)")
 
@@ -142,6 +142,34 @@ def test_nothing_is_written(tmp_path):
 
     with closing(sqlite3.connect(tmp_path / "a.db")) as asked:
         assert [] == asked.execute("SELECT * FROM a").fetchall()
+
+
+def test_what_a_database_writes_without_a_commit_stays(tmp_path):
+    """SQLite drops a table at once; that the statement gives no rows is found out behind that."""
+    with closing(sqlite3.connect(tmp_path / "a.db")) as made:
+        made.execute("CREATE TABLE a (b TEXT)")
+
+    with pytest.raises(InvalidMessageError, match="sql gives no rows"):
+        check(sqlite3.connect(tmp_path / "a.db"), "DROP TABLE a")
+
+    with closing(sqlite3.connect(tmp_path / "a.db")) as asked:
+        assert [] == asked.execute("SELECT name FROM sqlite_master").fetchall()
+
+
+@of_postgres
+def test_a_table_is_not_dropped(connection):
+    """PostgreSQL undoes even that."""
+    name = f"p2psms_{secrets.token_hex(6)}"
+    with closing(psycopg2()) as made:
+        made.autocommit = True
+        made.cursor().execute(f"CREATE TABLE {name} (b TEXT)")
+        try:
+            with pytest.raises(P2PSMSError):
+                check(connection, f"DROP TABLE {name}")
+            made.cursor().execute(f"SELECT * FROM {name}")
+        finally:
+            connection.close()
+            made.cursor().execute(f"DROP TABLE {name}")
 
 
 @of_postgres

@@ -387,6 +387,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         stop: threading.Event,
         keep_ids: Callable[[list[int]], None],
     ) -> Sender:
+        from airflow_provider_p2psms.operators.ledger_in_words import record_in_words
         from airflow_provider_p2psms.sending import payloads
         from airflow_provider_p2psms.sending.send import Sender
         from airflow_provider_p2psms.sending.times import Times
@@ -410,6 +411,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
             open_outcomes=partial(open_outcomes, self.outcomes) if self.outcomes else None,
             report_metrics=partial(count_in_stats, context),
             keep_ids=keep_ids,
+            report_standing=partial(record_in_words, context, ledger.rules.name),
             stop=stop,
             times=self._times or Times(),
         )

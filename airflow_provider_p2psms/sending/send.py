@@ -55,6 +55,7 @@ from airflow_provider_p2psms.sending.price_classes import PriceClasses
 from airflow_provider_p2psms.sending.progress import Progress
 from airflow_provider_p2psms.sending.reconcile import Digest, Reconciler
 from airflow_provider_p2psms.sending.spool import Parcel, Spool
+from airflow_provider_p2psms.sending.standing import Standing
 from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
 from airflow_provider_p2psms.sending.try_metrics import TryMetrics, count_try
@@ -130,7 +131,8 @@ class Sender:
     ``ledger`` may be open already: the caller opens it before all that may fail. With ``key_column`` a
     message is known by its recipient and its key instead of its text. ``witness_recipient`` is the user's own
     number, in E.164. If the send ends with an error, ``keep_ids`` gets the outbox ids of all that was
-    accepted, by this try and by earlier ones.
+    accepted, by this try and by earlier ones. ``report_standing`` gets how the send stands, if a try has made
+    requests or asked the reports, however it ends.
     """
 
     client: GatewayClient
@@ -149,6 +151,7 @@ class Sender:
     open_outcomes: OpenOutcomes | None = None
     report_metrics: Callable[[TryMetrics], None] | None = None
     keep_ids: Callable[[list[int]], None] | None = None
+    report_standing: Callable[[Standing], None] | None = None
     stop: threading.Event
     times: Times = field(default_factory=Times)
 
@@ -193,6 +196,7 @@ class Sender:
                 if self.report_metrics:
                     self.report_metrics(count_try(plan, requests=send.requests if send else 0))
                 if ours:
+                    self._report_standing(send)
                     self._write_outcomes(notes, plan)
             return send.result()
 
@@ -211,6 +215,10 @@ class Sender:
             self.keep_ids(
                 list(dict.fromkeys([*of_rows, *(send.gone_ids if send else ()), *opened.own_ids()]))
             )
+
+    def _report_standing(self, send: "_Send | None") -> None:
+        if self.report_standing and send and (standing := send.standing()):
+            self.report_standing(standing)
 
     def _write_outcomes(self, notes: Notes, plan: Plan) -> None:
         if not (self.open_outcomes and isinstance(notes, OutcomeNotes)):
@@ -263,6 +271,18 @@ class _Send:
     def gone_ids(self) -> Sequence[int]:
         """The outbox ids of messages whose rows have gone since an earlier try."""
         return self._machine.gone_ids if self._machine else ()
+
+    def standing(self) -> Standing | None:
+        """Return how the send stands; ``None`` if this try can have changed nothing."""
+        machine = self._machine
+        if machine is None or not (machine.requests or self._history.doubts):
+            return None
+        counts = self._plan.fates.count()
+        return Standing(
+            accepted=counts["accepted"] + machine.gone_accepted,
+            in_doubt=counts["in_doubt"] + machine.gone_in_doubt,
+            not_sent=counts["refused"] + machine.gone_absent,
+        )
 
     # --- before
 

@@ -184,15 +184,16 @@ def test_new_folders_are_durable(tmp_path, monkeypatch):
 
     def watched(descriptor):
         if isinstance(descriptor, int):  # a folder's
-            synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+            synced.append(os.fstat(descriptor).st_ino)
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
     store = ObjectStore(tmp_path / "dag" / "run" / "task")
     store.write("a", 1)
 
-    assert [tmp_path / "dag" / "run", tmp_path / "dag", tmp_path] == synced[:3]
-    assert tmp_path / "dag" / "run" / "task" == synced[-1]
+    folders = [tmp_path / "dag" / "run", tmp_path / "dag", tmp_path]
+    assert [folder.stat().st_ino for folder in folders] == synced[:3]
+    assert (tmp_path / "dag" / "run" / "task").stat().st_ino == synced[-1]
 
 
 def test_the_last_record_is_written_when_the_others_are_durable(tmp_path, monkeypatch):

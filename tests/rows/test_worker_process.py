@@ -248,6 +248,7 @@ def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch,
         assert [] == processes()
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system ties no process to a processor")
 def test_on_one_processor_no_process_is_started(file, processes, monkeypatch):
     """Both would share it, and take longer than one."""
     monkeypatch.setattr(worker_process, "count_processors", count_processors)

@@ -14,7 +14,7 @@ OLDER_AIRFLOWS := 2.11 3.0 3.1 3.2
 AIRFLOWS_THAT_WARN := next
 
 .DEFAULT_GOAL := help
-.PHONY: help venv test lint format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow cluster cluster-test cluster-load bench bench-short bench-airflow sandbox-load fault-table docs dist lock clean
+.PHONY: help venv test lint errors format browser matrix matrix-more demo demo-open proof explore chaos chaos-airflow cluster cluster-test cluster-load bench bench-short bench-airflow sandbox-load fault-table docs dist lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
@@ -54,6 +54,9 @@ lint: venv ## check format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+errors: venv ## print every text that the package raises or logs, to be read aloud
+	@$(BIN)/python scripts/errors.py
 
 format: venv ## format the code and mend what ruff can mend
 	$(BIN)/ruff format .

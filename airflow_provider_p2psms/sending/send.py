@@ -196,8 +196,8 @@ class Sender:
                 if self.report_metrics:
                     self.report_metrics(count_try(plan, requests=send.requests if send else 0))
                 if ours:
-                    self._report_standing(send)
                     self._write_outcomes(notes, plan)
+                    self._report_standing(send)
             return send.result()
 
     def _known(self, opened: OpenLedger) -> Known:

@@ -4,12 +4,16 @@ import itertools
 import logging
 import random
 import threading
+import time
+from base64 import b64encode
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from airflow_provider_p2psms.errors import (
@@ -22,7 +26,7 @@ from airflow_provider_p2psms.errors import (
     UnsettledError,
 )
 from airflow_provider_p2psms.gateway.request import Group
-from airflow_provider_p2psms.ledger.records import Settlement
+from airflow_provider_p2psms.ledger.records import Intent, Settlement
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 from airflow_provider_p2psms.sending.ledgers import LedgerRules
 from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
@@ -30,6 +34,7 @@ from airflow_provider_p2psms.sending.timing import Timing
 
 from .conftest import entries, numbers
 
+LINE = "+983000505"
 ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(60))]
 
 
@@ -509,3 +514,39 @@ class TestFaultsOfOurOwn:
         [*_, last] = [line for line in caplog.messages if "to go" in line]
         assert "left" in last
         assert ROWS[0][0] not in caplog.text
+
+
+def test_a_ledger_of_format_1_goes_on(send, sandbox):
+    """It has digests of texts as they were typed; this version knows them by folded texts otherwise."""
+    rows = [(number, f"سلام علي {place}") for place, number in enumerate(numbers(5))]  # its ya is Arabic
+    ids = send.client.send_peer_to_peer(
+        [Group([number], text) for number, text in rows[:2]], from_number=LINE
+    )
+    at = time.time()
+    intents = [
+        Intent(place, at - 1, at, LINE, old_digest(rows[place], scope="old run"), offset=0.001)
+        for place in (0, 1)
+    ]
+    settlement = Settlement("1-0123abcd", 0, b64encode(zigzag(ids.outbox_ids[0])).decode(), at)
+    send.store.write("p2psms.1-0123abcd.0", msgspec.to_builtins([*intents, settlement]))
+    rules = LedgerRules(store=send.store, scope="run", old_scope="old run", try_number=2, report_lag_s=0.2)
+
+    result = send(rows, ledger=rules)
+
+    assert (5, 2) == (result.accepted, result.already_accepted)
+    assert once(rows) == arrived(sandbox)
+
+
+def old_digest(row: tuple[str, str], *, scope: str) -> str:
+    own = blake2b(f"{scope}\0{LINE}".encode(), digest_size=32).digest()
+    digest = blake2b("\0".join(row).encode(), salt=own[:16], person=own[16:], digest_size=12).digest()
+    return b64encode(digest).decode()
+
+
+def zigzag(number: int) -> bytes:
+    """Write one id as format 1 does: doubled, since steps may be negative, and seven bits a byte."""
+    packed, rest = bytearray(), 2 * number
+    while rest > 127:
+        packed.append(rest & 127 | 128)
+        rest >>= 7
+    return bytes([*packed, rest])

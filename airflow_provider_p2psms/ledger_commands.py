@@ -23,7 +23,7 @@ from rich.table import Table
 
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST
-from airflow_provider_p2psms.ledger.ledger import Doubt, History, owner_of, read_history
+from airflow_provider_p2psms.ledger.ledger import History, OpenIntent, owner_of, read_history
 from airflow_provider_p2psms.ledger.places import folder_name
 from airflow_provider_p2psms.ledger.records import Entry, Intent, Opening
 from airflow_provider_p2psms.ledger.stores import ObjectStore
@@ -117,9 +117,9 @@ def _read(folder: Path, place: tuple[str, ...], name: str, files: tuple[Path, ..
     return Kept(folder, place, name, files, written_at, size, in_doubt, damage, found, more)
 
 
-def _map_indexes(place: tuple[str, ...], slots: Iterable[str]) -> list[str]:
+def _map_indexes(place: tuple[str, ...], writers: Iterable[str]) -> list[str]:
     """Return the map indexes that share a ledger, or the one that it is of."""
-    owners = {owner_of(slot) for slot in slots} - {""}
+    owners = {owner_of(writer) for writer in writers} - {""}
     if len(place) == 4 and place[3] != "-1":
         owners.add(place[3])
     return sorted(owners, key=lambda owner: (len(owner), owner))
@@ -135,12 +135,12 @@ def _details(history: History, journals: Mapping[str, Sequence[Entry]]) -> dict[
         "first_intent": _utc(min(intents)) if intents else None,
         "last_intent": _utc(max(intents)) if intents else None,
         "gateways": sorted({gateway for gateway, _ in history.origins}),
-        "all_accepted": history.closing is not None,
+        "all_accepted": history.completion is not None,
         "open_witnesses": len(history.witnesses),
-        "tries_begun": {slot: _begun(entries) for slot, entries in journals.items()},
+        "tries_begun": {writer: _begun(entries) for writer, entries in journals.items()},
         "doubts": [
             {
-                "try": doubt.slot,
+                "try": doubt.writer,
                 "messages": _open(doubt),
                 "since": _utc(doubt.at),
                 "over": _utc(doubt.until if doubt.over is None else doubt.over),
@@ -198,8 +198,8 @@ def _table(kept: Kept) -> Table:
     for name, value in (kept.found | kept.more).items():
         if name not in hidden:
             table.add_row(name.replace("_", " "), _cell(value))
-    for slot, begun in kept.more["tries_begun"].items():
-        table.add_row(f"try {slot}", f"begun {begun or 'at an unknown time'}")
+    for writer, begun in kept.more["tries_begun"].items():
+        table.add_row(f"try {writer}", f"begun {begun or 'at an unknown time'}")
     for doubt in kept.more["doubts"]:
         said = "; the gateway said that it took them" if doubt["said_taken"] else ""
         table.add_row(
@@ -263,7 +263,7 @@ def _is_confirmed(question: str) -> bool:
     return sys.stdin.isatty() and input(question).strip().casefold() in {"y", "yes"}
 
 
-def _open(doubt: Doubt) -> int:
+def _open(doubt: OpenIntent) -> int:
     return sum(digest != NO_DIGEST for digest in doubt.digests)
 
 

@@ -234,7 +234,7 @@ def shorten_times(monkeypatch: pytest.MonkeyPatch) -> Any:
     from airflow_provider_p2psms.sending.times import Times
 
     times = Times(
-        skew_s=0.1, linger_s=0.1, patience_s=1.0, ask_every_s=0.1, questions=10_000, connect_pause_s=0.1
+        skew_s=0.1, linger_s=0.1, patience_s=1.0, poll_every_s=0.1, questions=10_000, connect_pause_s=0.1
     )
     for each in (PeerToPeerSMSOperator, PeerToPeerFileOperator, SMSNotifier):
         monkeypatch.setattr(each, "_times", times)

@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_p2psms.cli import main
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger
-from airflow_provider_p2psms.ledger.records import NOT_TAKEN, Closing
+from airflow_provider_p2psms.ledger.records import NOT_TAKEN, Completion
 from airflow_provider_p2psms.ledger.stores import ObjectStore
 
 DAY_S = 86_400
@@ -45,7 +45,7 @@ def write(root, *place, accepted=3, in_doubt=0, days=0, name="p2psms", owner="",
     if in_doubt:
         ledger.claim(doubts, over=1.7e9 + 30, said_taken=said_taken)
     else:
-        ledger.close(Closing(1, None))
+        ledger.close(Completion(1, None))
     ledger.flush()
     for file in folder.iterdir():
         os.utime(file, (time.time() - days * DAY_S,) * 2)

@@ -160,7 +160,7 @@ def _parse_url(text: str) -> SplitResult:
         named = False
     if not named:
         raise InvalidMessageError(
-            "The Base URL has no host name, or a port that is none. It looks like https://edge.ippanel.com/v1."
+            "The Base URL has no host name, or its port is not a number. It looks like https://edge.ippanel.com/v1."
         )
     return url
 
@@ -203,7 +203,7 @@ def _text(extra: Mapping[str, object], name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise InvalidMessageError(f"The connection's extra {name} is no text; put it in quotes.")
+        raise InvalidMessageError(f"The connection's extra {name} is not text. Put it in quotes.")
     if not value.strip():
         raise _blank(name)
     return value.strip()
@@ -211,16 +211,14 @@ def _text(extra: Mapping[str, object], name: str) -> str | None:
 
 def _blank(name: str) -> InvalidMessageError:
     # To read it as "not set" would turn a half-written staging connection into one that texts everybody.
-    return InvalidMessageError(
-        f"The connection's extra {name} is there and holds nothing. Write a value, or remove {name}."
-    )
+    return InvalidMessageError(f"The connection's extra {name} is empty. Write a value, or remove {name}.")
 
 
 def _outbox_url(extra: Mapping[str, object]) -> str | None:
     url = _text(extra, "outbox_url")
     if url and not url.startswith(("https://", "http://")):
         raise InvalidMessageError(
-            "The connection's extra outbox_url is no address of a page, such as "
+            "The connection's extra outbox_url is not the address of a page, such as "
             "https://panel.example.com/outbox/{outbox_id}."
         )
     return url
@@ -230,7 +228,7 @@ def _texts(extra: Mapping[str, object], name: str) -> tuple[str, ...]:
     value = extra.get(name, [])
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        raise InvalidMessageError(f"The connection's extra {name} is no list of texts.")
+        raise InvalidMessageError(f"The connection's extra {name} is not a list of texts.")
     texts = tuple(item.strip() for item in items if item.strip())
     if name in extra and not texts:
         raise _blank(name)
@@ -241,7 +239,7 @@ def _boolean(extra: Mapping[str, object], name: str) -> bool:
     value = extra.get(name, False)
     lowered = str(value).strip().lower()
     if lowered not in _TRUE | _FALSE:
-        raise InvalidMessageError(f"The connection's extra {name} is neither true nor false.")
+        raise InvalidMessageError(f"The connection's extra {name} must be true or false.")
     return lowered in _TRUE
 
 
@@ -260,8 +258,8 @@ def _optional_seconds(extra: Mapping[str, object], name: str, *, at_most: int) -
         seconds = 0.0
     if not 0 < seconds <= at_most or isinstance(value, bool):
         raise InvalidMessageError(
-            f"The connection's extra {name} is no number of seconds up to {at_most}. Write a number above 0, "
-            "or leave the extra out."
+            f"The connection's extra {name} must be a number of seconds up to {at_most}. Write a number "
+            "above 0, or leave the extra out."
         )
     return seconds
 
@@ -276,6 +274,6 @@ def _rate(extra: Mapping[str, object], name: str) -> float | None:
         rate = 0.0
     if not 0 < rate <= 10_000 or isinstance(value, bool):
         raise InvalidMessageError(
-            f"The connection's extra {name} is no number of requests, such as 5 or 0.5."
+            f"The connection's extra {name} must be a number of requests, such as 5 or 0.5."
         )
     return rate

@@ -240,7 +240,9 @@ class Transport:
             return self._exchange(method, path, content)
         except (requests.RequestException, HTTPError, OSError) as err:
             if exchange.late:
-                raise UnreachableError("The request did not leave: its time was over.", late=True) from err
+                raise UnreachableError(
+                    "The request did not leave: its deadline had passed.", late=True
+                ) from err
             name, cause = _cause(err)
             if not exchange.left:
                 raise UnreachableError(

@@ -1,18 +1,18 @@
 """
-Fencing for storage that does not stop an old try: turns, taken by exclusive creation.
+Fencing for storage that does not stop an old try: epochs, taken by exclusive creation.
 
-Turns are records ``NAME.turn.0``, ``.1``, … (``NAME.OWNER.turn.N`` for each map index). A try takes the next
-free turn when it opens the ledger, and the one after its last before a request leaves. If another try has
+Epochs are records ``NAME.turn.0``, ``.1``, … (``NAME.OWNER.turn.N`` for each map index). A try takes the next
+free epoch when it opens the ledger, and the one after its last before a request leaves. If another try has
 taken that one, this try was replaced. Nobody looks for a record that a mount may remember as absent: the
 storage itself decides who creates a record.
 
-So one of two tries always sees the other. The old one makes its intent durable and then takes a turn; the new
-one takes a turn and then reads. If the old one's turn is first, the new one finds the intent, and the turn
-says how much it has to find. If the new one's is first, the old one cannot take it and sends nothing.
+So one of two tries always sees the other. The old one makes its intent durable and then takes an epoch; the
+new one takes an epoch and then reads. If the old one's epoch is first, the new one finds the intent, and the
+epoch says how much it has to find. If the new one's is first, the old one cannot take it and sends nothing.
 
-A turn may be removed when no try can take it for free any more. A try starts from the last turn in a listing
-of the folder. Such a listing is at most ``FRESH_S`` old: mounts remember one for a minute. All turns that
-were taken since are still there, so the try that starts from an old listing finds them taken.
+An epoch may be removed when no try can take it for free any more. A try starts from the last epoch in a
+listing of the folder. Such a listing is at most ``FRESH_S`` old: mounts remember one for a minute. All epochs
+that were taken since are still there, so the try that starts from an old listing finds them taken.
 """
 
 import time
@@ -23,10 +23,11 @@ from typing import NamedTuple
 
 from airflow_provider_p2psms.errors import LedgerError
 from airflow_provider_p2psms.ledger.journal import Reader
-from airflow_provider_p2psms.ledger.records import Length, damage, turn_from_json, turn_to_json
-from airflow_provider_p2psms.ledger.stores import EMPTY, Store, last_turns, turns_in
+from airflow_provider_p2psms.ledger.records import Length, damage, epoch_from_json, epoch_to_json
+from airflow_provider_p2psms.ledger.stores import EMPTY, Store, epochs_in, last_epochs
 
-# For so long at least a turn stays; a try that lists turns and takes one in more than half of it starts anew.
+# For so long at least an epoch stays. A try that lists epochs and takes one in more than half of it starts
+# anew.
 FRESH_S = 600.0
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -37,23 +38,23 @@ def elapsed() -> float:
     return time.clock_gettime(_CLOCK)
 
 
-class _Turn(NamedTuple):
-    slot: str
+class _Epoch(NamedTuple):
+    writer: str
     length: Length
 
 
 # Its creator has not written it yet, or died before.
-_UNWRITTEN = _Turn("", Length())
+_UNWRITTEN = _Epoch("", Length())
 
 
-class Turns:
+class Epochs:
     """
-    The turns of one try.
+    The epochs of one try.
 
-    Where the storage has no exclusive creation, a turn is an ordinary record, and fences nobody; then
+    Where the storage has no exclusive creation, an epoch is an ordinary record, and fences nobody; then
     ``is_exclusive`` is false and the ledger falls back on owner records.
 
-    :param refuse: raises ``ReplacedError`` for a slot of a newer try.
+    :param refuse: raises ``ReplacedError`` for the writer of a newer try.
     """
 
     def __init__(
@@ -62,20 +63,20 @@ class Turns:
         *,
         name: str,
         owner: str,
-        slot: str,
+        writer: str,
         refuse: Callable[[str], None],
         clock: Callable[[], float],
     ) -> None:
-        self._store, self._name, self._owner, self._slot = store, name, owner, slot
+        self._store, self._name, self._owner, self._writer = store, name, owner, writer
         self._refuse, self._clock = refuse, clock
         self._last = -1
-        # The turns that may be removed one day, the oldest first, and when they were known to be there.
+        # The epochs that may be removed one day, the oldest first, and when they were known to be there.
         self._earlier = deque[tuple[int, float]]()
         self.is_exclusive = True
 
     def take(self, reader: Reader) -> dict[str, Length]:
         """
-        Take the next free turn.
+        Take the next free epoch.
 
         :return: what journals of this owner are known to hold.
         :raises ReplacedError: a newer try has begun already.
@@ -83,13 +84,13 @@ class Turns:
         """
         while True:
             began = self._clock()
-            numbers = turns_in(self._name, self._owner, self._store.keys(self._name))
+            numbers = epochs_in(self._name, self._owner, self._store.keys(self._name))
             last = numbers[-1] if numbers else -1
             below = self._look(last, reader) if numbers else None
             while not self._create(last + 1, Length()):
                 last += 1
                 below = self._look(last, reader)
-            # A process that stood still in between may have taken a turn that was removed meanwhile.
+            # A process that stood still in between may have taken an epoch that was removed meanwhile.
             if self._clock() - began < FRESH_S / 2:
                 break
         self._last = last + 1
@@ -98,7 +99,7 @@ class Turns:
 
     def take_next(self, length: Length) -> bool:
         """
-        Take one more turn before a request leaves.
+        Take one more epoch before a request leaves.
 
         :param length: what this try's journal holds durably.
         :return: whether this try is still the owner.
@@ -114,7 +115,7 @@ class Turns:
 
     def _create(self, number: int, length: Length) -> bool:
         key = self._key(number)
-        value = turn_to_json(key, self._slot, length)
+        value = epoch_to_json(key, self._writer, length)
         created = self._store.create(key, value)
         if created is None:
             self.is_exclusive = False
@@ -124,31 +125,31 @@ class Turns:
         return created or self._is_mine(number)
 
     def _is_mine(self, number: int) -> bool:
-        turn = self._read(number)
-        return turn is not None and turn.slot == self._slot
+        epoch = self._read(number)
+        return epoch is not None and epoch.writer == self._writer
 
-    def _look(self, number: int, reader: Reader) -> _Turn:
-        """Read a turn that is there, and wait until its creator has written it."""
+    def _look(self, number: int, reader: Reader) -> _Epoch:
+        """Read an epoch that is there, and wait until its creator has written it."""
 
-        def look() -> _Turn:
-            turn = self._read(number)
-            if turn is None:
+        def look() -> _Epoch:
+            epoch = self._read(number)
+            if epoch is None:
                 raise damage(self._store.where(self._key(number)), "it is missing")
-            if turn == _UNWRITTEN:
-                raise LedgerError("A turn is not written yet.")
-            return turn
+            if epoch == _UNWRITTEN:
+                raise LedgerError("An epoch is not written yet.")
+            return epoch
 
         try:
-            turn = reader.patiently(look)
+            epoch = reader.patiently(look)
         except LedgerError:
             # A try that died in between has done nothing since.
             if self._read(number) != _UNWRITTEN:
                 raise
             return _UNWRITTEN
-        self._refuse(turn.slot)
-        return turn
+        self._refuse(epoch.writer)
+        return epoch
 
-    def _read(self, number: int) -> _Turn | None:
+    def _read(self, number: int) -> _Epoch | None:
         return _read(self._store, self._key(number))
 
     def _remove_old(self, now: float) -> None:
@@ -163,43 +164,43 @@ class Turns:
 
 def known_lengths(store: Store, name: str, keys: Collection[str]) -> dict[str, Length]:
     """
-    Return what the turns of a ledger say that its journals hold.
+    Return what the epochs of a ledger say that its journals hold.
 
     :param keys: those of the ledger's records.
-    :raises LedgerError: the store cannot be read, or a turn was changed.
+    :raises LedgerError: the store cannot be read, or an epoch was changed.
     """
     known = dict[str, Length]()
-    for owner, last in last_turns(name, keys).items():
+    for owner, last in last_epochs(name, keys).items():
         read = partial(_read_of, store, name, owner)
         known |= _known(read(last), last, read)
     return known
 
 
-def _known(turn: _Turn | None, number: int, read: Callable[[int], _Turn | None]) -> dict[str, Length]:
-    """Read turns downwards, from this one, until one whose try has seen, or written, what was there."""
+def _known(epoch: _Epoch | None, number: int, read: Callable[[int], _Epoch | None]) -> dict[str, Length]:
+    """Read epochs downwards, from this one, until one whose try has seen, or written, what was there."""
     known = dict[str, Length]()
-    while turn is not None:  # else it is the first one, or those below were removed
-        if turn.slot:
-            known[turn.slot] = max(turn.length, known.get(turn.slot, Length()))
-        if turn.length.entries:
+    while epoch is not None:  # else it is the first one, or those below were removed
+        if epoch.writer:
+            known[epoch.writer] = max(epoch.length, known.get(epoch.writer, Length()))
+        if epoch.length.entries:
             break
         number -= 1
-        turn = read(number) if number >= 0 else None
+        epoch = read(number) if number >= 0 else None
     return known
 
 
-def _read_of(store: Store, name: str, owner: str, number: int) -> _Turn | None:
+def _read_of(store: Store, name: str, owner: str, number: int) -> _Epoch | None:
     return _read(store, _key(name, owner, number))
 
 
-def _read(store: Store, key: str) -> _Turn | None:
+def _read(store: Store, key: str) -> _Epoch | None:
     value = store.read(key)
     if value is None:
         return None
     if value == EMPTY:
         return _UNWRITTEN
     try:
-        return _Turn(*turn_from_json(key, value))
+        return _Epoch(*epoch_from_json(key, value))
     except LedgerError as err:
         raise damage(store.where(key), err) from err
 

@@ -15,7 +15,7 @@ from airflow_provider_p2psms.ledger.records import (
     OLD_FORMAT,
     UNSETTLED,
     Claim,
-    Closing,
+    Completion,
     Entry,
     Intent,
     Settlement,
@@ -27,18 +27,18 @@ _MOST_RECEIPTS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class OpenIntent:
     """
     Messages of an intent that nothing has settled: they may have been taken between ``at`` and ``until``.
 
-    ``slot`` and ``number`` name the intent; ``digests`` are its messages, in its order, and ``NO_DIGEST`` for
-    those that are settled. ``gateway`` and ``account`` name who may have taken them; both are empty in a
+    ``writer`` and ``number`` name the intent; ``digests`` are its messages, in its order, and ``NO_DIGEST``
+    for those that are settled. ``gateway`` and ``account`` name who may have taken them; both are empty in a
     ledger of format 1, whose digests are of another form, too. ``offset`` is the gateway's clock minus ours
     when the intent was written, in seconds. ``over`` is when the request was known to be over, ``None``
     if it is not; ``said_taken`` and ``answer_ids`` are what its answer said.
     """
 
-    slot: str
+    writer: str
     number: int
     at: float
     until: float
@@ -88,8 +88,8 @@ class History:
     accepted: dict[bytes, int] = field(default_factory=dict)
     not_taken: set[bytes] = field(default_factory=set)
     absent: set[bytes] = field(default_factory=set)
-    doubts: list[Doubt] = field(default_factory=list)
-    closing: Closing | None = None
+    doubts: list[OpenIntent] = field(default_factory=list)
+    completion: Completion | None = None
     origins: set[tuple[str, str]] = field(default_factory=set)
     receipts: list[Receipt] = field(default_factory=list)
     witnesses: list[tuple[int, float]] = field(default_factory=list)
@@ -100,52 +100,52 @@ class History:
     @property
     def has_sends(self) -> bool:
         """Whether an earlier try sent messages, or was about to."""
-        return bool(self.accepted or self.not_taken or self.absent or self.doubts or self.closing)
+        return bool(self.accepted or self.not_taken or self.absent or self.doubts or self.completion)
 
 
 def build_history(journals: Mapping[str, Iterable[Entry]], *, is_own: Container[str]) -> History:
     """
     Make one history of several journals.
 
-    :param journals: entries by slot, in the order of their tries.
-    :param is_own: the slots whose closings count.
+    :param journals: entries by writer, in the order of their tries.
+    :param is_own: the writers whose completions count.
     :raises LedgerError: one speaks of an intent that no journal holds.
     """
     building = _Building()
-    for slot, entries in journals.items():
+    for writer, entries in journals.items():
         for entry in entries:
-            building.add(slot, entry, is_own=slot in is_own)
+            building.add(writer, entry, is_own=writer in is_own)
     return building.finish()
 
 
 class _Building:
     def __init__(self) -> None:
         self._history = History()
-        self._intents = dict[tuple[str, int], Doubt]()
+        self._intents = dict[tuple[str, int], OpenIntent]()
         self._settlements = list[Settlement]()
         self._claims = list[Claim]()
         self._witnesses = list[Witness]()
 
-    def add(self, slot: str, entry: Entry, *, is_own: bool) -> None:
+    def add(self, writer: str, entry: Entry, *, is_own: bool) -> None:
         match entry:
             case Intent():
-                self._intents[slot, entry.number] = _doubt(slot, entry)
+                self._intents[writer, entry.number] = _doubt(writer, entry)
             case Settlement():
                 self._settlements.append(entry)
             case Claim():
                 self._claims.append(entry)
             case Witness():
                 self._witnesses.append(entry)
-            case Closing() if is_own:
-                self._history.closing = entry
+            case Completion() if is_own:
+                self._history.completion = entry
 
     def finish(self) -> History:
         history = self._history
-        history.has_old = any(is_old(slot) for slot, _ in self._intents)
+        history.has_old = any(is_old(writer) for writer, _ in self._intents)
         open_ = dict(self._intents)
         receipts = list[Receipt]()
         for settlement in self._settlements:
-            key = settlement.slot, settlement.number
+            key = settlement.writer, settlement.number
             intent = self._intents.get(key)
             if intent is None:
                 raise _unknown_intent()
@@ -155,7 +155,7 @@ class _Building:
                 self._note_origin(intent)
             receipts += _receipts(intent, settlement, ids)
         for claim in self._claims:
-            key = claim.slot, claim.number
+            key = claim.writer, claim.number
             if key not in open_:
                 raise _unknown_intent()
             open_[key] = _claimed(open_[key], claim)
@@ -167,14 +167,14 @@ class _Building:
         history.first_at = min((each.at + each.offset for each in self._intents.values()), default=math.inf)
         return history
 
-    def _note_origin(self, intent: Doubt) -> None:
+    def _note_origin(self, intent: OpenIntent) -> None:
         if intent.gateway or intent.account:
             self._history.origins.add((intent.gateway, intent.account))
 
 
-def _doubt(slot: str, entry: Intent) -> Doubt:
-    return Doubt(
-        slot,
+def _doubt(writer: str, entry: Intent) -> OpenIntent:
+    return OpenIntent(
+        writer,
         entry.number,
         entry.at,
         entry.until,
@@ -185,11 +185,11 @@ def _doubt(slot: str, entry: Intent) -> Doubt:
         entry.offset,
         entry.is_scheduled,
         entry.is_witness,
-        format=OLD_FORMAT if is_old(slot) else FORMAT,
+        format=OLD_FORMAT if is_old(writer) else FORMAT,
     )
 
 
-def _settled(history: History, intent: Doubt, still_open: Doubt, ids: list[int]) -> Doubt:
+def _settled(history: History, intent: OpenIntent, still_open: OpenIntent, ids: list[int]) -> OpenIntent:
     """Note in the history what a settlement says; return what stays open of its intent."""
     if len(ids) != len(intent.digests) or min(ids, default=0) < ABSENT:
         raise LedgerError(
@@ -214,7 +214,7 @@ def _settled(history: History, intent: Doubt, still_open: Doubt, ids: list[int])
     return replace(still_open, digests=Digests.of(still))
 
 
-def _claimed(doubt: Doubt, claim: Claim) -> Doubt:
+def _claimed(doubt: OpenIntent, claim: Claim) -> OpenIntent:
     ids = dict.fromkeys((*doubt.answer_ids, *claim.unpack()))
     return replace(
         doubt,
@@ -224,7 +224,7 @@ def _claimed(doubt: Doubt, claim: Claim) -> Doubt:
     )
 
 
-def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
+def _open_doubts(history: History, doubts: list[OpenIntent]) -> list[OpenIntent]:
     """
     Return what is in question, each message once: with the last request that may carry it.
 
@@ -232,7 +232,7 @@ def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
     told to send it again, or the earlier one was written after that try had been replaced, so that no request
     followed. Were it in question twice, it would be looked for twice, found once, and sent again.
     """
-    still_open, seen = list[Doubt](), set[bytes]()
+    still_open, seen = list[OpenIntent](), set[bytes]()
     nothing = {NO_DIGEST}
     for doubt in sorted(doubts, key=lambda doubt: doubt.until, reverse=True):
         if doubt.digests.packed.count(0) == len(doubt.digests.packed):
@@ -246,7 +246,7 @@ def _open_doubts(history: History, doubts: list[Doubt]) -> list[Doubt]:
     return still_open[::-1]
 
 
-def _receipts(intent: Doubt, settlement: Settlement, ids: list[int]) -> list[Receipt]:
+def _receipts(intent: OpenIntent, settlement: Settlement, ids: list[int]) -> list[Receipt]:
     """Return the first and the last id that an answer gave; none for what a report settled."""
     if not settlement.at:
         return []

@@ -1,11 +1,11 @@
 """
 One try's journal: written by that try alone, read by all later ones, who notice what is missing of it.
 
-A journal is the records ``NAME.SLOT.0``, ``.1``, … (its segments, each full) and ``NAME.SLOT.head``. The head
-says how many segments and entries there are, and holds the last entries: so most writes are of one record.
-Each record has a checksum. The head is written after new segments. If a crash comes in between, it still
-holds the first of their entries, and counts less than there is, never more. In journals of format 2 the head
-holds no entries; those of format 1 have no head and no checksums.
+A journal is the records ``NAME.WRITER.0``, ``.1``, … (its segments, each full) and ``NAME.WRITER.head``. The
+head says how many segments and entries there are, and holds the last entries: so most writes are of one
+record. Each record has a checksum. The head is written after new segments. If a crash comes in between, it
+still holds the first of their entries, and counts less than there is, never more. In journals of format 2 the
+head holds no entries; those of format 1 have no head and no checksums.
 """
 
 import re
@@ -32,14 +32,14 @@ T = TypeVar("T")
 
 _POLL_S = 0.2
 # TRY-TOKEN with a token of eight digits; since format 2 it has twelve, and the map index may stand before it.
-_OLD_SLOT = re.compile(r"\d+-[0-9a-f]{8}")
+_OLD_WRITER = re.compile(r"\d+-[0-9a-f]{8}")
 
 
 class Journal:
     """The journal that the present try writes."""
 
-    def __init__(self, store: Store, name: str, slot: str) -> None:
-        self._store, self._name, self._slot = store, name, slot
+    def __init__(self, store: Store, name: str, writer: str) -> None:
+        self._store, self._name, self._writer = store, name, writer
         self._most_bytes = store.most_bytes
         # Segments that are full and not durable yet, and the entries of the head.
         self._full: list[list[Entry]] = []
@@ -70,11 +70,11 @@ class Journal:
             return
         records, before = {}, self._entries
         for number, entries in enumerate(self._full, self._segments):
-            key = segment_key(self._name, self._slot, number)
+            key = segment_key(self._name, self._writer, number)
             records[key] = seal(key, number, before, entries)
             before += len(entries)
         length = Length(self._segments + len(self._full), before + len(self._last))
-        head = head_key(self._name, self._slot)
+        head = head_key(self._name, self._writer)
         self._store.write_all(records | {head: head_to_json(head, length, self._last)})
         self._segments, self._entries = length.segments, before
         self._full = []
@@ -102,7 +102,7 @@ class Reader:
         self._clock, self._sleep = clock, sleep
         self._until: float | None = None
 
-    def read(self, slot: str, *, least: Length, is_there: bool) -> list[Entry]:
+    def read(self, writer: str, *, least: Length, is_there: bool) -> list[Entry]:
         """
         Return all entries of a journal.
 
@@ -110,7 +110,7 @@ class Reader:
         :param is_there: whether there are records of it.
         :raises LedgerError: some of that is not there, or was changed; or the store cannot be read.
         """
-        return self.patiently(lambda: self._read(slot, least, is_there=is_there))
+        return self.patiently(lambda: self._read(writer, least, is_there=is_there))
 
     def patiently(self, look: Callable[[], T]) -> T:
         """Look again and again while what is looked for is missing."""
@@ -124,37 +124,37 @@ class Reader:
                     raise
             self._sleep(_POLL_S)
 
-    def _read(self, slot: str, least: Length, *, is_there: bool) -> list[Entry]:
+    def _read(self, writer: str, least: Length, *, is_there: bool) -> list[Entry]:
         # The head first: what it counts is there already, and more may come in meanwhile.
-        head = None if is_old(slot) else self._read_head(slot)
+        head = None if is_old(writer) else self._read_head(writer)
         length, last = head or (Length(), [])
         count = max(length.entries, least.entries)
         entries, segments, reason = list[Entry](), 0, "it is missing"
-        while (segment := self._read_segment(slot, segments)) is not None:
+        while (segment := self._read_segment(writer, segments)) is not None:
             before, some = segment
             # Of an unfinished write some segments may be there and others not: it was not acted on.
-            if before != len(entries) and not is_old(slot):
+            if before != len(entries) and not is_old(writer):
                 reason = "it does not follow those before it: one of them is an older copy"
                 break
             entries += some
             segments += 1
-        must_have = max(length.segments, least.segments, bool(count) and is_old(slot))
+        must_have = max(length.segments, least.segments, bool(count) and is_old(writer))
         if segments < must_have:
-            raise damage(self._store.where(segment_key(self._name, slot, segments)), reason)
-        if head is None and not is_old(slot) and (is_there or entries or count) and not _is_begun(entries):
-            raise damage(self._store.where(head_key(self._name, slot)), "it is missing")
+            raise damage(self._store.where(segment_key(self._name, writer, segments)), reason)
+        if head is None and not is_old(writer) and (is_there or entries or count) and not _is_begun(entries):
+            raise damage(self._store.where(head_key(self._name, writer)), "it is missing")
         # After a crash the segments may hold what the head holds, and more than it counts.
         if (covered := len(entries) - (length.entries - len(last))) >= 0:
             entries += last[covered:]
         if len(entries) < count:
             in_head = last or not segments
-            key = head_key(self._name, slot) if in_head else segment_key(self._name, slot, segments - 1)
+            key = head_key(self._name, writer) if in_head else segment_key(self._name, writer, segments - 1)
             told = f"its journal had {count:,} entries, and has {len(entries):,}"
             raise damage(self._store.where(key), told)
         return entries
 
-    def _read_head(self, slot: str) -> tuple[Length, list[Entry]] | None:
-        key = head_key(self._name, slot)
+    def _read_head(self, writer: str) -> tuple[Length, list[Entry]] | None:
+        key = head_key(self._name, writer)
         if (value := self._store.read(key)) is None:
             return None
         try:
@@ -162,12 +162,12 @@ class Reader:
         except LedgerError as err:
             raise damage(self._store.where(key), err) from err
 
-    def _read_segment(self, slot: str, number: int) -> tuple[int, list[Entry]] | None:
-        key = segment_key(self._name, slot, number)
+    def _read_segment(self, writer: str, number: int) -> tuple[int, list[Entry]] | None:
+        key = segment_key(self._name, writer, number)
         if (value := self._store.read(key)) is None:
             return None
         try:
-            return (0, from_json(value)) if is_old(slot) else unseal(key, number, value)
+            return (0, from_json(value)) if is_old(writer) else unseal(key, number, value)
         except LedgerError as err:
             raise damage(self._store.where(key), err) from err
 
@@ -177,16 +177,16 @@ def _is_begun(entries: list[Entry]) -> bool:
     return bool(entries) and all(isinstance(entry, Opening) for entry in entries)
 
 
-def is_old(slot: str) -> bool:
+def is_old(writer: str) -> bool:
     """Whether a journal is of format 1."""
-    return _OLD_SLOT.fullmatch(slot) is not None
+    return _OLD_WRITER.fullmatch(writer) is not None
 
 
-def segment_key(name: str, slot: str, number: int) -> str:
+def segment_key(name: str, writer: str, number: int) -> str:
     """Return the key of a segment."""
-    return f"{name}.{slot}.{number}"
+    return f"{name}.{writer}.{number}"
 
 
-def head_key(name: str, slot: str) -> str:
+def head_key(name: str, writer: str) -> str:
     """Return the key of a head."""
-    return f"{name}.{slot}.head"
+    return f"{name}.{writer}.head"

@@ -1,8 +1,8 @@
 """
 One task's ledger: its tries' journals, read as one history, written by the present try alone.
 
-Each opening of a ledger has a slot of its own (``TRY-TOKEN``, or ``OWNER.TRY-TOKEN`` where several map
-indexes share the ledger) and a journal that nobody else writes: an old try that still runs cannot write over
+Each opening of a ledger is a writer of its own (``TRY-TOKEN``, or ``OWNER.TRY-TOKEN`` where several map
+indexes share the ledger) with a journal that nobody else writes: an old try that still runs cannot write over
 what its successor wrote, nor can a try that is started twice. Only the thread that opened a ledger uses it.
 
 **Crash windows.** Before a write returns, the entry may or may not be there: an intent that is not there was
@@ -17,8 +17,8 @@ from secrets import token_hex
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError, lay_out
 from airflow_provider_p2psms.ledger.digest import Digests
-from airflow_provider_p2psms.ledger.exclusive import Turns, elapsed, known_lengths
-from airflow_provider_p2psms.ledger.history import Doubt, History, Receipt, build_history
+from airflow_provider_p2psms.ledger.exclusive import Epochs, elapsed, known_lengths
+from airflow_provider_p2psms.ledger.history import History, OpenIntent, Receipt, build_history
 from airflow_provider_p2psms.ledger.journal import Journal, Reader, head_key, is_old
 from airflow_provider_p2psms.ledger.records import (
     MOST_DIGESTS,
@@ -26,7 +26,7 @@ from airflow_provider_p2psms.ledger.records import (
     MOST_JOURNALS,
     UNSETTLED,
     Claim,
-    Closing,
+    Completion,
     Entry,
     Intent,
     Length,
@@ -37,9 +37,9 @@ from airflow_provider_p2psms.ledger.records import (
     pack_digests,
     pack_ids,
 )
-from airflow_provider_p2psms.ledger.stores import Store, slots_in, turns_in
+from airflow_provider_p2psms.ledger.stores import Store, epochs_in, writers_in
 
-__all__ = ["Doubt", "History", "Ledger", "Receipt", "owner_of", "read_history"]
+__all__ = ["History", "Ledger", "OpenIntent", "Receipt", "owner_of", "read_history"]
 
 
 class Ledger:
@@ -62,10 +62,10 @@ class Ledger:
         clock: Callable[[], float] = elapsed,
     ) -> None:
         self._store, self._name, self._try_number, self._owner = store, name, try_number, owner
-        self._slot = f"{owner}." * bool(owner) + f"{try_number}-{token_hex(6)}"
-        self._journal = Journal(store, name, self._slot)
-        self._turns = Turns(
-            store, name=name, owner=owner, slot=self._slot, refuse=self._refuse_newer, clock=clock
+        self._writer = f"{owner}." * bool(owner) + f"{try_number}-{token_hex(6)}"
+        self._journal = Journal(store, name, self._writer)
+        self._epochs = Epochs(
+            store, name=name, owner=owner, writer=self._writer, refuse=self._refuse_newer, clock=clock
         )
         self._others = list[str]()
         self._intents = self._witnesses = 0
@@ -80,20 +80,20 @@ class Ledger:
         :raises ReplacedError: a newer try has begun already.
         """
         keys = self._store.keys(self._name)
-        own = self._own(slots_in(self._name, keys))
-        # A turn without a journal is of a try that died before it could send anything.
-        begun = own or turns_in(self._name, self._owner, keys)
+        own = self._own(writers_in(self._name, keys))
+        # An epoch without a journal is of a try that died before it could send anything.
+        begun = own or epochs_in(self._name, self._owner, keys)
         if must_exist and self._try_number > 1 and not begun:
             raise self._nothing_there()
         reader = Reader(self._store, self._name)
         # Taken over first, then read: an old try writes its intent first and then finds out whether it is
         # the owner, so that one of the two sees the other.
-        slots, known = slots_in(self._name, keys), dict[str, Length]()
+        writers, known = writers_in(self._name, keys), dict[str, Length]()
         if not self._store.fences:
-            known = self._take_turn(own, reader)
-            slots = slots_in(self._name, self._store.keys(self._name)) - {self._slot}
-            self._mark_replaced({*self._own(slots), *known})
-        journals = read_journals(slots, known, self._store, reader)
+            known = self._take_epoch(own, reader)
+            writers = writers_in(self._name, self._store.keys(self._name)) - {self._writer}
+            self._write_tombstones({*self._own(writers), *known})
+        journals = read_journals(writers, known, self._store, reader)
         self._begin(journals)
         history = build_history(journals, is_own=self._own(journals))
         history.is_new = not (keys or journals)
@@ -107,9 +107,9 @@ class Ledger:
         """
         if self._store.fences:
             return True
-        if self._turns.is_exclusive:
-            return self._turns.take_next(self._journal.length)
-        return self._store.read(self._mark(self._slot)) is None
+        if self._epochs.is_exclusive:
+            return self._epochs.take_next(self._journal.length)
+        return self._store.read(self._tombstone(self._writer)) is None
 
     def intend(
         self,
@@ -123,7 +123,7 @@ class Ledger:
         offset: float = 0.0,
         is_scheduled: bool = False,
         is_witness: bool = False,
-    ) -> list[Doubt]:
+    ) -> list[OpenIntent]:
         """
         Note that these messages are about to leave in one request; durable after ``flush``.
 
@@ -134,12 +134,12 @@ class Ledger:
             number, self._intents = self._intents, self._intents + 1
             rest = sender, gateway, account, offset or 0, is_scheduled, is_witness
             self._journal.append(Intent(number, at, until, rest[0], pack_digests(some), *rest[1:]))
-            noted.append(Doubt(self._slot, number, at, until, rest[0], some, *rest[1:]))
+            noted.append(OpenIntent(self._writer, number, at, until, rest[0], some, *rest[1:]))
         return noted
 
     def settle(
         self,
-        doubts: Sequence[Doubt],
+        doubts: Sequence[OpenIntent],
         digests: Digests,
         ids: Sequence[int],
         *,
@@ -163,11 +163,11 @@ class Ledger:
         for doubt in doubts:
             settled = pack_ids(ids[first : first + len(doubt.digests)])
             first += len(doubt.digests)
-            self._journal.append(Settlement(doubt.slot, doubt.number, settled, at or 0, offset or 0))
+            self._journal.append(Settlement(doubt.writer, doubt.number, settled, at or 0, offset or 0))
 
     def claim(
         self,
-        doubts: Sequence[Doubt],
+        doubts: Sequence[OpenIntent],
         *,
         over: float,
         said_taken: bool = False,
@@ -184,7 +184,7 @@ class Ledger:
             for start in range(0, max(len(answer_ids), 1), MOST_IDS):
                 ids = answer_ids[start : start + MOST_IDS]
                 packed = pack_ids(ids) if ids else ""
-                self._journal.append(Claim(doubt.slot, doubt.number, over, said_taken, packed))
+                self._journal.append(Claim(doubt.writer, doubt.number, over, said_taken, packed))
 
     def note_witness(self, outbox_id: int, *, at: float, cancelled: bool = False) -> None:
         """
@@ -197,9 +197,9 @@ class Ledger:
         self._journal.append(Witness(self._witnesses, at, outbox_id, cancelled))
         self._witnesses += 1
 
-    def close(self, closing: Closing) -> None:
+    def close(self, completion: Completion) -> None:
         """Note that all was accepted; durable after ``flush``."""
-        self._journal.append(closing)
+        self._journal.append(completion)
 
     def flush(self) -> None:
         """
@@ -211,26 +211,26 @@ class Ledger:
 
     # --- the opening
 
-    def _take_turn(self, own: Iterable[str], reader: Reader) -> dict[str, Length]:
+    def _take_epoch(self, own: Iterable[str], reader: Reader) -> dict[str, Length]:
         """Take over from earlier tries of this owner; return what they are known to have written."""
         self._others = list(own)
         # A number is given anew when a run was deleted and made again: then its own is among the others.
         self._refuse_newer("")
-        known = self._turns.take(reader)
-        if not self._turns.is_exclusive:
-            # Two tries that begin at once may both have this turn: by their heads they see each other.
-            head = head_key(self._name, self._slot)
+        known = self._epochs.take(reader)
+        if not self._epochs.is_exclusive:
+            # Two tries that begin at once may both have this epoch: by their heads they see each other.
+            head = head_key(self._name, self._writer)
             self._store.write(head, head_to_json(head, Length()))
         return known
 
-    def _mark_replaced(self, slots: Iterable[str]) -> None:
-        """Stop tries that take no turns: of earlier versions, and where nothing is created exclusively."""
-        for slot in slots:
-            self._store.write(self._mark(slot), self._slot)
+    def _write_tombstones(self, writers: Iterable[str]) -> None:
+        """Stop tries that take no epochs: of earlier versions, and where nothing is created exclusively."""
+        for writer in writers:
+            self._store.write(self._tombstone(writer), self._writer)
 
-    def _refuse_newer(self, slot: str) -> None:
+    def _refuse_newer(self, writer: str) -> None:
         """Stop here if a newer try has begun."""
-        self._others += [slot] * bool(slot)
+        self._others += [writer] * bool(writer)
         numbers = {_try_number(other) for other in self._others}
         if self._try_number < max(numbers, default=0) and self._try_number not in numbers:
             raise ReplacedError("A newer try of this task has begun; this one sends nothing.")
@@ -238,19 +238,23 @@ class Ledger:
     def _begin(self, journals: Mapping[str, Sequence[Entry]]) -> None:
         """Write the journal's opening, which names those that no other one names."""
         named = _named(journals)
-        saw = {slot: len(entries) for slot, entries in journals.items() if len(entries) > named.get(slot, 0)}
+        saw = {
+            writer: len(entries)
+            for writer, entries in journals.items()
+            if len(entries) > named.get(writer, 0)
+        }
         at, names = time.time(), list(saw)
         for start in range(0, max(len(names), 1), MOST_JOURNALS):
-            some = {slot: saw[slot] for slot in names[start : start + MOST_JOURNALS]}
+            some = {writer: saw[writer] for writer in names[start : start + MOST_JOURNALS]}
             self._journal.append(Opening(at, some))
             self._journal.flush()
-        self._store.announce(self._name, self._slot)
+        self._store.register(self._name, self._writer)
 
-    def _own(self, slots: Iterable[str]) -> set[str]:
-        return {slot for slot in slots if owner_of(slot) == self._owner}
+    def _own(self, writers: Iterable[str]) -> set[str]:
+        return {writer for writer in writers if owner_of(writer) == self._owner}
 
-    def _mark(self, slot: str) -> str:
-        return f"{self._name}.{slot}.replaced"
+    def _tombstone(self, writer: str) -> str:
+        return f"{self._name}.{writer}.replaced"
 
     def _nothing_there(self) -> OutcomeUnknownError:
         return OutcomeUnknownError(
@@ -271,40 +275,40 @@ class Ledger:
 
 def read_history(store: Store, name: str) -> tuple[History, dict[str, list[Entry]]]:
     """
-    Read a ledger without taking part in it: its history, and the entries of its journals by their slots.
+    Read a ledger without taking part in it: its history, and the entries of its journals by their writers.
 
     :raises LedgerError: it cannot be read, or it is damaged.
     """
     keys = store.keys(name)
     journals = read_journals(
-        slots_in(name, keys), known_lengths(store, name, keys), store, Reader(store, name)
+        writers_in(name, keys), known_lengths(store, name, keys), store, Reader(store, name)
     )
     return build_history(journals, is_own=set(journals)), journals
 
 
 def read_journals(
-    slots: set[str], known: Mapping[str, Length], store: Store, reader: Reader
+    writers: set[str], known: Mapping[str, Length], store: Store, reader: Reader
 ) -> dict[str, list[Entry]]:
     """
     Read journals, in the order of their owners and tries.
 
-    :param slots: those of which there are records.
-    :param known: what journals held, as turns say; those that openings name are read, too.
+    :param writers: those of which there are records.
+    :param known: what journals held, as epochs say; those that openings name are read, too.
     """
-    journals, left = dict[str, list[Entry]](), {slot: Length() for slot in slots} | dict(known)
+    journals, left = dict[str, list[Entry]](), {writer: Length() for writer in writers} | dict(known)
 
-    def read(slot: str) -> list[Entry]:
+    def read(writer: str) -> list[Entry]:
         # A try of format 1 in Airflow's store is on the list before it has written anything.
-        return reader.read(slot, least=left[slot], is_there=slot in slots and not is_old(slot))
+        return reader.read(writer, least=left[writer], is_there=writer in writers and not is_old(writer))
 
     while left:
         journals |= zip(left, store.each(read, left), strict=True)
         left = {
-            slot: Length(0, entries)
-            for slot, entries in _named(journals).items()
-            if len(journals.get(slot, ())) < entries
+            writer: Length(0, entries)
+            for writer, entries in _named(journals).items()
+            if len(journals.get(writer, ())) < entries
         }
-    return {slot: journals[slot] for slot in sorted(journals, key=_order) if journals[slot]}
+    return {writer: journals[writer] for writer in sorted(journals, key=_order) if journals[writer]}
 
 
 def _named(journals: Mapping[str, Sequence[Entry]]) -> dict[str, int]:
@@ -313,18 +317,18 @@ def _named(journals: Mapping[str, Sequence[Entry]]) -> dict[str, int]:
     for entries in journals.values():
         for entry in entries:
             if isinstance(entry, Opening):
-                named |= {slot: max(count, named.get(slot, 0)) for slot, count in entry.saw.items()}
+                named |= {writer: max(count, named.get(writer, 0)) for writer, count in entry.saw.items()}
     return named
 
 
-def owner_of(slot: str) -> str:
+def owner_of(writer: str) -> str:
     """Return the owner of a journal: a map index, or "" in a ledger that is not shared."""
-    return slot.rpartition(".")[0]
+    return writer.rpartition(".")[0]
 
 
-def _try_number(slot: str) -> int:
-    return int(slot.rpartition(".")[2].partition("-")[0])
+def _try_number(writer: str) -> int:
+    return int(writer.rpartition(".")[2].partition("-")[0])
 
 
-def _order(slot: str) -> tuple[str, int, str]:
-    return owner_of(slot), _try_number(slot), slot
+def _order(writer: str) -> tuple[str, int, str]:
+    return owner_of(writer), _try_number(writer), writer

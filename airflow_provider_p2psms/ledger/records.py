@@ -5,12 +5,12 @@ An *intent* names by their digests the messages that a request is about to carry
 intent which outbox id each of its messages got: 0 for *certainly not taken*, -1 for *not settled*, -2 for
 *believed not taken, because a report did not show it*. A message without a settlement is in doubt. A *claim*
 says that an intent's request is over, and what its answer said. A *witness* is a scheduled message to the
-user's own number. A *closing* ends a send that was accepted whole. An *opening* begins a journal.
+user's own number. A *completion* ends a send that was accepted whole. An *opening* begins a journal.
 
 Records carry a format number, counts and checksums: a *segment* record begins with a ``Segment``, the record
-of a journal's last entries with its ``Head``, and a ``Turn`` belongs to fencing. In format 2 all entries were
-in segments; it had longer digests, and ids were packed otherwise. Records of format 1 are lists of entries
-alone. Entries of both are read as if they were of format 3.
+of a journal's last entries with its ``Head``, and an ``Epoch`` belongs to fencing. In format 2 all entries
+were in segments; it had longer digests, and ids were packed otherwise. Records of format 1 are lists of
+entries alone. Entries of both are read as if they were of format 3.
 """
 
 import re
@@ -95,12 +95,12 @@ class Intent(msgspec.Struct, frozen=True, omit_defaults=True, tag="intent", tag_
 
 class Settlement(msgspec.Struct, frozen=True, omit_defaults=True, tag="settlement", tag_field="kind"):
     """
-    The result of intent ``number`` of try ``slot``: its messages' ids, in the order of its digests.
+    The result of intent ``number`` of ``writer``: its messages' ids, in the order of its digests.
 
     ``at`` is when an answer settled it, in Unix seconds; 0 where a report did.
     """
 
-    slot: str
+    writer: str = msgspec.field(name="slot")
     number: int
     ids: str
     at: float = _NONE
@@ -113,12 +113,12 @@ class Settlement(msgspec.Struct, frozen=True, omit_defaults=True, tag="settlemen
 
 class Claim(msgspec.Struct, frozen=True, omit_defaults=True, tag="claim", tag_field="kind"):
     """
-    The request of intent ``number`` of try ``slot`` is over since ``over``, and its messages are in doubt.
+    The request of intent ``number`` of ``writer`` is over since ``over``, and its messages are in doubt.
 
     ``said_taken`` says that the gateway said it took them; ``ids`` are the ids of its answer.
     """
 
-    slot: str
+    writer: str = msgspec.field(name="slot")
     number: int
     over: float
     said_taken: bool = False
@@ -142,7 +142,7 @@ class Witness(msgspec.Struct, frozen=True, omit_defaults=True, tag="witness", ta
     cancelled: bool = False
 
 
-class Closing(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
+class Completion(msgspec.Struct, frozen=True, tag="closing", tag_field="kind"):
     """All messages of a send were accepted; what its result said beside the counts and ids."""
 
     requests: int
@@ -189,17 +189,17 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="head", 
     checksum: str
 
 
-class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="turn", tag_field="kind"):
-    """The try ``slot`` was the owner when this was created, and its journal held so much."""
+class Epoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="turn", tag_field="kind"):
+    """``writer`` was the owner when this was created, and its journal held so much."""
 
     format: int
-    slot: str
+    writer: str = msgspec.field(name="slot")
     segments: int
     entries: int
     checksum: str
 
 
-Entry = Intent | Settlement | Claim | Witness | Closing | Opening
+Entry = Intent | Settlement | Claim | Witness | Completion | Opening
 
 
 def pack_digests(digests: Digests) -> str:
@@ -272,23 +272,23 @@ def head_from_json(key: str, value: Any) -> tuple[Length, list[Entry]]:
     return length, entries
 
 
-def turn_to_json(key: str, slot: str, length: Length) -> Any:
-    """Return a turn as plain values."""
-    return msgspec.to_builtins([Turn(FORMAT, slot, *length, _checksum(key, slot, *length))])
+def epoch_to_json(key: str, writer: str, length: Length) -> Any:
+    """Return an epoch as plain values."""
+    return msgspec.to_builtins([Epoch(FORMAT, writer, *length, _checksum(key, writer, *length))])
 
 
-def turn_from_json(key: str, value: Any) -> tuple[str, Length]:
+def epoch_from_json(key: str, value: Any) -> tuple[str, Length]:
     """
-    Read a turn back: whose it is, and what that one's journal held.
+    Read an epoch back: whose it is, and what that one's journal held.
 
     :raises LedgerError: it was changed, or is none.
     """
-    turn = _only(_convert(value, list[Turn]))
-    _check_format(turn.format)
-    length = Length(turn.segments, turn.entries)
-    if turn.checksum != _checksum(key, turn.slot, *length):
+    epoch = _only(_convert(value, list[Epoch]))
+    _check_format(epoch.format)
+    length = Length(epoch.segments, epoch.entries)
+    if epoch.checksum != _checksum(key, epoch.writer, *length):
         raise _unreadable()
-    return turn.slot, length
+    return epoch.writer, length
 
 
 def from_json(value: Any) -> list[Entry]:
@@ -351,7 +351,7 @@ def _checksum(key: str, *values: Any) -> str:
 
 
 def _foreign() -> LedgerError:
-    return LedgerError("a record there is none of the ledger's own")
+    return LedgerError("a record there was not written by the ledger")
 
 
 def _unpack(text: str) -> bytes:
@@ -368,7 +368,7 @@ def _unreadable() -> LedgerError:
 def size(entry: Entry) -> int:
     """Return how many bytes an entry takes in JSON at most."""
     if isinstance(entry, Opening):
-        return _MOST_BUT_TEXT + sum(len(slot) + _MOST_OF_A_COUNT for slot in entry.saw)
+        return _MOST_BUT_TEXT + sum(len(writer) + _MOST_OF_A_COUNT for writer in entry.saw)
     return _MOST_BUT_TEXT + sum(len(value) for value in msgspec.structs.astuple(entry) if type(value) is str)
 
 

@@ -25,9 +25,9 @@ from airflow_provider_p2psms.paths import is_local
 EMPTY = ""
 _WRITERS = 8
 T = TypeVar("T")
-# Of a key behind the ledger's name: a record of a journal, or a turn. The map index may stand before both.
+# Of a key behind the ledger's name: a record of a journal, or an epoch. The map index may stand before both.
 _OF_A_JOURNAL = re.compile(r"((?:[^.]+\.)?\d+-[^.]+)\.(?:\d+|head)")
-_TURN = re.compile(r"(?:([^.]+)\.)?turn\.(\d+)")
+_EPOCH = re.compile(r"(?:([^.]+)\.)?turn\.(\d+)")
 
 
 class Store(Protocol):
@@ -70,11 +70,11 @@ class Store(Protocol):
     def remove(self, keys: Iterable[str]) -> None:
         """Remove records that nobody needs, if possible."""
 
-    def announce(self, name: str, slot: str) -> None:
-        """Let ``keys`` name the journal ``slot``, whose first records are written."""
+    def register(self, name: str, writer: str) -> None:
+        """Let ``keys`` name the journal ``writer``, whose first records are written."""
 
     def keys(self, name: str) -> list[str]:
-        """Return the keys of the ledger's records: at least one of each journal, and all of its turns."""
+        """Return the keys of the ledger's records: at least one of each journal, and all of its epochs."""
 
     def where(self, key: str) -> str:
         """Say for a person where the record lies."""
@@ -118,7 +118,7 @@ class MemoryStore:
         for key in keys:
             self.records.pop(key, None)
 
-    def announce(self, name: str, slot: str) -> None:
+    def register(self, name: str, writer: str) -> None:
         """Do nothing: its keys are known."""
 
     def keys(self, name: str) -> list[str]:
@@ -184,28 +184,28 @@ class TaskStateStore:
     def remove(self, keys: Iterable[str]) -> None:
         """Do nothing: Airflow removes the records with the run."""
 
-    def announce(self, name: str, slot: str) -> None:
+    def register(self, name: str, writer: str) -> None:
         """Add to the list of journals, as ``keys`` has read it: no other try can have added to it since."""
-        slots = [*(self._listed[name] if name in self._listed else self._slots(name)), slot]
-        self.write(f"{name}.tries", slots)
-        self._listed[name] = slots
+        writers = [*(self._listed[name] if name in self._listed else self._listed_writers(name)), writer]
+        self.write(f"{name}.tries", writers)
+        self._listed[name] = writers
 
     def keys(self, name: str) -> list[str]:
         """Return the key of the first record of each journal on the list."""
-        self._listed[name] = self._slots(name)
-        return [f"{name}.{slot}.0" for slot in self._listed[name]]
+        self._listed[name] = self._listed_writers(name)
+        return [f"{name}.{writer}.0" for writer in self._listed[name]]
 
     def where(self, key: str) -> str:
         """Name the record."""
         return f"record {key} in Airflow's task state store"
 
-    def _slots(self, name: str) -> list[str]:
+    def _listed_writers(self, name: str) -> list[str]:
         key = f"{name}.tries"
-        slots = self.read(key)
+        writers = self.read(key)
         try:
-            return msgspec.convert([] if slots is None else slots, list[str])
+            return msgspec.convert([] if writers is None else writers, list[str])
         except msgspec.ValidationError as err:
-            raise damage(self.where(key), "it is no list of journals") from err
+            raise damage(self.where(key), "it is not a list of journals") from err
 
 
 class ObjectStore:
@@ -290,7 +290,7 @@ class ObjectStore:
         for key in keys:
             self._writers.submit(_remove, self._file(key))
 
-    def announce(self, name: str, slot: str) -> None:
+    def register(self, name: str, writer: str) -> None:
         """Do nothing: the folder can be listed."""
 
     def keys(self, name: str) -> list[str]:
@@ -416,22 +416,22 @@ def _of(name: str, keys: Iterable[str]) -> list[str]:
     return [key for key in keys if key.startswith(f"{name}.")]
 
 
-def slots_in(name: str, keys: Iterable[str]) -> set[str]:
+def writers_in(name: str, keys: Iterable[str]) -> set[str]:
     """Return the journals of which there are records."""
     matches = (_OF_A_JOURNAL.fullmatch(key.removeprefix(f"{name}.")) for key in keys)
     return {match[1] for match in matches if match}
 
 
-def turns_in(name: str, owner: str, keys: Iterable[str]) -> list[int]:
-    """Return the numbers of an owner's turns, in order."""
-    return sorted(number for theirs, number in _turns(name, keys) if theirs == owner)
+def epochs_in(name: str, owner: str, keys: Iterable[str]) -> list[int]:
+    """Return the numbers of an owner's epochs, in order."""
+    return sorted(number for theirs, number in _epochs(name, keys) if theirs == owner)
 
 
-def last_turns(name: str, keys: Iterable[str]) -> dict[str, int]:
-    """Return the number of each owner's last turn."""
-    return dict(sorted(_turns(name, keys)))
+def last_epochs(name: str, keys: Iterable[str]) -> dict[str, int]:
+    """Return the number of each owner's last epoch."""
+    return dict(sorted(_epochs(name, keys)))
 
 
-def _turns(name: str, keys: Iterable[str]) -> Iterable[tuple[str, int]]:
-    matches = (_TURN.fullmatch(key.removeprefix(f"{name}.")) for key in keys)
+def _epochs(name: str, keys: Iterable[str]) -> Iterable[tuple[str, int]]:
+    matches = (_EPOCH.fullmatch(key.removeprefix(f"{name}.")) for key in keys)
     return [(match[1] or "", int(match[2])) for match in matches if match]

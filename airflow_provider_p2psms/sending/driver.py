@@ -36,8 +36,8 @@ from airflow_provider_p2psms.sending.machine import (
     CheckOwner,
     End,
     Item,
-    Look,
     Pause,
+    PollResult,
     Post,
     Receipt,
     SendMachine,
@@ -53,16 +53,16 @@ log = logging.getLogger(__name__)
 
 # Durable writes take some milliseconds, for which requests would wait: where the next one is due sooner than
 # this, it covers more requests.
-_SOON_S = 0.15
+_GROW_WINDOW_S = 0.15
 
 # Posts messages, for when, and until when it may leave (``elapsed()``); gives the id of each.
 Send = Callable[[Parcel, str | None, float], Sequence[int]]
 
 
 class Reports(Protocol):
-    """What looks for messages in doubt."""
+    """Polls the reports for messages in doubt."""
 
-    def look(self, items: dict[int, Item], receipts: Sequence[Receipt]) -> Look:
+    def poll(self, items: dict[int, Item], receipts: Sequence[Receipt]) -> PollResult:
         """Ask the gateway's reports; raises ``NoAnswerError`` or ``GatewayRefusedError``."""
 
 
@@ -153,10 +153,10 @@ class Driver:
 
     def _write(self) -> None:
         at = self._clock()
-        soon = at - self._written_at < _SOON_S
+        grow_window = at - self._written_at < _GROW_WINDOW_S
         self._written_at = at
         self._ledger.flush()
-        self._machine.written(soon=soon)
+        self._machine.written(grow_window=grow_window)
         self._take_answers()
 
     # --- requests
@@ -212,13 +212,13 @@ class Driver:
         machine = self._machine
         log.debug("Asking the gateway's reports for %s requests in doubt.", f"{len(items):,}")
         try:
-            look = self._reports.look({each: machine.items[each] for each in items}, list(machine.receipts))
+            poll = self._reports.poll({each: machine.items[each] for each in items}, list(machine.receipts))
         except (NoAnswerError, GatewayRefusedError, UnreachableError) as err:
             log.info("The reports gave no answer: %s", err.headline)
             machine.no_answer(err, self._clock())
         else:
-            settled = machine.reported(look)
-            # What the look before has said is not said again: a try may ask for minutes.
+            settled = machine.reported(poll)
+            # What the poll before has said is not said again: a try may ask for minutes.
             log.log(
                 logging.DEBUG if settled == self._settled else logging.INFO,
                 "Reports on messages in doubt: %s taken, %s not taken (may leave again), %s still in doubt.",

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, lay_out
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester, Digests
-from airflow_provider_p2psms.ledger.ledger import Doubt, History, Ledger, owner_of, read_history
-from airflow_provider_p2psms.ledger.records import MOST_DIGESTS, Closing
+from airflow_provider_p2psms.ledger.ledger import History, Ledger, OpenIntent, owner_of, read_history
+from airflow_provider_p2psms.ledger.records import MOST_DIGESTS, Completion
 from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.sending.machine import Item
 from airflow_provider_p2psms.sending.spool import Entries, Parcel
@@ -80,7 +80,7 @@ class LedgerRules:
         for place in others:
             ledger = Ledger(place.store, name=place.name, try_number=self.try_number, owner=place.owner)
             theirs = ledger.open(must_exist=False)
-            ledgers[ledger] = {doubt.slot for doubt in theirs.doubts}
+            ledgers[ledger] = {doubt.writer for doubt in theirs.doubts}
             history = _merge(history, theirs)
         return OpenLedger(self, JoinedLedger(main, ledgers), history)
 
@@ -142,7 +142,7 @@ class OpenLedger:
         scope = self.rules.scope if self.rules.old_scope is None else self.rules.old_scope
         return Digester(scope=scope, sender=sender, distinct=distinct)
 
-    def doubts(self, own: Callable[[bytes], bool]) -> list[Doubt]:
+    def doubts(self, own: Callable[[bytes], bool]) -> list[OpenIntent]:
         """
         Return the doubts that this try has to settle.
 
@@ -152,7 +152,7 @@ class OpenLedger:
         """
         still = []
         for doubt in self.history.doubts:
-            if owner_of(doubt.slot) == self.rules.owner:
+            if owner_of(doubt.writer) == self.rules.owner:
                 still.append(doubt)
                 continue
             digests = [digest if own(digest) else NO_DIGEST for digest in doubt.digests]
@@ -165,7 +165,7 @@ class JoinedLedger:
     """
     Several ledgers as one: new intents go into the first, all else to where the intent lies.
 
-    :param others: the other ledgers, each with the slots of its open intents.
+    :param others: the other ledgers, each with the writers of its open intents.
     """
 
     def __init__(self, main: Ledger, others: Mapping[Ledger, AbstractSet[str]]) -> None:
@@ -178,7 +178,7 @@ class JoinedLedger:
 
     def settle(
         self,
-        doubts: Sequence[Doubt],
+        doubts: Sequence[OpenIntent],
         digests: Digests,
         ids: Sequence[int],
         *,
@@ -191,7 +191,7 @@ class JoinedLedger:
 
     def claim(
         self,
-        doubts: Sequence[Doubt],
+        doubts: Sequence[OpenIntent],
         *,
         over: float,
         said_taken: bool = False,
@@ -206,16 +206,16 @@ class JoinedLedger:
         for ledger in (*self._others, self._main):
             ledger.flush()
 
-    def _by_ledger(self, doubts: Sequence[Doubt]) -> Iterable[tuple[Ledger, list[Doubt]]]:
-        ledgers = {slot: ledger for ledger, slots in self._others.items() for slot in slots}
-        theirs: dict[Ledger, list[Doubt]] = {}
+    def _by_ledger(self, doubts: Sequence[OpenIntent]) -> Iterable[tuple[Ledger, list[OpenIntent]]]:
+        ledgers = {writer: ledger for ledger, writers in self._others.items() for writer in writers}
+        theirs: dict[Ledger, list[OpenIntent]] = {}
         for doubt in doubts:
-            theirs.setdefault(ledgers.get(doubt.slot, self._main), []).append(doubt)
+            theirs.setdefault(ledgers.get(doubt.writer, self._main), []).append(doubt)
         return theirs.items()
 
 
 def inherited_items(
-    doubts: Iterable[Doubt],
+    doubts: Iterable[OpenIntent],
     entries: dict[bytes, Entries],
     history: History,
     *,
@@ -232,8 +232,8 @@ def inherited_items(
         written before its gateway's clock was known, none is taken to be over before, unless it is much
         older.
     """
-    requests: list[list[Doubt]] = []
-    for doubt in sorted(doubts, key=lambda each: (each.slot, each.number)):
+    requests: list[list[OpenIntent]] = []
+    for doubt in sorted(doubts, key=lambda each: (each.writer, each.number)):
         before = requests[-1][-1] if requests else None
         # A large request has an intent for every 2,000 messages.
         if before and len(before.digests) == MOST_DIGESTS and _follows(doubt, before):
@@ -258,9 +258,9 @@ def inherited_items(
     return items
 
 
-def _follows(doubt: Doubt, before: Doubt) -> bool:
-    return (doubt.slot, doubt.number, doubt.at, doubt.over) == (
-        before.slot,
+def _follows(doubt: OpenIntent, before: OpenIntent) -> bool:
+    return (doubt.writer, doubt.number, doubt.at, doubt.over) == (
+        before.writer,
         before.number + 1,
         before.at,
         before.over,
@@ -268,7 +268,7 @@ def _follows(doubt: Doubt, before: Doubt) -> bool:
 
 
 def _merge(history: History, other: History) -> History:
-    closing: Closing | None = history.closing or other.closing
+    completion: Completion | None = history.completion or other.completion
     accepted = other.accepted | history.accepted
     return replace(
         history,
@@ -276,7 +276,7 @@ def _merge(history: History, other: History) -> History:
         not_taken=history.not_taken | other.not_taken,
         absent=history.absent | other.absent,
         doubts=[*_still_open(other.doubts, accepted), *_still_open(history.doubts, accepted)],
-        closing=closing,
+        completion=completion,
         origins=history.origins | other.origins,
         receipts=sorted([*other.receipts, *history.receipts], key=lambda each: each.until),
         witnesses=[*other.witnesses, *history.witnesses],
@@ -286,7 +286,7 @@ def _merge(history: History, other: History) -> History:
     )
 
 
-def _still_open(doubts: Iterable[Doubt], accepted: dict[bytes, int]) -> Iterable[Doubt]:
+def _still_open(doubts: Iterable[OpenIntent], accepted: dict[bytes, int]) -> Iterable[OpenIntent]:
     for doubt in doubts:
         digests = [NO_DIGEST if digest in accepted else digest for digest in doubt.digests]
         if set(digests) != {NO_DIGEST}:

@@ -11,7 +11,7 @@ The rules, for each *item* (the messages of one request):
 2. A request leaves within seconds of its intent, or the intent is taken back and written anew.
 3. Where the store does not stop an old try, the owner is checked after the intent was written and before the
    request leaves.
-4. Whether a message in doubt may leave again is decided in ``SendMachine._verdict`` alone.
+4. Whether a message in doubt may leave again is decided in ``SendMachine._decide`` alone.
 5. While a request is in doubt, one other batch may leave as its witness. Nothing else leaves.
 6. The last batch leaves when all others are settled: else nothing would be left to be their witness.
 7. Requests keep their distance, and none leaves while the gateway asks to wait.
@@ -38,8 +38,8 @@ from airflow_provider_p2psms.errors import (
     lay_out,
 )
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
-from airflow_provider_p2psms.ledger.ledger import Doubt, Ledger
-from airflow_provider_p2psms.ledger.records import ABSENT, NOT_TAKEN, UNSETTLED, Closing
+from airflow_provider_p2psms.ledger.ledger import Ledger, OpenIntent
+from airflow_provider_p2psms.ledger.records import ABSENT, NOT_TAKEN, UNSETTLED, Completion
 from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
 from airflow_provider_p2psms.sending.spool import Batch, Parcel
 from airflow_provider_p2psms.sending.times import Times
@@ -49,13 +49,13 @@ BUSY_STATUS = 503
 # So often the request of an item may fail to leave in its time, or meet a busy gateway; then a later try may.
 MOST_ROUNDS = 3
 # So many intents are written ahead at most where requests end fast.
-MOST_AHEAD = 32
+LARGEST_WINDOW = 32
 # The newest answers are remembered as witnesses: as many as may overlap a request in doubt.
 _MOST_RECEIPTS = 64
 
-Verdict = Literal["taken", "absent", "by_word", "person", "wait"]
-# What a verdict says of the messages that a look did not show.
-_REST: dict[Verdict, int] = {
+Decision = Literal["taken", "absent", "by_word", "person", "wait"]
+# What a decision says of the messages that a poll did not show.
+_REST: dict[Decision, int] = {
     "taken": UNSETTLED,
     "absent": ABSENT,
     "by_word": NOT_TAKEN,
@@ -141,7 +141,7 @@ class Item:
 
     batch: Batch | None = None
     parcel: Parcel = field(default_factory=Parcel, repr=False)
-    doubts: list[Doubt] = field(default_factory=list)
+    doubts: list[OpenIntent] = field(default_factory=list)
     stage: Stage = Stage.PLANNED
     at: float = 0.0
     since: float = math.inf
@@ -155,7 +155,7 @@ class Item:
 
     @classmethod
     def inherited(
-        cls, doubts: list[Doubt], parcel: Parcel, *, shift_s: float = 0.0, since: float = math.inf
+        cls, doubts: list[OpenIntent], parcel: Parcel, *, shift_s: float = 0.0, since: float = math.inf
     ) -> "Item":
         """
         Return what an earlier try left in doubt.
@@ -204,11 +204,11 @@ class Receipt:
 @dataclass(frozen=True, slots=True)
 class Finding:
     """
-    What one look at the reports showed of an item.
+    What one poll of the reports showed of an item.
 
     ``ids`` has one for each of ``Item.digests``, 0 where none was found. ``is_explained`` says that no other
     record can be one of its messages. ``held`` are places with an id that is not settled while others of the
-    item wait: a later look needs the record to explain those.
+    item wait: a later poll needs the record to explain those.
     """
 
     ids: Sequence[int]
@@ -217,9 +217,9 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PollResult:
     """
-    One look at the reports.
+    One poll of the reports.
 
     ``is_whole``: every record of the time in question was seen, all witnesses among them. ``as_of``: the
     reports show everything that was taken before then, because they show something that was taken later;
@@ -234,7 +234,7 @@ class Look:
 
 
 class Settled(NamedTuple):
-    """How many messages in doubt a look proved to be taken, proved not to be, and left in doubt."""
+    """How many messages in doubt a poll proved to be taken, proved not to be, and left in doubt."""
 
     taken: int
     not_taken: int
@@ -251,7 +251,7 @@ class Limits:
     :param fenced: whether the store stops a try that has a successor.
     :param gap_s: how far apart requests leave at least.
     :param report_lag_s: the user's word that the reports show everything after that long; ``None`` without.
-    :param most_ahead: for how many items intents are written ahead at most, where requests end fast.
+    :param largest_window: for how many items intents are written ahead at most, where requests end fast.
     :param has_witness: whether a message to the user's own number may be scheduled as a witness.
     """
 
@@ -263,7 +263,7 @@ class Limits:
     gap_s: float = 0.0
     on_in_doubt: OnInDoubt = "reconcile"
     report_lag_s: float | None = None
-    most_ahead: int = MOST_AHEAD
+    largest_window: int = LARGEST_WINDOW
     has_witness: bool = False
 
 
@@ -310,7 +310,7 @@ class SendMachine:
         fates: Fates,
         origin: Origin,
         read: Callable[[Batch], Parcel],
-        close: Callable[[int], Closing | None],
+        close: Callable[[int], Completion | None],
         absent: AbstractSet[bytes] = frozenset(),
         tried: AbstractSet[bytes] = frozenset(),
         receipts: Iterable[Receipt] = (),
@@ -321,31 +321,31 @@ class SendMachine:
         self.requests = self.found = 0
         self.gone_ids: list[int] = []
         self.gone_accepted = self.gone_absent = 0
-        self.closing: Closing | None = None
+        self.completion: Completion | None = None
         self._limits, self._times = limits, limits.times
         # Their times are by another try's clock: earlier and later than they say.
         skew_s = limits.times.skew_s
         widened = (replace(each, at=each.at - skew_s, until=each.until + skew_s) for each in receipts)
         self.receipts = deque(widened, _MOST_RECEIPTS)
         self._ledger, self._fates, self._origin = ledger, fates, origin
-        self._read, self._make_closing = read, close
+        self._read, self._make_completion = read, close
         self._absent, self._tried, self._first_at = set(absent), tried, first_at
         # A send may have thousands of items: none of the steps below looks at all of them.
         self._in_doubt = {number for number, item in enumerate(items) if item.stage is Stage.IN_DOUBT}
         self._intended, self._under_way = set[int](), set[int]()
         self._planned = len(items) - len(self._in_doubt)
         self._first_planned = len(self._in_doubt)
-        self._ahead = limits.max_in_flight
-        self._most_ahead = max(limits.most_ahead, limits.max_in_flight)
-        self._turn_at = 0.0
+        self._window = limits.max_in_flight
+        self._largest_window = max(limits.largest_window, limits.max_in_flight)
+        self._next_send_at = 0.0
         self._owner_seen = False
         self._unwritten = self._is_urgent = False
         self._is_first_answer = True
         self._halted = self._ledger_lost = self._is_closed = False
-        # Of the doubts: when to look next, when something was learnt last, and which witness was called.
-        self._ask_at, self._ask_every_s = 0.0, self._times.ask_every_s
+        # Of the doubts: when to poll next, when something was learnt last, and which witness was called.
+        self._poll_at, self._poll_every_s = 0.0, self._times.poll_every_s
         self._news_at = -math.inf
-        self._looked = self._has_witness_left = self._has_sent_witness = False
+        self._has_polled = self._has_witness_left = self._has_sent_witness = False
         self._no_answer: P2PSMSError | None = None
 
     # --- what to do
@@ -358,11 +358,11 @@ class SendMachine:
             return post
         if self._must_write(now):
             return Write()
-        turn = self._next_turn(now)
+        due = self._next_send_due(now)
         if self._under_way:
-            return Await(turn if turn and len(self._under_way) < self._limits.max_in_flight else math.inf)
-        if turn:
-            return Pause(turn)
+            return Await(due if due and len(self._under_way) < self._limits.max_in_flight else math.inf)
+        if due:
+            return Pause(due)
         if self._halted or not self._in_doubt:
             return End()
         return self._settle_doubts(now)
@@ -370,24 +370,24 @@ class SendMachine:
     def _post_or_take_back(self, now: float) -> Post | CheckOwner | None:
         for number in sorted(self._intended):
             item = self.items[number]
-            hold = self._halted or (bool(self._in_doubt) and not self._has_witness_left)
-            if hold or now > item.at + self._times.start_within_s:
+            paused = self._halted or (bool(self._in_doubt) and not self._has_witness_left)
+            if paused or now > item.at + self._times.start_within_s:
                 # Answers take longer than an intent lasts: those written ahead are written for nothing.
-                self._ahead = self._ahead if hold else 0
+                self._window = self._window if paused else 0
                 self._take_back(number)
-            elif len(self._under_way) < self._limits.max_in_flight and now >= self._turn_at:
+            elif len(self._under_way) < self._limits.max_in_flight and now >= self._next_send_at:
                 if not (self._limits.fenced or self._owner_seen):
                     return CheckOwner()
                 self._move(number, Stage.UNDER_WAY)
-                self._take_turn(now)
+                self._schedule_next_send(now)
                 return Post(number, item.at + self._times.start_within_s)
         return None
 
-    def _take_turn(self, now: float) -> None:
+    def _schedule_next_send(self, now: float) -> None:
         # A little late, and the next one catches up; else all would be slower than asked for.
         if gap_s := self._limits.gap_s:
-            on_time = now - self._turn_at < gap_s / 2
-            self._turn_at = (self._turn_at if on_time else now) + gap_s
+            on_time = now - self._next_send_at < gap_s / 2
+            self._next_send_at = (self._next_send_at if on_time else now) + gap_s
 
     def _must_write(self, now: float) -> bool:
         """Tell whether to write now, and note intents for what may leave next."""
@@ -396,16 +396,16 @@ class SendMachine:
         # One write for several requests: until half of the intents are used up, what came of them can wait,
         # and at the end until the last of them has ended.
         can_wait = bool(self._under_way) and not (self._halted or self._in_doubt or self._is_urgent)
-        if can_wait and len(self._intended) > self._ahead // 2:
+        if can_wait and len(self._intended) > self._window // 2:
             return False
-        intend = self._next_planned(self._room(now))
+        intend = self._next_planned(self._free_slots(now))
         if intend:
             self._intend(intend, now)
         elif not (self._under_way or self._in_doubt):
             self._close()
         return bool(intend) or (self._unwritten and not can_wait)
 
-    def _room(self, now: float) -> int:
+    def _free_slots(self, now: float) -> int:
         """
         Return for how many items an intent may be written now.
 
@@ -417,35 +417,35 @@ class SendMachine:
         if self._halted:
             return 0
         if self._in_doubt:
-            return int(self._may_call_witness(now))
-        ahead = self._ahead if self._under_way else 0
+            return int(self._may_send_witness_batch(now))
+        ahead = self._window if self._under_way else 0
         busy = len(self._intended) + len(self._under_way)
         room = self._limits.max_in_flight + ahead - busy
         if self._limits.report_lag_s is None:  # the last one is the witness of all others
             room = min(room, self._planned - (busy > 0 or self._planned > 1))
-        ahead_s = now + self._times.start_within_s / 2 - max(self._turn_at, now)
+        ahead_s = now + self._times.start_within_s / 2 - max(self._next_send_at, now)
         if ahead_s < 0:
             return 0
         if not self._limits.gap_s:
             return room
         return min(room, int(ahead_s / self._limits.gap_s) + 1 - len(self._intended))
 
-    def _may_call_witness(self, now: float) -> bool:
+    def _may_send_witness_batch(self, now: float) -> bool:
         """Tell whether another batch may leave, so that the reports show something that is newer."""
         return not (
             self._limits.on_in_doubt == "fail"
             or self._has_witness_left
             or self._intended
             or self._under_way
-            or not self._looked
+            or not self._has_polled
             # Its own result is unknown, too: no third request leaves.
             or self._has_witness_in_doubt()
             or now <= self._all_over()
         )
 
-    def _is_message_due(self, now: float) -> bool:
+    def _is_witness_message_due(self, now: float) -> bool:
         """Tell whether a message to the user's own number is to be the witness, since no batch can be it."""
-        if not (self._limits.has_witness and self._looked) or self._has_sent_witness:
+        if not (self._limits.has_witness and self._has_polled) or self._has_sent_witness:
             return False
         is_free = not (self._planned or self._has_witness_left) or self._has_witness_in_doubt()
         return is_free and now > self._all_over()
@@ -460,14 +460,14 @@ class SendMachine:
             for item in map(self.items.__getitem__, self._in_doubt)
         )
 
-    def _next_turn(self, now: float) -> float | None:
+    def _next_send_due(self, now: float) -> float | None:
         """Return when there is something to do for items that wait for their turn."""
         if self._intended:
-            return self._turn_at if now < self._turn_at else None
+            return self._next_send_at if now < self._next_send_at else None
         if self._halted or self._in_doubt or not self._planned:
             return None
-        turn = self._turn_at - self._times.start_within_s / 2
-        return turn if now < turn else None
+        due = self._next_send_at - self._times.start_within_s / 2
+        return due if now < due else None
 
     # --- what is in doubt
 
@@ -477,18 +477,18 @@ class SendMachine:
             return self._give_up(
                 OutcomeUnknownError(f'{count:,} messages are in doubt, and on_in_doubt is "fail".')
             )
-        if self._is_message_due(now):
+        if self._is_witness_message_due(now):
             self._has_sent_witness = True
             return SendWitness()
         if now > self._patient_until():
             if self._resend_by_word():
                 return self.next(now)
             return self._give_up(self._unsettled())
-        if now >= self._ask_at:
+        if now >= self._poll_at:
             return Ask(tuple(sorted(self._in_doubt)))
         # From the moment at which all are over a witness may leave.
         over = self._all_over()
-        return Pause(min(self._ask_at, over + 0.01) if now <= over else self._ask_at)
+        return Pause(min(self._poll_at, over + 0.01) if now <= over else self._poll_at)
 
     def _patient_until(self) -> float:
         """Return how long this try goes on asking: so long after the last news, or after the report's lag."""
@@ -509,14 +509,14 @@ class SendMachine:
         self._halted = True
         return End()
 
-    def reported(self, look: Look) -> Settled:
-        """Note what a look at the reports showed; return what it settled."""
-        self._looked, self._no_answer = True, None
+    def reported(self, poll: PollResult) -> Settled:
+        """Note what a poll of the reports showed; return what it settled."""
+        self._has_polled, self._no_answer = True, None
         before, taken = self._count_in_doubt(), 0
-        for number, finding in look.findings.items():
+        for number, finding in poll.findings.items():
             item = self.items[number]
-            verdict = self._verdict(item, finding, look)
-            if verdict == "person":
+            decision = self._decide(item, finding, poll)
+            if decision == "person":
                 self._give_up(
                     OutcomeUnknownError(
                         lay_out(
@@ -527,22 +527,22 @@ class SendMachine:
                     )
                 )
             ids = finding.ids
-            if verdict == "wait" and finding.held:
+            if decision == "wait" and finding.held:
                 ids = [0 if place in finding.held else each for place, each in enumerate(ids)]
             taken += len(ids) - list(ids).count(0)
-            self._settle_found(number, ids, _REST[verdict])
+            self._settle_found(number, ids, _REST[decision])
         left = self._count_in_doubt()
         if left < before:
-            self._news_at = look.asked_at
+            self._news_at = poll.asked_at
         if not self._in_doubt:
-            self._looked = self._has_witness_left = False
-        self._ask_again(look.asked_at)
+            self._has_polled = self._has_witness_left = False
+        self._schedule_poll(poll.asked_at)
         return Settled(taken, before - left - taken, left)
 
     def _count_in_doubt(self) -> int:
         return sum(digest != NO_DIGEST for item in self.doubtful for digest in item.digests)
 
-    def _verdict(self, item: Item, finding: Finding, look: Look) -> Verdict:  # noqa: PLR0911 - a rule each
+    def _decide(self, item: Item, finding: Finding, poll: PollResult) -> Decision:  # noqa: PLR0911 - a rule each
         """
         Decide whether the messages of an item that the reports do not show were not taken.
 
@@ -556,33 +556,33 @@ class SendMachine:
         if not missing:
             return "taken"
         # A person has looked for them in the outbox. That word is for the doubts of earlier tries alone.
-        if self._has_word(item) and look.asked_at > item.over + self._times.skew_s:
+        if self._has_word(item) and poll.asked_at > item.over + self._times.skew_s:
             return "by_word"
         # The gateway has said that it took the request: silence of the reports does not outweigh that.
         if item.said_taken:
             return "wait"
         # A page was missing, or a witness, or the answer had another shape: absence means nothing.
-        if not look.is_whole:
+        if not poll.is_whole:
             return "wait"
         # A record that nobody can assign may be one of these messages.
         if not finding.is_explained:
             return "wait"
         # The report must be newer than the end of the request; else it may just be late.
-        if not (self._is_current(item, look) or self._is_believed_by_word(item, look)):
+        if not (self._is_current(item, poll) or self._is_believed_by_word(item, poll)):
             return "wait"
         # A message leaves at most twice without a person.
         if not self._absent.isdisjoint(missing):
             return "person"
         return "absent"
 
-    def _is_current(self, item: Item, look: Look) -> bool:
+    def _is_current(self, item: Item, poll: PollResult) -> bool:
         is_scheduled = any(doubt.is_scheduled for doubt in item.doubts)
-        as_of = look.as_of_scheduled if is_scheduled else look.as_of
+        as_of = poll.as_of_scheduled if is_scheduled else poll.as_of
         return as_of >= item.over + (self._times.skew_s if item.is_inherited else 0.0)
 
-    def _is_believed_by_word(self, item: Item, look: Look) -> bool:
+    def _is_believed_by_word(self, item: Item, poll: PollResult) -> bool:
         lag_s = self._limits.report_lag_s
-        return lag_s is not None and look.asked_at > item.over + lag_s + self._times.skew_s
+        return lag_s is not None and poll.asked_at > item.over + lag_s + self._times.skew_s
 
     def _has_word(self, item: Item) -> bool:
         return self._limits.on_in_doubt == "resend" and item.is_inherited
@@ -645,24 +645,24 @@ class SendMachine:
     def no_answer(self, err: P2PSMSError, asked_at: float) -> None:
         """Note that the reports gave no answer: ask again, with growing pauses."""
         self._no_answer = err
-        self._ask_again(asked_at)
+        self._schedule_poll(asked_at)
 
-    def _ask_again(self, asked_at: float) -> None:
+    def _schedule_poll(self, asked_at: float) -> None:
         times = self._times
-        self._ask_at = asked_at + self._ask_every_s
+        self._poll_at = asked_at + self._poll_every_s
         if self._limits.report_lag_s is not None and self._in_doubt:
             # Not later than needed: then the user's word counts.
             due = self._all_over() + self._limits.report_lag_s + times.skew_s
-            self._ask_at = min(self._ask_at, max(due, asked_at) + 0.1)
-        # While a request may still be under way a look can only find what was taken: a few are enough.
+            self._poll_at = min(self._poll_at, max(due, asked_at) + 0.1)
+        # While a request may still be under way a poll can only find what was taken: a few are enough.
         growth = 4 if self._in_doubt and asked_at <= self._all_over() else 2
-        self._ask_every_s = min(self._ask_every_s * growth, times.ask_at_least_every_s)
+        self._poll_every_s = min(self._poll_every_s * growth, times.poll_at_least_every_s)
 
     def witness_sent(self, receipt: Receipt) -> None:
         """Note that a message to the user's own number was scheduled."""
         self.receipts.append(receipt)
         self._news_at = receipt.until
-        self._ask_at, self._ask_every_s = receipt.until, self._times.ask_every_s
+        self._poll_at, self._poll_every_s = receipt.until, self._times.poll_every_s
 
     @property
     def doubtful(self) -> list[Item]:
@@ -740,15 +740,16 @@ class SendMachine:
 
     # --- what came of an action
 
-    def written(self, *, soon: bool = False) -> None:
+    def written(self, *, grow_window: bool = False) -> None:
         """
         Note that all is durable that the ledger was given.
 
-        :param soon: whether the intents of the last write were used up fast: then more are written ahead.
+        :param grow_window: whether the intents of the last write were used up fast: then more are written
+            ahead.
         """
         self._unwritten = self._is_urgent = False
-        if soon and self._intended:
-            self._ahead = min(self._ahead * 2, self._most_ahead)
+        if grow_window and self._intended:
+            self._window = min(self._window * 2, self._largest_window)
 
     def owner(self, *, is_me: bool) -> None:
         """Note who the owner is; a try that was replaced sends nothing more."""
@@ -797,7 +798,7 @@ class SendMachine:
         self._is_first_answer = False
         if self._in_doubt:
             self._news_at = now
-            self._ask_at, self._ask_every_s = now, self._times.ask_every_s
+            self._poll_at, self._poll_every_s = now, self._times.poll_every_s
 
     def _never_left(self, number: int, err: UnreachableError) -> None:
         item = self.items[number]
@@ -838,7 +839,7 @@ class SendMachine:
         self._move(number, Stage.PLANNED)
         item.rounds += 1
         self._halted = self._halted or item.rounds > MOST_ROUNDS
-        self._turn_at = max(self._turn_at, now + wait_s)
+        self._next_send_at = max(self._next_send_at, now + wait_s)
         self._has_witness_left = False
 
     def _not_sent(self, number: int, err: P2PSMSError) -> None:
@@ -865,8 +866,8 @@ class SendMachine:
         self._ledger.claim(item.doubts, over=item.over, said_taken=said_taken, answer_ids=answer_ids)
         self._move(number, Stage.IN_DOUBT)
         self._unwritten = True
-        self._looked = False
-        self._ask_at, self._ask_every_s = now, self._times.ask_every_s
+        self._has_polled = False
+        self._poll_at, self._poll_every_s = now, self._times.poll_every_s
 
     def _settle(self, number: int, outbox_id: int) -> None:
         item = self.items[number]
@@ -892,13 +893,13 @@ class SendMachine:
         if self._is_closed or not self._fates.all_accepted() or self._planned or self._intended:
             return
         self._is_closed = True
-        self.closing = self._make_closing(self.requests)
-        if self.closing is not None:
-            self._ledger.close(self.closing)
+        self.completion = self._make_completion(self.requests)
+        if self.completion is not None:
+            self._ledger.close(self.completion)
             self._unwritten = True
 
 
-def _still_open(doubts: list[Doubt], settled: Sequence[int]) -> list[Doubt]:
+def _still_open(doubts: list[OpenIntent], settled: Sequence[int]) -> list[OpenIntent]:
     """Return the doubts without the messages that are settled."""
     each = iter(settled)
     still = []

@@ -1,5 +1,5 @@
 """
-Looks for messages in doubt in the gateway's reports, and says what the look is worth.
+Polls the gateway's reports for messages in doubt, and says what the result is worth.
 
 It knows whose clock a time belongs to, which records are witnesses, and whether a report was whole. Which
 record holds which message, ``gateway/matching.py`` decides; what follows from it, the ``SendMachine``.
@@ -16,7 +16,7 @@ from airflow_provider_p2psms.gateway.matching import MOST_ASKED, Doubted, Match,
 from airflow_provider_p2psms.gateway.outbox import Outbox, Reading
 from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST
-from airflow_provider_p2psms.sending.machine import Finding, Item, Look, Receipt
+from airflow_provider_p2psms.sending.machine import Finding, Item, PollResult, Receipt
 from airflow_provider_p2psms.sending.times import Times
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class Reconciler:
         self._whole = set[int]()
         self._has_said_too_many = False
 
-    def look(self, items: dict[int, Item], receipts: Sequence[Receipt]) -> Look:
+    def poll(self, items: dict[int, Item], receipts: Sequence[Receipt]) -> PollResult:
         """
         Ask the gateway's reports for items in doubt.
 
@@ -120,7 +120,7 @@ class Reconciler:
         witnesses = self._witnesses(receipts, records)
         as_of = witnesses(is_scheduled=False)
         due = _due(items, receipts, shift, windows, as_of)
-        return Look(
+        return PollResult(
             asked_at,
             {
                 number: _finding(item, found)

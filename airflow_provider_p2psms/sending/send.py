@@ -32,7 +32,7 @@ from airflow_provider_p2psms.gateway.outbox import Outbox, QuestionPace
 from airflow_provider_p2psms.identity import canonical_line, fold
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.ledger.ledger import Receipt as Noted
-from airflow_provider_p2psms.ledger.records import Closing
+from airflow_provider_p2psms.ledger.records import Completion
 from airflow_provider_p2psms.rows.check import Checked
 from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.clock import Clock
@@ -40,7 +40,7 @@ from airflow_provider_p2psms.sending.cost import check_cost
 from airflow_provider_p2psms.sending.driver import Driver
 from airflow_provider_p2psms.sending.ledgers import LedgerRules, OpenLedger, check_chunk, inherited_items
 from airflow_provider_p2psms.sending.machine import (
-    MOST_AHEAD,
+    LARGEST_WINDOW,
     Item,
     Limits,
     Origin,
@@ -64,7 +64,7 @@ from airflow_provider_p2psms.sending.witness import WitnessMessage
 log = logging.getLogger(__name__)
 
 # They are in memory from their intent on.
-_MOST_MESSAGES_AHEAD = 32_000
+_MOST_MESSAGES_IN_WINDOW = 32_000
 
 # A Date header has whole seconds, and an answer takes its time.
 _CLOCK_IS_OFF_S = 5.0
@@ -304,9 +304,9 @@ class _Send:
             log.info("Earlier tries sent %s of them; they are not sent again.", f"{plan.already_accepted:,}")
 
     def _check_cost(self) -> None:
-        sender, plan, closing = self._sender, self._plan, self._history.closing
+        sender, plan, completion = self._sender, self._plan, self._history.completion
         if not (plan.spool.batches or plan.doubtful):  # nothing is left to guard against
-            self._cost = closing.cost if closing else None
+            self._cost = completion.cost if completion else None
             return
         if sender.max_cost is None or plan.price_classes is None:
             return
@@ -394,7 +394,7 @@ class _Send:
                 gap_s=1 / rate if rate else 0.0,
                 on_in_doubt=self._rules.on_in_doubt,
                 report_lag_s=self._rules.report_lag_s,
-                most_ahead=min(MOST_AHEAD, _MOST_MESSAGES_AHEAD // sender.batch_size),
+                largest_window=min(LARGEST_WINDOW, _MOST_MESSAGES_IN_WINDOW // sender.batch_size),
                 has_witness=bool(sender.witness_recipient),
             ),
             ledger=self._ledger,
@@ -493,12 +493,12 @@ class _Send:
                 "behind" if offset_s > 0 else "ahead of",
             )
 
-    def _close(self, requests: int) -> Closing | None:
-        closing = self._history.closing
-        if closing and not requests:
+    def _close(self, requests: int) -> Completion | None:
+        completion = self._history.completion
+        if completion and not requests:
             return None
         send_time = self._driver.send_time if self._driver else None
-        return Closing(requests, send_time, self._cost)
+        return Completion(requests, send_time, self._cost)
 
     # --- after
 
@@ -510,14 +510,14 @@ class _Send:
         """
         plan, machine = self._plan, self._machine
         assert machine  # noqa: S101 - `go` has made it
-        closing = machine.closing or self._history.closing
+        completion = machine.completion or self._history.completion
         counts = plan.fates.count()
-        if machine.failure or machine.doubtful or not plan.fates.all_accepted() or closing is None:
+        if machine.failure or machine.doubtful or not plan.fates.all_accepted() or completion is None:
             raise self._failure(machine, counts)
         self._ledger.flush()  # nothing is left to write, unless the ledger failed at the end of the run
         if machine.gone_absent:
             raise self._lost(machine.gone_absent)
-        if machine.closing is None:
+        if machine.completion is None:
             log.info("All of it was sent by an earlier try. Nothing was sent now; the result is the same.")
         else:
             log.info("Accepted: %s recipients.", f"{plan.recipients + machine.gone_accepted:,}")
@@ -529,10 +529,10 @@ class _Send:
             already_accepted=plan.already_accepted + machine.found,
             invalid=plan.invalid,
             duplicates=plan.duplicates,
-            requests=closing.requests,
+            requests=completion.requests,
             parts=plan.parts,
             cost=self._cost,
-            send_time=closing.send_time,
+            send_time=completion.send_time,
             from_number=self._sender.from_number,
             held_back=plan.held_back,
             redirected=plan.redirected,

@@ -11,8 +11,8 @@ class Times:
     ``start_within_s``: a request leaves so soon after its intent, or never. ``linger_s``: so long a gateway
     may go on with a request after its connection has ended (at most the connection's read timeout).
     ``skew_s``: how far two clocks may differ after their difference was measured. ``patience_s``: how long
-    one try asks the reports without learning anything new. ``ask_every_s`` is the first pause between two
-    looks at the reports; pauses double up to ``ask_at_least_every_s``. A try asks at most ``questions``
+    one try asks the reports without learning anything new. ``poll_every_s`` is the first pause between two
+    polls of the reports; pauses double up to ``poll_at_least_every_s``. A try asks at most ``questions``
     questions in any ``questions_per_s``.
     ``write_every_s``: so long at most it stays unwritten what came of a request. ``longest_wait_s``: a
     gateway that asks to wait for longer is left to a later try. ``connect_attempts``: so often a request that
@@ -23,8 +23,8 @@ class Times:
     linger_s: float = 30.0
     skew_s: float = 5.0
     patience_s: float = 60.0
-    ask_every_s: float = 1.0
-    ask_at_least_every_s: float = 20.0
+    poll_every_s: float = 1.0
+    poll_at_least_every_s: float = 20.0
     questions: int = 30
     questions_per_s: float = 60.0
     write_every_s: float = 1.0

@@ -18,8 +18,8 @@ TIMES = Times(
     start_within_s=2.0,
     skew_s=1.2,
     patience_s=5.0,
-    ask_every_s=0.2,
-    ask_at_least_every_s=0.5,
+    poll_every_s=0.2,
+    poll_at_least_every_s=0.5,
     questions=10_000,
 )
 

@@ -54,8 +54,8 @@ TIMES = Times(
     linger_s=0.3,
     skew_s=1.2,
     patience_s=3.0,
-    ask_every_s=0.2,
-    ask_at_least_every_s=1.0,
+    poll_every_s=0.2,
+    poll_at_least_every_s=1.0,
     questions=10_000,
 )
 # So long may a try take that nobody disturbs, and one that was woken.

@@ -27,8 +27,8 @@ TIMES = Times(
     linger_s=0.3,
     skew_s=1.0,
     patience_s=1.0,
-    ask_every_s=0.2,
-    ask_at_least_every_s=1.0,
+    poll_every_s=0.2,
+    poll_at_least_every_s=1.0,
     questions=10_000,
 )
 PACE = Pace(connect_timeout_s=0.5, read_timeout_s=1.0, times=TIMES, report_lag_s=0.3)

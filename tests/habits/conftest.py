@@ -16,8 +16,8 @@ TIMES = Times(
     skew_s=0.2,
     linger_s=0.3,
     patience_s=0.4,
-    ask_every_s=0.05,
-    ask_at_least_every_s=0.2,
+    poll_every_s=0.05,
+    poll_at_least_every_s=0.2,
     questions=10_000,
 )
 

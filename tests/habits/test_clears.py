@@ -488,7 +488,7 @@ from tests.habits.gateway import HabitGateway
 
 form, folder, rows = sys.argv[1:]
 operator = getattr(sms, form)
-operator._times = Times(start_within_s=1.0, skew_s=0.2, linger_s=0.2, patience_s=0.4, ask_every_s=0.05)
+operator._times = Times(start_within_s=1.0, skew_s=0.2, linger_s=0.2, patience_s=0.4, poll_every_s=0.05)
 task = Task(HabitGateway(), operator, Path(folder), rows=json.loads(rows))
 task.once(judged=False)
 """

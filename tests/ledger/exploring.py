@@ -108,7 +108,7 @@ def _check_end(world: World) -> None:
     is_for_person = isinstance(machine.failure, OutcomeUnknownError) and bool(doubtful & history.absent)
     if not world.rules.ends_well or is_for_person:
         return
-    if machine.failure or doubtful or not (machine.closing or history.closing):
+    if machine.failure or doubtful or not (machine.completion or history.completion):
         raise LostError(f"it does not end well: {machine.failure!r}")
     after = world.records.read[0]
     if after.doubts or {*after.accepted} != {digest(each) for each in world.rules.messages}:

@@ -9,7 +9,7 @@ from airflow_provider_p2psms.errors import LedgerError, ReplacedError
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 from airflow_provider_p2psms.ledger.exclusive import FRESH_S
 from airflow_provider_p2psms.ledger.ledger import Ledger
-from airflow_provider_p2psms.ledger.stores import ObjectStore, turns_in
+from airflow_provider_p2psms.ledger.stores import ObjectStore, epochs_in
 
 SOME = Digests(bytes(range(1, DIGEST_BYTES + 1)))
 
@@ -221,7 +221,7 @@ class TestCachingMount:
         assert not old.is_owner()
 
     def test_a_late_try_gives_way(self, tmp_path):
-        """It does not see the newer one in its listing; the newer one's turn says who that is."""
+        """It does not see the newer one in its listing; the newer one's epoch says who that is."""
         mount = Mount(tmp_path)
         tmp_path.mkdir(exist_ok=True)
         list(mount.iterdir())
@@ -232,11 +232,11 @@ class TestCachingMount:
         assert new.is_owner()
 
 
-class TestTurns:
+class TestEpochs:
     """How many there are, and what they say."""
 
     def count(self, folder):
-        return len(turns_in("p2psms", "", ObjectStore(folder).keys("p2psms")))
+        return len(epochs_in("p2psms", "", ObjectStore(folder).keys("p2psms")))
 
     def test_old_turns_are_removed(self, tmp_path):
         """A send that asks for hours does not fill the folder."""
@@ -254,7 +254,7 @@ class TestTurns:
         assert ledger.is_owner()
 
     def test_a_listing_from_before_is_no_way_in(self, tmp_path):
-        """Turns that were removed cannot be taken by a try that has looked before: those after are there."""
+        """Epochs that were removed cannot be taken by a try that has looked before: those after are there."""
         now = [0.0]
         store = ObjectStore(tmp_path)
         old, _ = begin(store, clock=lambda: now[0])
@@ -268,11 +268,11 @@ class TestTurns:
 
         begin(ObjectStore(mount, patience_s=0.0), 2)
 
-        old._store = old._turns._store = ObjectStore(tmp_path)
+        old._store = old._epochs._store = ObjectStore(tmp_path)
         assert not old.is_owner()
 
     def test_a_try_that_stood_still_while_it_began_begins_anew(self, tmp_path):
-        """The turn that it took may have been removed before it took it."""
+        """The epoch that it took may have been removed before it took it."""
         now = [0.0]
 
         class Slow(Watched):
@@ -287,7 +287,7 @@ class TestTurns:
         assert ledger.is_owner()
 
     @pytest.mark.parametrize("empty", [0, 1])
-    def test_a_turn_that_nobody_wrote(self, tmp_path, empty):
+    def test_an_epoch_that_nobody_wrote(self, tmp_path, empty):
         """Its try died between its creation and its writing: the next one goes on."""
         old, _ = begin(ObjectStore(tmp_path))
         write_intent(old)
@@ -313,7 +313,7 @@ class TestTurns:
         assert 2 == self.count(tmp_path)
 
     @pytest.mark.parametrize("body", [b"[]", b'[{"kind":"head"}]', b"[{", b'{"a":1}'])
-    def test_a_turn_that_was_changed_is_an_error(self, tmp_path, body):
+    def test_an_epoch_that_was_changed_is_an_error(self, tmp_path, body):
         """It is named."""
         begin(ObjectStore(tmp_path))
         (tmp_path / "p2psms.turn.0.json").write_bytes(body)
@@ -321,7 +321,7 @@ class TestTurns:
         with pytest.raises(LedgerError, match=r"damaged: .*turn\.0"):
             begin(ObjectStore(tmp_path, patience_s=0.0), 2)
 
-    def test_a_turn_whose_slot_was_changed_is_an_error(self, tmp_path):
+    def test_an_epoch_whose_writer_was_changed_is_an_error(self, tmp_path):
         """It has a checksum, too."""
         begin(ObjectStore(tmp_path))
         file = tmp_path / "p2psms.turn.0.json"
@@ -330,7 +330,7 @@ class TestTurns:
         with pytest.raises(LedgerError, match=r"damaged: .*turn\.0"):
             begin(ObjectStore(tmp_path, patience_s=0.0), 2)
 
-    def test_a_turn_that_is_listed_and_gone_is_an_error(self, tmp_path):
+    def test_an_epoch_that_is_listed_and_gone_is_an_error(self, tmp_path):
         """Nothing is begun on top of it."""
         begin(ObjectStore(tmp_path))
         mount = Mount(tmp_path)
@@ -340,11 +340,11 @@ class TestTurns:
         with pytest.raises(LedgerError, match=r"turn\.0.*missing"):
             begin(ObjectStore(mount, patience_s=0.0), 2)
 
-    def test_a_try_that_died_with_a_turn_alone_sent_nothing(self, tmp_path):
+    def test_a_try_that_died_with_an_epoch_alone_sent_nothing(self, tmp_path):
         """The next try need not doubt: there was a ledger, and nothing in it."""
         store = ObjectStore(tmp_path, patience_s=0.0)
         ledger, _ = begin(store)
-        (tmp_path / f"p2psms.{ledger._slot}.head.json").unlink()
+        (tmp_path / f"p2psms.{ledger._writer}.head.json").unlink()
 
         history = Ledger(store, name="p2psms", try_number=2).open(must_exist=True)
 

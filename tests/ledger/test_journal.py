@@ -8,7 +8,15 @@ from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 from airflow_provider_p2psms.ledger.journal import Journal, Reader
 from airflow_provider_p2psms.ledger.ledger import Ledger
-from airflow_provider_p2psms.ledger.records import Claim, Closing, Intent, Length, Opening, Settlement, seal
+from airflow_provider_p2psms.ledger.records import (
+    Claim,
+    Completion,
+    Intent,
+    Length,
+    Opening,
+    Settlement,
+    seal,
+)
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore, TaskStateStore
 
 from .test_stores import Accessor
@@ -55,7 +63,7 @@ class Files(dict):
 
 
 def send(store, try_number=1, start=0):
-    """Write a try's journal, of several segments; return its slot."""
+    """Write a try's journal, of several segments; return its writer."""
     ledger = Ledger(store, name="p2psms", try_number=try_number)
     ledger.open(must_exist=False)
     doubts = ledger.intend(digests(start), sender="+983000505", at=1.0, until=2.0)
@@ -63,7 +71,7 @@ def send(store, try_number=1, start=0):
     ledger.settle(doubts, digests(start), range(start + 1, start + MESSAGES + 1))
     ledger.flush()
     assert store.fences or ledger.is_owner()
-    return ledger._slot
+    return ledger._writer
 
 
 def reopen(store, try_number=9):
@@ -72,10 +80,10 @@ def reopen(store, try_number=9):
 
 def test_a_whole_journal_is_read(store):
     """Several segments, each with its header."""
-    slot = send(store)
+    writer = send(store)
 
     assert len(reopen(store).accepted) == MESSAGES
-    segments = [value for key, value in records(store).items() if slot in key and key[-1].isdigit()]
+    segments = [value for key, value in records(store).items() if writer in key and key[-1].isdigit()]
     assert len(segments) > 2
     assert all(("segment", 3) == (value[0]["kind"], value[0]["format"]) for value in segments)
 
@@ -83,37 +91,37 @@ def test_a_whole_journal_is_read(store):
 @pytest.mark.parametrize("part", ["0", "1", "2", "head"])
 def test_a_record_that_is_gone_is_an_error(store, part):
     """Any segment, the last one too, or the head: it is named, and what to do."""
-    slot = send(store)
-    del records(store)[f"p2psms.{slot}.{part}"]
+    writer = send(store)
+    del records(store)[f"p2psms.{writer}.{part}"]
 
-    with pytest.raises(LedgerError, match=rf"p2psms\.{slot}\.{part}.*Restore.*resend"):
+    with pytest.raises(LedgerError, match=rf"p2psms\.{writer}\.{part}.*Restore.*resend"):
         reopen(store)
 
 
 def test_a_journal_that_is_gone_is_an_error(store):
-    """The list of journals, the turns or a later journal name it."""
-    slot = send(store)
-    for key in [key for key in records(store) if f".{slot}." in key]:
+    """The list of journals, the epochs or a later journal name it."""
+    writer = send(store)
+    for key in [key for key in records(store) if f".{writer}." in key]:
         del records(store)[key]
 
     if isinstance(store, MemoryStore):  # it is all that there was
         with pytest.raises(OutcomeUnknownError):
             reopen(store)
         return
-    with pytest.raises(LedgerError, match=rf"p2psms\.{slot}\..*missing"):
+    with pytest.raises(LedgerError, match=rf"p2psms\.{writer}\..*missing"):
         reopen(store)
 
 
 def test_a_journal_that_only_later_ones_remember(store):
     """It is gone from every list, and a later try has seen it."""
-    slot = send(store)
+    writer = send(store)
     Ledger(store, name="p2psms", try_number=2).open(must_exist=True)
-    for key in [key for key in records(store) if f".{slot}." in key or "turn" in key]:
+    for key in [key for key in records(store) if f".{writer}." in key or "turn" in key]:
         del records(store)[key]
     if isinstance(store, TaskStateStore):
-        records(store)["p2psms.tries"].remove(slot)
+        records(store)["p2psms.tries"].remove(writer)
 
-    with pytest.raises(LedgerError, match=rf"p2psms\.{slot}\.head.*: it is missing"):
+    with pytest.raises(LedgerError, match=rf"p2psms\.{writer}\.head.*: it is missing"):
         reopen(store)
 
 
@@ -155,24 +163,24 @@ def test_journals_name_only_those_that_no_other_one_names(store):
 )
 def test_a_record_that_was_changed_is_an_error(store, part, change):
     """A flipped byte, a cut list, a header of another: the record is named."""
-    slot = send(store)
+    writer = send(store)
     all_records = records(store)
-    key = f"p2psms.{slot}.{part}"
+    key = f"p2psms.{writer}.{part}"
     value = all_records[key]
     change(value)
     all_records[key] = value
 
-    with pytest.raises(LedgerError, match=rf"damaged: .*{slot}\.{part}"):
+    with pytest.raises(LedgerError, match=rf"damaged: .*{writer}\.{part}"):
         reopen(store)
 
 
 @pytest.mark.parametrize("part", ["1", "head"])
 def test_a_value_that_is_no_record_is_an_error(store, part):
     """Somebody else's, under our key."""
-    slot = send(store)
-    records(store)[f"p2psms.{slot}.{part}"] = {"a": 1}
+    writer = send(store)
+    records(store)[f"p2psms.{writer}.{part}"] = {"a": 1}
 
-    with pytest.raises(LedgerError, match=rf"{slot}\.{part}.*none of the ledger's own"):
+    with pytest.raises(LedgerError, match=rf"{writer}\.{part}.*none of the ledger's own"):
         reopen(store)
 
 
@@ -195,7 +203,7 @@ def test_each_byte_counts(tmp_path):
     """Whichever byte of a file is flipped, nothing is read as if it were whole."""
     store = ObjectStore(tmp_path, patience_s=0.0)
     journal = Journal(store, "a", "1-0123456789ab")
-    journal.append(Closing(3, "2027-01-01 00:00:00", 5))
+    journal.append(Completion(3, "2027-01-01 00:00:00", 5))
     journal.flush()
     unchanged = Reader(store, "a").read("1-0123456789ab", least=Length(), is_there=True)
 
@@ -221,13 +229,13 @@ def test_records_that_change_places_are_an_error():
 
 
 def test_an_older_copy_of_the_head_is_an_error():
-    """As a backup or a mount may bring it: it is whole, and has fewer entries than a turn says."""
+    """As a backup or a mount may bring it: it is whole, and has fewer entries than an epoch says."""
     store = MemoryStore()
     journal = Journal(store, "a", "1-0123456789ab")
-    journal.append(Closing(1, None))
+    journal.append(Completion(1, None))
     journal.flush()
     old = store.records["a.1-0123456789ab.head"]
-    journal.append(Closing(2, None))
+    journal.append(Completion(2, None))
     journal.flush()
     store.records["a.1-0123456789ab.head"] = old
 
@@ -238,11 +246,11 @@ def test_an_older_copy_of_the_head_is_an_error():
 def test_an_older_copy_of_a_segment_is_an_error():
     """What follows it counts more entries than are before."""
     store = MemoryStore()
-    slot = send(store)
-    key = f"p2psms.{slot}.0"
+    writer = send(store)
+    key = f"p2psms.{writer}.0"
     store.records[key] = seal(key, 0, 0, [Opening(1.0)])
 
-    with pytest.raises(LedgerError, match=rf"{slot}\.1: it does not follow"):
+    with pytest.raises(LedgerError, match=rf"{writer}\.1: it does not follow"):
         reopen(store)
 
 
@@ -272,10 +280,10 @@ def test_a_write_that_did_not_end_is_no_damage(segments):
 
 def test_a_try_that_died_before_its_head_is_no_damage(store):
     """It knew so many others that its openings fill a segment, and has written no more."""
-    slot = "1-0123456789ab"
-    key = f"p2psms.{slot}.0"
+    writer = "1-0123456789ab"
+    key = f"p2psms.{writer}.0"
     store.write(key, seal(key, 0, 0, [Opening(1.0)]))
-    store.announce("p2psms", slot)
+    store.register("p2psms", writer)
 
     assert not reopen(store).doubts
 
@@ -283,8 +291,8 @@ def test_a_try_that_died_before_its_head_is_no_damage(store):
 def test_a_newer_format_is_said():
     """A version that does not know it reads nothing of it."""
     store = MemoryStore()
-    slot = send(store)
-    store.records[f"p2psms.{slot}.1"][0]["format"] = 4
+    writer = send(store)
+    store.records[f"p2psms.{writer}.1"][0]["format"] = 4
 
     with pytest.raises(LedgerError, match="format 4; this version reads formats up to 3"):
         reopen(store)
@@ -300,8 +308,8 @@ def test_many_journals_are_named_in_several_entries():
 
     Ledger(store, name="p2psms", owner="x").open(must_exist=False)
 
-    [slot] = {key.split(".")[2] for key in store.records if key.startswith("p2psms.x.")}
-    own = [value for key, value in store.records.items() if f"x.{slot}" in key]
+    [writer] = {key.split(".")[2] for key in store.records if key.startswith("p2psms.x.")}
+    own = [value for key, value in store.records.items() if f"x.{writer}" in key]
     named = {each for value in own for entry in value[1:] for each in entry.get("saw", {})}
     assert len(named) == 2_100
     assert max(len(json.dumps(value)) for value in own) < 65_536
@@ -316,10 +324,10 @@ class TestPatience:
         """A journal whose second write shows only after some looks."""
         store = ObjectStore(tmp_path, patience_s=5.0)
         journal = Journal(store, "a", "1-0123456789ab")
-        journal.append(Closing(1, None))
+        journal.append(Completion(1, None))
         journal.flush()
         old = store.read("a.1-0123456789ab.head")
-        journal.append(Closing(2, None))
+        journal.append(Completion(2, None))
         journal.flush()
         new = store.read("a.1-0123456789ab.head")
         store.write("a.1-0123456789ab.head", old)

@@ -18,7 +18,7 @@ from airflow_provider_p2psms.ledger.records import (
     NOT_TAKEN,
     UNSETTLED,
     Claim,
-    Closing,
+    Completion,
     Intent,
     Opening,
     Settlement,
@@ -328,21 +328,21 @@ class TestOwners:
         assert (True, False) == (first.is_owner(), second.is_owner())
 
     def test_all_see_what_was_sent(self, store):
-        """Accepted and open messages of all; the closing is of this owner."""
+        """Accepted and open messages of all; the completion is of this owner."""
         first, _ = begin(store, owner="0")
         accept(first, ALL[:2], [1, 2])
-        first.close(Closing(1, None))
+        first.close(Completion(1, None))
         first.flush()
         second, _ = begin(store, owner="1")
         intend(second, ALL[2:3])
-        second.close(Closing(2, None))
+        second.close(Completion(2, None))
         second.flush()
 
         _, history = begin(store, 2, owner="0")
 
         assert {ALL[0]: 1, ALL[1]: 2} == history.accepted
-        assert ["1"] == [doubt.slot.partition(".")[0] for doubt in history.doubts]
-        assert Closing(1, None) == history.closing
+        assert ["1"] == [doubt.writer.partition(".")[0] for doubt in history.doubts]
+        assert Completion(1, None) == history.completion
 
     def test_another_owner_s_journal_is_no_proof(self, store):
         """A later try whose own earlier ones left nothing is refused, whatever others wrote."""
@@ -429,9 +429,9 @@ def intent_of(number, digests):
 class TestOldLedgers:
     """Journals of format 1, without heads and checksums, are read as before."""
 
-    def write(self, store, slot, *records):
+    def write(self, store, writer, *records):
         for number, entries in enumerate(records):
-            store.write(f"p2psms.{slot}.{number}", msgspec.to_builtins(entries))
+            store.write(f"p2psms.{writer}.{number}", msgspec.to_builtins(entries))
 
     @pytest.mark.parametrize("kind", [MemoryStore, ObjectStore])
     def test_they_are_read(self, kind, tmp_path):
@@ -454,7 +454,7 @@ class TestOldLedgers:
     def test_one_that_is_gone_is_noticed(self):
         """A later journal names it."""
         store = MemoryStore()
-        self.write(store, "1-0123abcd", [Closing(1, None)])
+        self.write(store, "1-0123abcd", [Completion(1, None)])
         begin(store, 2)
         del store.records["p2psms.1-0123abcd.0"]
 
@@ -522,7 +522,7 @@ class TestOldLedgers:
         Settlement("9999.99-0123456789ab", 10**9, "A" * 20_000, 1_999_999_999.123457, -1_999_999.123457),
         Claim("9999.99-0123456789ab", 10**9, 1_999_999_999.123457, said_taken=True, ids="A" * 20_000),
         Witness(10**9, 1_999_999_999.123457, 2**63, cancelled=True),
-        Closing(10**9, "2027-01-01 00:00:00", 10**18),
+        Completion(10**9, "2027-01-01 00:00:00", 10**18),
         Opening(1_999_999_999.123457, {f"9999.99-{place:012x}": 10**9 for place in range(1_000)}),
     ],
     ids=lambda entry: type(entry).__name__,

@@ -1,8 +1,8 @@
 """
 Every order of events, with the real machine and ledger: never twice, and nothing lost in silence.
 
-Then the same with one rule taken out each time, which must be noticed: so it is known to look where it
-matters. ``make explore`` looks farther than ``make proof``.
+Then the same with one rule taken out each time, which must be noticed: so it is known to poll where it
+matters. ``make explore`` polls farther than ``make proof``.
 """
 
 from contextlib import suppress
@@ -37,7 +37,7 @@ LOST: dict[str, Any] = {"kinds": ("lost",), "kills": False, "tries": 1}
 pytestmark = [pytest.mark.timeout(900), pytest.mark.no_cover]
 
 
-def look(rules: Rules, *, floor: int) -> None:
+def poll(rules: Rules, *, floor: int) -> None:
     """Explore, and be sure that there was something to explore."""
     states = explore(rules)
     print(f"{states:,} states")  # noqa: T201 - `pytest -rP` shows it
@@ -49,22 +49,22 @@ def look(rules: Rules, *, floor: int) -> None:
 )
 def test_never_twice_with_one_message(rules):
     """The least that there is to explore, in a moment."""
-    look(Rules(sizes=(1,), **rules), floor=200)
+    poll(Rules(sizes=(1,), **rules), floor=200)
 
 
 def test_the_clock_of_an_earlier_try_does_not_make_its_witness_newer():
     """A witness of a try whose clock is ahead is older than it says."""
-    look(Rules(ahead=(SKEW, 0), kills=False, kinds=("lost", "refused"), faults=2), floor=8_000)
+    poll(Rules(ahead=(SKEW, 0), kills=False, kinds=("lost", "refused"), faults=2), floor=8_000)
 
 
 def test_a_message_is_the_witness_where_a_batch_cannot_be_it():
     """The witness batch is in doubt, too: with ``witness_recipient`` a last try still ends well."""
-    look(Rules(sizes=(1, 1, 1), faults=2, has_witness=True, **LOST), floor=500)
+    poll(Rules(sizes=(1, 1, 1), faults=2, has_witness=True, **LOST), floor=500)
 
 
 def test_a_yes_is_believed_whatever_the_report_shows():
     """With answers that say yes, and without ids or with too few, nothing leaves again."""
-    look(Rules(sizes=(2,), kinds=("said", "mismatch"), tries=1, has_witness=True), floor=300)
+    poll(Rules(sizes=(2,), kinds=("said", "mismatch"), tries=1, has_witness=True), floor=300)
 
 
 @pytest.mark.explore
@@ -76,7 +76,13 @@ def test_a_yes_is_believed_whatever_the_report_shows():
         (8_000, {"kills": False, "faults": 2, "kinds": ("lost", "busy"), "max_in_flight": 2}),
         (
             20_000,
-            {"sizes": (1, 1, 1), "kills": False, "kinds": ("lost", "busy"), "max_in_flight": 2, "soon": True},
+            {
+                "sizes": (1, 1, 1),
+                "kills": False,
+                "kinds": ("lost", "busy"),
+                "max_in_flight": 2,
+                "grow_window": True,
+            },
         ),
         (3_000, {"kills": False, "gap": 1}),
         (5_000, {"sizes": (1,), "store_faults": 1}),
@@ -86,7 +92,7 @@ def test_a_yes_is_believed_whatever_the_report_shows():
 )
 def test_never_twice_where_the_store_fences(floor, rules):
     """Whatever dies or is late, whenever a successor begins, whatever the gateway answers: once each."""
-    look(Rules(**rules), floor=floor)
+    poll(Rules(**rules), floor=floor)
 
 
 @pytest.mark.explore
@@ -105,7 +111,7 @@ def test_never_twice_where_the_store_fences(floor, rules):
 )
 def test_never_twice_where_it_does_not(floor, rules):
     """The same with files, where an old try's writes succeed: it finds out that it was replaced."""
-    look(Rules(**NO_FENCE, **rules), floor=floor)
+    poll(Rules(**NO_FENCE, **rules), floor=floor)
 
 
 @pytest.mark.explore
@@ -130,7 +136,7 @@ def test_a_last_try_ends_well_where_a_witness_can_be_had(floor, rules):
     rules = Rules(**rules)
 
     assert rules.ends_well
-    look(rules, floor=floor)
+    poll(rules, floor=floor)
 
 
 @pytest.mark.explore
@@ -146,7 +152,7 @@ def test_a_last_try_ends_well_where_a_witness_can_be_had(floor, rules):
 )
 def test_what_was_taken_is_never_called_unsent(floor, rules):
     """Where the report alters or hides a message, breaks the user's word, or gives no answer."""
-    look(Rules(**rules), floor=floor)
+    poll(Rules(**rules), floor=floor)
 
 
 @pytest.mark.far
@@ -156,7 +162,7 @@ def test_what_was_taken_is_never_called_unsent(floor, rules):
     [
         {"sizes": (2, 1, 1), "max_in_flight": 2, "faults": 2, "kinds": ("lost", "part")},
         {"sizes": (1, 1, 1), "max_in_flight": 2, "store_faults": 1, "kinds": ("lost",)},
-        {"sizes": (1, 1, 1, 1), "max_in_flight": 2, "faults": 2, "kills": False, "soon": True},
+        {"sizes": (1, 1, 1, 1), "max_in_flight": 2, "faults": 2, "kills": False, "grow_window": True},
         {"sizes": (1, 1), "tries": 3, "ahead": (0, 0, SKEW), "faults": 2, "has_witness": True},
         {"sizes": (1, 1), "max_in_flight": 2, "faults": 2, **WORD},
         {"sizes": (1, 1), "faults": 2, "traffic": 2},
@@ -171,62 +177,62 @@ def test_what_was_taken_is_never_called_unsent(floor, rules):
 )
 def test_farther(rules):
     """More batches, tries and faults at once."""
-    look(Rules(**rules), floor=10_000)
+    poll(Rules(**rules), floor=10_000)
 
 
 # --- what must be noticed
 
 
 class SilenceOutweighsAYes(SendMachine):
-    def _verdict(self, item: Any, finding: Any, look: Any) -> Any:
-        return super()._verdict(replace(item, said_taken=False), finding, look)
+    def _decide(self, item: Any, finding: Any, poll: Any) -> Any:
+        return super()._decide(replace(item, said_taken=False), finding, poll)
 
 
 class BelievesAnIncompleteReport(SendMachine):
-    def _verdict(self, item: Any, finding: Any, look: Any) -> Any:
-        return super()._verdict(item, finding, replace(look, is_whole=True))
+    def _decide(self, item: Any, finding: Any, poll: Any) -> Any:
+        return super()._decide(item, finding, replace(poll, is_whole=True))
 
 
 class IgnoresWhatNobodyCanAssign(SendMachine):
-    def _verdict(self, item: Any, finding: Any, look: Any) -> Any:
-        return super()._verdict(item, replace(finding, is_explained=True), look)
+    def _decide(self, item: Any, finding: Any, poll: Any) -> Any:
+        return super()._decide(item, replace(finding, is_explained=True), poll)
 
 
 class NeedsNoWitness(SendMachine):
-    def _is_current(self, item: Any, look: Any) -> bool:
+    def _is_current(self, item: Any, poll: Any) -> bool:
         return True
 
 
 class TakesAnyWitness(SendMachine):
     """One from before the end of the request counts, too."""
 
-    def _is_current(self, item: Any, look: Any) -> bool:
-        return super()._is_current(replace(item, over=item.at), look)
+    def _is_current(self, item: Any, poll: Any) -> bool:
+        return super()._is_current(replace(item, over=item.at), poll)
 
 
 class TrustsClocks(SendMachine):
-    def _is_current(self, item: Any, look: Any) -> bool:
-        return super()._is_current(replace(item, is_inherited=False), look)
+    def _is_current(self, item: Any, poll: Any) -> bool:
+        return super()._is_current(replace(item, is_inherited=False), poll)
 
 
 class ListsScheduledAtOnce(SendMachine):
     """A message for now is taken as the witness of one for later."""
 
-    def _is_current(self, item: Any, look: Any) -> bool:
-        return super()._is_current(item, replace(look, as_of_scheduled=look.as_of))
+    def _is_current(self, item: Any, poll: Any) -> bool:
+        return super()._is_current(item, replace(poll, as_of_scheduled=poll.as_of))
 
 
 class DoesNotWaitForTheReports(SendMachine):
-    def _is_believed_by_word(self, item: Any, look: Any) -> bool:
+    def _is_believed_by_word(self, item: Any, poll: Any) -> bool:
         return super()._is_believed_by_word(
-            replace(item, over=item.over - self._limits.report_lag_s - SKEW), look
+            replace(item, over=item.over - self._limits.report_lag_s - SKEW), poll
         )
 
 
 class SendsAThirdTime(SendMachine):
-    def _verdict(self, item: Any, finding: Any, look: Any) -> Any:
-        verdict = super()._verdict(item, finding, look)
-        return "absent" if verdict == "person" else verdict
+    def _decide(self, item: Any, finding: Any, poll: Any) -> Any:
+        decision = super()._decide(item, finding, poll)
+        return "absent" if decision == "person" else decision
 
 
 class TakesAWordForNewDoubts(SendMachine):
@@ -278,31 +284,31 @@ class ChecksTheOwnerOnce(SendMachine):
 
 
 class CallsAWitnessTooEarly(SendMachine):
-    def _may_call_witness(self, now: float) -> bool:
-        return super()._may_call_witness(now + 1)
+    def _may_send_witness_batch(self, now: float) -> bool:
+        return super()._may_send_witness_batch(now + 1)
 
 
 class CallsWitnessesWithoutEnd(SendMachine):
-    def _may_call_witness(self, now: float) -> bool:
+    def _may_send_witness_batch(self, now: float) -> bool:
         self._has_witness_left = False
-        return super()._may_call_witness(now)
+        return super()._may_send_witness_batch(now)
 
 
 class CallsAnotherAfterAWitnessInDoubt(SendMachine):
-    def _may_call_witness(self, now: float) -> bool:
+    def _may_send_witness_batch(self, now: float) -> bool:
         kept = [each.doubts for each in self.items]
         for each in self.items:
             each.doubts = [replace(doubt, is_witness=False) for doubt in each.doubts]
-        may = super()._may_call_witness(now)
+        may = super()._may_send_witness_batch(now)
         for each, doubts in zip(self.items, kept, strict=True):
             each.doubts = doubts
         return may
 
 
 class LastDoesNotWait(SendMachine):
-    def _room(self, now: float) -> int:
+    def _free_slots(self, now: float) -> int:
         self._planned += 1
-        room = super()._room(now)
+        room = super()._free_slots(now)
         self._planned -= 1
         return room
 
@@ -310,11 +316,11 @@ class LastDoesNotWait(SendMachine):
 class DoesNotWaitForABusyGateway(SendMachine):
     def _busy(self, number: int, err: Any, now: float) -> None:
         super()._busy(number, err, now)
-        self._turn_at = 0.0
+        self._next_send_at = 0.0
 
 
 class KeepsNoPace(SendMachine):
-    def _take_turn(self, now: float) -> None:
+    def _schedule_next_send(self, now: float) -> None:
         """Take none."""
 
 
@@ -351,13 +357,13 @@ class SettlementLost(Ledger):
 
 
 class ReadsBeforeItTakesOver(Ledger):
-    def _take_turn(self, own: Any, reader: Any) -> Any:
+    def _take_epoch(self, own: Any, reader: Any) -> Any:
         """Take it later."""
         return {}
 
     def open(self, *, must_exist: bool) -> Any:
         history = super().open(must_exist=must_exist)
-        super()._take_turn(set(), Reader(self._store, self._name))
+        super()._take_epoch(set(), Reader(self._store, self._name))
         return history
 
 

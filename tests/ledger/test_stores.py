@@ -18,8 +18,8 @@ from airflow_provider_p2psms.ledger.stores import (
     MemoryStore,
     ObjectStore,
     TaskStateStore,
-    slots_in,
-    turns_in,
+    epochs_in,
+    writers_in,
 )
 
 
@@ -70,20 +70,20 @@ def test_what_was_written_is_read(store):
 def test_journals_and_turns_are_told_apart_by_ledger(store):
     """Each ledger lists its own, also if one's name begins like the other's."""
     assert [] == store.keys("a")
-    for name, slot in (("a", "1-x"), ("a-word", "1-y"), ("a", "3.10-z")):
-        store.write(f"{name}.{slot}.0", [])
-        store.announce(name, slot)
+    for name, writer in (("a", "1-x"), ("a-word", "1-y"), ("a", "3.10-z")):
+        store.write(f"{name}.{writer}.0", [])
+        store.register(name, writer)
 
-    assert {"1-x", "3.10-z"} == slots_in("a", store.keys("a"))
-    assert {"1-y"} == slots_in("a-word", store.keys("a-word"))
+    assert {"1-x", "3.10-z"} == writers_in("a", store.keys("a"))
+    assert {"1-y"} == writers_in("a-word", store.keys("a-word"))
 
 
 def test_keys_name_journals_and_turns():
-    """Segments and heads name a journal; an owner record alone does not; turns are one owner's."""
+    """Segments and heads name a journal; an owner record alone does not; epochs are one owner's."""
     keys = ["a.1-x.7", "a.2.1-y.head", "a.1-z.replaced", "a.turn.3", "a.turn.12", "a.2.turn.4"]
 
-    assert {"1-x", "2.1-y"} == slots_in("a", keys)
-    assert ([3, 12], [4], []) == tuple(turns_in("a", owner, keys) for owner in ("", "2", "3"))
+    assert {"1-x", "2.1-y"} == writers_in("a", keys)
+    assert ([3, 12], [4], []) == tuple(epochs_in("a", owner, keys) for owner in ("", "2", "3"))
 
 
 def test_a_record_is_created_once(store):
@@ -135,7 +135,7 @@ def test_any_name_is_a_file(tmp_path_factory, name):
     store = ObjectStore(tmp_path_factory.mktemp("ledger"))
     store.write(f"{name}.1-x.0", [])
 
-    assert {"1-x"} == slots_in(name, store.keys(name))
+    assert {"1-x"} == writers_in(name, store.keys(name))
 
 
 def test_a_file_is_whole_or_absent(tmp_path, monkeypatch):
@@ -213,7 +213,7 @@ def test_the_last_record_is_written_when_the_others_are_durable(tmp_path, monkey
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path):
-    """Neither a record nor a turn is taken for written."""
+    """Neither a record nor an epoch is taken for written."""
     (tmp_path / "ledger").write_text("", encoding="utf-8")
 
     for write in (ObjectStore.write, ObjectStore.create):
@@ -247,7 +247,7 @@ class TestObjectStorage:
         store = ObjectStore(folder)
         store.write_all({"a.1-x.0": [1], "a.1-x.1": [2], "a.1-x.head": [3]})
 
-        assert {"1-x"} == slots_in("a", store.keys("a"))
+        assert {"1-x"} == writers_in("a", store.keys("a"))
         assert [1] == store.read("a.1-x.0")
         assert 2 == len(forgotten)
 
@@ -351,5 +351,5 @@ def test_a_list_of_journals_that_was_changed_is_an_error():
     accessor = Accessor()
     accessor.records["a.tries"] = {"a": 1}
 
-    with pytest.raises(LedgerError, match=r"a\.tries.*no list"):
+    with pytest.raises(LedgerError, match=r"a\.tries.*not a list"):
         TaskStateStore(accessor, retention="never").keys("a")

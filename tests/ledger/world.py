@@ -37,7 +37,7 @@ from airflow_provider_p2psms.errors import (
     UnsettledError,
 )
 from airflow_provider_p2psms.ledger.ledger import History, Ledger
-from airflow_provider_p2psms.ledger.records import Closing
+from airflow_provider_p2psms.ledger.records import Completion
 from airflow_provider_p2psms.sending.fates import Fates
 from airflow_provider_p2psms.sending.ledgers import inherited_items
 from airflow_provider_p2psms.sending.machine import (
@@ -50,8 +50,8 @@ from airflow_provider_p2psms.sending.machine import (
     Finding,
     Item,
     Limits,
-    Look,
     Origin,
+    PollResult,
     Post,
     Receipt,
     SendWitness,
@@ -243,7 +243,7 @@ class World:
 
     def _act(self, number: int, *, was_waiting: bool) -> Iterator[Step]:
         it = self.tries[number - 1]
-        it.machine._ask_at, it.machine._ask_every_s = -math.inf, 1.0
+        it.machine._poll_at, it.machine._poll_every_s = -math.inf, 1.0
         action = it.machine.next(self.now + it.ahead)
         it.doing = type(action)
         match action:
@@ -269,7 +269,7 @@ class World:
                 yield ("try", number, action), self
 
     def _open(self, number: int) -> Iterator[Step]:
-        slot = f"{1 if self.rules.same_number else number}-{number}"
+        writer = f"{1 if self.rules.same_number else number}-{number}"
 
         def alone(key: str) -> bool:
             if self.rules.fence or not others:
@@ -288,8 +288,8 @@ class World:
             new = self.copy(number)
             it, port = new.tries[number - 1], Port(new, number, fails)
             turn = Turn(port, it.log, alone=alone)
-            ledger = self.rules.ledger(turn, name=NAME, try_number=int(slot[0]), clock=lambda: 0.0)
-            ledger._slot = ledger._journal._slot = ledger._turns._slot = slot
+            ledger = self.rules.ledger(turn, name=NAME, try_number=int(writer[0]), clock=lambda: 0.0)
+            ledger._writer = ledger._journal._writer = ledger._epochs._writer = writer
             try:
                 history = ledger.open(must_exist=False)
             except NotYet:
@@ -299,7 +299,7 @@ class World:
             else:
                 it.log = ()
                 new._plan(it, ledger, history)
-            ledger._store = ledger._journal._store = ledger._turns._store = None  # type: ignore[assignment]
+            ledger._store = ledger._journal._store = ledger._epochs._store = None  # type: ignore[assignment]
             if fails:
                 new.store_faults -= 1
                 if not it.over:
@@ -346,8 +346,8 @@ class World:
                     start_within_s=START_WITHIN,
                     skew_s=SKEW,
                     patience_s=PATIENCE,
-                    ask_every_s=1,
-                    ask_at_least_every_s=1,
+                    poll_every_s=1,
+                    poll_at_least_every_s=1,
                 ),
                 max_in_flight=rules.max_in_flight,
                 exchange_s=EXCHANGE,
@@ -362,7 +362,9 @@ class World:
             fates=fates,
             origin=Origin(line="1", is_scheduled=lambda: rules.is_scheduled),
             read=lambda batch: parcel_of(batches[batch.number]),
-            close=lambda requests: None if history.closing and not requests else Closing(requests, None),
+            close=lambda requests: (
+                None if history.completion and not requests else Completion(requests, None)
+            ),
             absent=history.absent,
             tried=history.not_taken,
             receipts=[
@@ -377,16 +379,16 @@ class World:
             new.store_faults -= bool(fails)
             machine, port = new.tries[number - 1].machine, Port(new, number, fails)
             ledger = machine._ledger
-            ledger._store = ledger._journal._store = ledger._turns._store = port
+            ledger._store = ledger._journal._store = ledger._epochs._store = port
             try:
                 if isinstance(action, Write):
                     ledger.flush()
-                    machine.written(soon=self.rules.soon)
+                    machine.written(grow_window=self.rules.grow_window)
                 else:
                     machine.owner(is_me=ledger.is_owner())
             except LedgerError as err:
                 machine.ledger_failed(err)
-            ledger._store = ledger._journal._store = ledger._turns._store = None
+            ledger._store = ledger._journal._store = ledger._epochs._store = None
             yield ("try", number, action, fails), new
 
     def _post(self, it: Try, action: Post) -> None:
@@ -500,7 +502,7 @@ class World:
     def _look(
         self, number: int, action: Ask, taken: tuple[tuple[int, float], ...], *, whole: bool = True
     ) -> "World":
-        """Say what ``Reconciler.look`` would say; what is asked for stands on the page that is missing."""
+        """Say what ``Reconciler.poll`` would say; what is asked for stands on the page that is missing."""
         new, rules = self.copy(number), self.rules
         it = new.tries[number - 1]
         machine, asked_at = it.machine, new.now + it.ahead
@@ -528,7 +530,7 @@ class World:
             of_others.append(asked_at)
             as_of = asked_at if rules.is_scheduled else as_of
         machine.reported(
-            Look(
+            PollResult(
                 asked_at,
                 findings,
                 is_whole=whole,

@@ -45,7 +45,7 @@ class Rules:
     in one of the ways ``kinds``; ``store_faults`` writes may fail, and each may have been written, whole or
     by half; ``delays`` times an intent may be written anew because its request did not leave in time. Each
     try's clock is ``ahead`` of the gateway's. Airflow may call all tries the first (``same_number``). Without
-    ``kills`` a try begins when the last one has ended. Where requests end ``soon``, more intents are written
+    ``kills`` a try begins when the last one has ended. With ``grow_window``, more intents are written
     ahead. Requests arrive up to ``lingers`` ticks later than the machine is told.
 
     The report never shows the messages ``hidden``, and those ``altered`` as nobody's. It takes
@@ -64,7 +64,7 @@ class Rules:
     ahead: tuple[int, ...] = (0, SKEW, SKEW)
     same_number: bool = False
     kills: bool = True
-    soon: bool = False
+    grow_window: bool = False
     gap: int = 0
     linger: int = 1
     lingers: int = 0

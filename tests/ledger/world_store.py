@@ -28,13 +28,13 @@ class Records(dict[str, Any]):
     @functools.cached_property
     def open(self) -> dict[tuple[str, int], int]:
         """The open intents, numbered: how many there were before them does not count."""
-        entries = [(slot, entry) for slot, entries in self.read[1].items() for entry in entries]
+        entries = [(writer, entry) for writer, entries in self.read[1].items() for entry in entries]
         settled = {
-            (entry.slot, entry.number): min(entry.unpack())
+            (entry.writer, entry.number): min(entry.unpack())
             for _, entry in entries
             if isinstance(entry, Settlement)
         }
-        names = ((slot, entry.number) for slot, entry in entries if isinstance(entry, Intent))
+        names = ((writer, entry.number) for writer, entry in entries if isinstance(entry, Intent))
         return {
             name: number for number, name in enumerate(each for each in names if settled.get(each, -1) == -1)
         }
@@ -50,7 +50,7 @@ class Records(dict[str, Any]):
         history, journals = self.read
         return (
             [
-                (each.slot, each.digests.packed, each.said_taken, each.answer_ids, each.is_witness)
+                (each.writer, each.digests.packed, each.said_taken, each.answer_ids, each.is_witness)
                 for each in history.doubts
             ],
             sorted(history.accepted.items()),
@@ -61,7 +61,7 @@ class Records(dict[str, Any]):
             ]
             if self.overs
             else (),
-            history.closing is not None,
+            history.completion is not None,
             sorted(journals),
         )
 
@@ -127,7 +127,7 @@ class Turn:
     def remove(self, keys: Iterable[str]) -> None:
         """Remove nothing: no turn is old."""
 
-    def announce(self, name: str, slot: str) -> None:
+    def register(self, name: str, writer: str) -> None:
         """Do nothing: its keys are known."""
 
     def where(self, key: str) -> str:

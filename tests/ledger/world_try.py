@@ -57,10 +57,10 @@ class Try:
         return (
             self.doing is Await,
             tuple(self._item_key(each, at, rules, open_, doubtful) for each in machine.items),
-            machine._ahead,
-            max(machine._turn_at - at, -1) if machine._turn_at else -1,
+            machine._window,
+            max(machine._next_send_at - at, -1) if machine._next_send_at else -1,
             (machine._owner_seen, machine._unwritten, machine._is_urgent, machine._is_first_answer),
-            (machine._halted, machine._ledger_lost, machine._is_closed, machine._looked),
+            (machine._halted, machine._ledger_lost, machine._is_closed, machine._has_polled),
             (machine._has_witness_left, machine._has_sent_witness),
             max(machine._news_at - at, rules.past) if doubtful else 0,
             tuple(sorted(machine._absent)),
@@ -97,7 +97,7 @@ class Try:
             (item.said_taken, item.answer_ids, item.is_inherited),
             item.rounds if rules.repeats_refused else 0,
             tuple(
-                (open_.get((each.slot, each.number), -1), each.digests.packed, each.is_witness)
+                (open_.get((each.writer, each.number), -1), each.digests.packed, each.is_witness)
                 for each in item.doubts
             ),
         )
@@ -117,7 +117,7 @@ def _copy_machine(machine: Any) -> Any:
     journal = new._ledger._journal = _shallow(machine._ledger._journal)
     journal._full = [entries.copy() for entries in journal._full]
     journal._last = journal._last.copy()
-    new._ledger._turns = _shallow(machine._ledger._turns)
+    new._ledger._epochs = _shallow(machine._ledger._epochs)
     return new
 
 
@@ -138,10 +138,10 @@ def _pending(journal: Any, at: float, past: int, open_: Mapping[tuple[str, int],
             case Intent():
                 yield entry.digests, max(entry.until - at, past), entry.is_witness
             case Settlement():
-                yield open_.get((entry.slot, entry.number), -1), entry.ids, entry.at > 0
+                yield open_.get((entry.writer, entry.number), -1), entry.ids, entry.at > 0
             case Claim():
                 yield (
-                    open_.get((entry.slot, entry.number), -1),
+                    open_.get((entry.writer, entry.number), -1),
                     max(entry.over - at, past),
                     entry.said_taken,
                     entry.ids,

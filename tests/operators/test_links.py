@@ -60,5 +60,5 @@ def test_what_is_no_address_of_a_page(url, monkeypatch):
         "AIRFLOW_CONN_P2PSMS_DEFAULT", f"p2psms://:TOKEN@edge.example.com/v1?outbox_url={quote(url, safe='')}"
     )
 
-    with pytest.raises(ValueError, match="outbox_url is no address of a page"):
+    with pytest.raises(ValueError, match="outbox_url is not the address of a page"):
         SMSHook().settings  # noqa: B018

@@ -24,7 +24,7 @@ from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
 
 # Here all clocks are one, and nobody waits for long.
-TIMES = Times(skew_s=0.1, linger_s=0.1, patience_s=1.5, ask_every_s=0.1, questions=10_000)
+TIMES = Times(skew_s=0.1, linger_s=0.1, patience_s=1.5, poll_every_s=0.1, questions=10_000)
 
 
 @pytest.fixture

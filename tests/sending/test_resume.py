@@ -142,7 +142,7 @@ def test_a_finished_send_sends_nothing_again(send, sandbox):
 
 
 def test_rows_added_to_a_finished_send_count_as_sent_once_they_are(send, sandbox):
-    """The closing of an earlier try speaks of its own rows alone."""
+    """The completion of an earlier try speaks of its own rows alone."""
     send(ROWS, batch_size=10)
     sandbox.order_fault("refuse_422", after=0)
     more = [*ROWS, *[(number, "new") for number in numbers(70)[60:]]]
@@ -156,7 +156,7 @@ def test_rows_added_to_a_finished_send_count_as_sent_once_they_are(send, sandbox
 
 
 def test_the_end_of_a_send_is_one_write(send):
-    """What came of the last requests and the closing become durable together, and not before."""
+    """What came of the last requests and the completion become durable together, and not before."""
     writes = []
 
     class Watched(MemoryStore):
@@ -167,10 +167,10 @@ def test_the_end_of_a_send_is_one_write(send):
     ledger = LedgerRules(store=Watched(), report_lag_s=0.2)
     send(ROWS, batch_size=15, max_in_flight=4, ledger=ledger)
 
-    all_of_it = {"Opening": 1, "Intent": 4, "Settlement": 4, "Closing": 1}
+    all_of_it = {"Opening": 1, "Intent": 4, "Settlement": 4, "Completion": 1}
     assert {"Opening": 1, "Intent": 4} in writes
     assert all_of_it == writes[-1]
-    assert 0 == sum("Closing" in each for each in writes[:-1])
+    assert 0 == sum("Completion" in each for each in writes[:-1])
 
 
 def test_what_was_accepted_is_written_though_the_gateway_stands_still(send, sandbox, monkeypatch):

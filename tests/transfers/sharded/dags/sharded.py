@@ -15,7 +15,7 @@ from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from airflow_provider_p2psms.transfers.shards import shards
 
 # How fast the reports may be asked is not what is tried here, and the gateway is on this machine.
-PeerToPeerSMSOperator._times = Times(linger_s=10, skew_s=1, ask_at_least_every_s=2, questions=10_000)
+PeerToPeerSMSOperator._times = Times(linger_s=10, skew_s=1, poll_at_least_every_s=2, questions=10_000)
 
 
 @dag(schedule=None, start_date=pendulum.datetime(2026, 1, 1), catchup=False, params={"file": Param("")})

@@ -16,14 +16,13 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError, RowProblem, and_more
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.connection import parse_connection
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.rows import (
-    Block,
-    Checked,
     FileRules,
     RowRules,
     check_rows,
@@ -33,7 +32,6 @@ from airflow_provider_p2psms.rows import (
 from airflow_provider_p2psms.rows.phone_numbers import to_e164
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.sending.cost import Cost, ask_prices, cost_of, read_credit
-from airflow_provider_p2psms.sending.outcomes import NoNotes
 from airflow_provider_p2psms.sending.plan import SHOWN_PROBLEMS, Known, Plan, PlanRules, build_plan
 from airflow_provider_p2psms.sending.price_classes import PriceClasses
 from airflow_provider_p2psms.sending.spool import Spool
@@ -48,6 +46,7 @@ class Found:
 
     plan: Plan
     reading: Reading
+    price_classes: PriceClasses | None = None
     problems: list[RowProblem] = field(default_factory=list)
     cost: Cost | None = None
     credit: float | None = None
@@ -149,20 +148,21 @@ def _staging(settings: GatewaySettings | None) -> PlanRules:
 def _check(stream: BinaryIO, question: _Question, *, show_all: bool) -> Found:
     with Spool(batch_size=_PROGRESS_EVERY) as spool:
         results = check_rows(read_file(stream, name=stream.name, **asdict(question.file)), question.rows)
-        found = Found(Plan(spool, price_classes=PriceClasses()), results.reading)
+        found = Found(Plan(spool), results.reading)
         build_plan(
-            Checked(_watch(results.blocks(), stream, found.problems, show_all=show_all), results.reading),
+            _watch(results.batches(), stream, found.problems, show_all=show_all),
             found.plan,
-            NoNotes(),
             rules=question.sending,
             known=Known(digester=Digester(scope="", sender=question.line, distinct=True)),
         )
+        if question.gateway:
+            found.price_classes = PriceClasses(batch for batch, _ in spool)
     return found
 
 
 def _watch(
-    results: Iterable[Block | RowProblem], stream: BinaryIO, problems: list[RowProblem], *, show_all: bool
-) -> Iterator[Block | RowProblem]:
+    results: Iterable[Batch | RowProblem], stream: BinaryIO, problems: list[RowProblem], *, show_all: bool
+) -> Iterator[Batch | RowProblem]:
     """Pass results on; keep the problems to show, and draw on a terminal how far the file is read."""
     is_pipe = not stream.seekable()
     size = None if is_pipe else os.fstat(stream.fileno()).st_size
@@ -170,7 +170,7 @@ def _watch(
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("Checking", total=size)
         for place, result in enumerate(results):
-            if (isinstance(result, Block) or place % _PROGRESS_EVERY == 0) and not is_pipe:
+            if (isinstance(result, Batch) or place % _PROGRESS_EVERY == 0) and not is_pipe:
                 progress.update(task, completed=stream.tell())
             if isinstance(result, RowProblem) and (show_all or len(problems) < SHOWN_PROBLEMS):
                 problems.append(result)
@@ -179,13 +179,13 @@ def _watch(
 
 def _ask(found: Found, question: _Question) -> P2PSMSError | None:
     """Ask for prices and credit, where there is somebody to ask; return why they are missing."""
-    price_classes = found.plan.price_classes
+    price_classes = found.price_classes
     if question.gateway is None or price_classes is None:
         return None
     with GatewayClient(question.gateway) as client:
         try:
             prices = ask_prices(price_classes, client, from_number=question.line)
-            found.cost = cost_of(price_classes.count(), prices)
+            found.cost = cost_of(price_classes.all, prices)
             found.credit = read_credit(client.credit())
         except P2PSMSError as err:
             return err

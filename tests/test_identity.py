@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_p2psms.batch import BETWEEN
 from airflow_provider_p2psms.identity import canonical_line, fold, fold_messages, is_simple
 
 TEXTS = st.one_of(
@@ -55,7 +56,7 @@ def test_the_form_is_the_one_that_ledgers_hold():
 def test_letters_that_stand_together_at_last_are_one():
     """What stood between a letter and its accent is left out first."""
     assert "\u00e9" == fold("e\u200c\u0301")
-    assert ["1\0\u00e9".encode()] == fold_messages(["1\0e\u200c\u0301".encode()])
+    assert ["1\0\u00e9".encode()] == fold_messages("1\0e\u200c\u0301".encode())
 
 
 @given(TEXTS)
@@ -71,7 +72,7 @@ def test_folding_twice_is_folding_once(text):
 def test_many_messages_are_folded_as_each_is(texts):
     """The fast path gives what the plain one does."""
     texts = [text.replace("\0", "") for text in texts]
-    messages = [f"+98912{place:07d}\0{text}".encode() for place, text in enumerate(texts)]
+    messages = BETWEEN.join(f"+98912{place:07d}\0{text}".encode() for place, text in enumerate(texts))
     folded = [f"+98912{place:07d}\0{fold(text)}".encode() for place, text in enumerate(texts)]
 
     assert folded == fold_messages(messages)
@@ -84,7 +85,7 @@ def test_each_character_is_folded_alike(text):
     """Between letters, behind a half-space, before accents: the fast path gives what the plain one does."""
     for code in range(1, 0x700):
         typed = text.format(chr(code))
-        folded, messages = [f"+98\0{fold(typed)}".encode()], [f"+98\0{typed}".encode()]
+        folded, messages = [f"+98\0{fold(typed)}".encode()], f"+98\0{typed}".encode()
         assert folded == fold_messages(messages)
         if is_simple(typed):
             assert folded == fold_messages(messages, are_simple=True)

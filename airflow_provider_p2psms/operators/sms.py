@@ -51,9 +51,8 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
-    from airflow_provider_p2psms.errors import RowProblem
     from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
-    from airflow_provider_p2psms.rows import Message, Row, RowRules
+    from airflow_provider_p2psms.rows import Checked, Row, RowRules
     from airflow_provider_p2psms.sending.ledgers import OpenLedger
     from airflow_provider_p2psms.sending.plan import PlanRules
     from airflow_provider_p2psms.sending.send import Sender, SendResult
@@ -327,9 +326,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
 
     # --- what it takes
 
-    def _ready_to_check(
-        self, context: Context, stack: ExitStack
-    ) -> Callable[[RowRules], Iterable[Message | RowProblem]]:
+    def _ready_to_check(self, context: Context, stack: ExitStack) -> Callable[[RowRules], Checked]:
         from airflow_provider_p2psms.rows import FileRules, check_file, check_rows
 
         if self.file is None:

@@ -11,9 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from airflow_provider_p2psms.rows.check import Checked, check_rows, join_blocks
+    from airflow_provider_p2psms.rows.check import Checked, check_rows
     from airflow_provider_p2psms.rows.files import read_file
-    from airflow_provider_p2psms.rows.message import Block, Message
+    from airflow_provider_p2psms.rows.message import Message
     from airflow_provider_p2psms.rows.redaction import mask
     from airflow_provider_p2psms.rows.rendering import render_text
     from airflow_provider_p2psms.rows.row import Row
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from airflow_provider_p2psms.rows.worker_process import check_file
 
 _HOMES = {
-    "Block": "message",
     "Checked": "check",
     "FileRules": "rules",
     "Message": "message",
@@ -34,7 +33,6 @@ _HOMES = {
     "check_file": "worker_process",
     "check_rows": "check",
     "count_parts": "sms_text",
-    "join_blocks": "check",
     "mask": "redaction",
     "parse_template": "template",
     "read_file": "files",
@@ -50,7 +48,6 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
-    "Block",
     "Checked",
     "FileRules",
     "Message",
@@ -60,7 +57,6 @@ __all__ = [
     "check_file",
     "check_rows",
     "count_parts",
-    "join_blocks",
     "mask",
     "parse_template",
     "read_file",

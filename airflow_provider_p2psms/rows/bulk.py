@@ -19,11 +19,12 @@ from itertools import compress
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from airflow_provider_p2psms.batch import Batch, join_messages
 from airflow_provider_p2psms.identity import SIMPLE_LETTERS, is_simple
 from airflow_provider_p2psms.rows.damage import SIGNS
 from airflow_provider_p2psms.rows.headers import Columns
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.message import Block, encode_all
+from airflow_provider_p2psms.rows.message import encode_all
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.row import GROUP, Header
 from airflow_provider_p2psms.rows.sms_text import check_texts
@@ -42,7 +43,7 @@ _LEAST_GOOD = 2
 # Gives the values in one place of all rows; raises LookupError or ValueError if they are not all there.
 Take: TypeAlias = Callable[[Place], Sequence[Any]]
 # Gives the messages of the good rows, numbered from the first one on, and the places of all others.
-Bulk: TypeAlias = Callable[[int, Sequence[Any]], tuple[Block, list[int]] | None]
+Bulk: TypeAlias = Callable[[int, Sequence[Any]], tuple[Batch, list[int]] | None]
 # Gives the E.164 form of each number, "" where it is not certain.
 Known: TypeAlias = Callable[[Sequence[Any]], list[str]]
 
@@ -127,7 +128,7 @@ def for_records(
 def _build(
     places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], Take], reading: Reading
 ) -> Bulk:
-    def bulk(first: int, rows: Sequence[Any]) -> tuple[Block, list[int]] | None:
+    def bulk(first: int, rows: Sequence[Any]) -> tuple[Batch, list[int]] | None:
         try:
             take, size = open_rows(rows), len(rows)
             recipients = known(take(places.recipient))
@@ -155,7 +156,9 @@ def _build(
         encoded, parts, are_simple = checked
         reading.count_texts(len(texts), of_column=are_own.count(True))
         numbers = range(first, first + len(texts))
-        return Block(numbers, encode_all(recipients), encoded, parts, keys, are_simple), others
+        messages = join_messages(encode_all(recipients), encoded)
+        batch = Batch(rows=numbers, keys=keys, messages=messages, parts=parts, are_simple=are_simple)
+        return batch, others
 
     return bulk
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain, groupby, pairwise
 from typing import Any, TypeAlias, cast
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import RowProblem
 from airflow_provider_p2psms.rows.bulk import Bulk, for_mappings, for_pairs, for_records
 from airflow_provider_p2psms.rows.cells import CellError
@@ -13,7 +14,7 @@ from airflow_provider_p2psms.rows.chunked import in_chunks
 from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.message import Block, Message
+from airflow_provider_p2psms.rows.message import Message, messages_of, to_batch
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.recipients import Recipients
 from airflow_provider_p2psms.rows.redaction import describe_columns, mask
@@ -31,24 +32,28 @@ _FEW = 16
 
 class Checked(Iterator[Message | RowProblem]):
     """
-    The results of a check: one by one as an iterator, or by ``blocks``; both read one stream, once.
+    The results of a check: one by one as an iterator, or by ``batches``; both read one stream, once.
 
     ``reading`` says how the rows were read, and is complete after the last result.
     """
 
-    def __init__(self, results: Iterator[Block | Message | RowProblem], reading: Reading) -> None:
+    def __init__(self, results: Iterator[Batch | Message | RowProblem], reading: Reading) -> None:
         self._results = results
         self.reading = reading
         self._singly = chain.from_iterable(
-            result if isinstance(result, Block) else (result,) for result in results
+            messages_of(result) if isinstance(result, Batch) else (result,) for result in results
         )
 
     def __next__(self) -> Message | RowProblem:
         return next(self._singly)
 
-    def blocks(self) -> Iterator[Block | RowProblem]:
-        """Give all messages in blocks, and each problem in its place between them."""
-        return join_blocks(self._results)
+    def batches(self) -> Iterator[Batch | RowProblem]:
+        """Give all messages in batches, and each problem in its place between them."""
+        for is_message, run in groupby(self._results, key=lambda result: isinstance(result, Message)):
+            if is_message:
+                yield from map(to_batch, in_chunks(cast("Iterator[Message]", run)))
+            else:
+                yield from cast("Iterator[Batch | RowProblem]", run)
 
 
 def check_rows(rows: Iterable[Row], rules: RowRules) -> Checked:
@@ -69,22 +74,12 @@ def check_rows(rows: Iterable[Row], rules: RowRules) -> Checked:
     return Checked(_check_stream(rows, rules, reading), reading)
 
 
-def join_blocks(results: Iterable[Block | Message | RowProblem]) -> Iterator[Block | RowProblem]:
-    """Put messages that follow each other into blocks."""
-    for is_message, run in groupby(results, key=lambda result: isinstance(result, Message)):
-        if is_message:
-            for messages in in_chunks(cast("Iterator[Message]", run)):
-                yield Block.of(messages)
-        else:
-            yield from cast("Iterator[Block | RowProblem]", run)
-
-
-_Results: TypeAlias = Generator[Block | Message | RowProblem, None, int]
+_Results: TypeAlias = Generator[Batch | Message | RowProblem, None, int]
 # Given the number of a row, the row, and its index in its chunk.
 _CheckOne: TypeAlias = Callable[[int, Any, int], _Results]
 
 
-def _check_table(table: Table, rules: RowRules) -> Iterator[Block | Message | RowProblem]:
+def _check_table(table: Table, rules: RowRules) -> Iterator[Batch | Message | RowProblem]:
     reader = Recipients(rules)
     header = table.header
     # A frame or a query without rows may lack any column: it is nobody's that one is missed.
@@ -112,13 +107,13 @@ def _check_table(table: Table, rules: RowRules) -> Iterator[Block | Message | Ro
 
 def _check_stream(
     rows: Iterable[Row], rules: RowRules, reading: Reading
-) -> Iterator[Block | Message | RowProblem]:
+) -> Iterator[Batch | Message | RowProblem]:
     reader = Recipients(rules)
     columns = columns_of(rules)
     mappings = for_mappings(columns, reader.known, reading)
     pairs = for_pairs(columns, reader.known, reading)
 
-    def bulk(number: int, chunk: Sequence[Any]) -> tuple[Block, list[int]] | None:
+    def bulk(number: int, chunk: Sequence[Any]) -> tuple[Batch, list[int]] | None:
         return (mappings if type(chunk[0]) is dict else pairs)(number, chunk)
 
     def check_one(number: int, row: Row, _index: int) -> _Results:
@@ -141,15 +136,19 @@ def _check_chunk(
 ) -> _Results:
     """Check good rows together, and others one by one; where most are others, each half by itself."""
     if (found := bulk(number, rows)) is not None:
-        taken = place = 0
         good, others = found
-        for other in (*others, len(rows)):
-            if size := other - place:
-                yield good if size == len(rows) else good.cut(taken, taken + size, first=number)
-                taken, number = taken + size, number + size
-            if other < len(rows):
+        if not others:
+            yield good
+            return number + len(good)
+        # How many good rows are before each of the others, and in all.
+        ends = [other - place for place, other in enumerate(others)] + [len(good)]
+        pieces = good.pieces(pairwise([0, *ends]))
+        for piece, other in zip(pieces, [*others, None], strict=True):
+            if piece:
+                yield replace(piece, rows=range(number, number + len(piece)))
+                number += len(piece)
+            if other is not None:
                 number = yield from check_one(number, rows[other], index + other)
-            place = other + 1
         return number
     if len(rows) <= _FEW:
         for place, row in enumerate(rows, index):

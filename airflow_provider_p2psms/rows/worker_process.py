@@ -16,14 +16,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from typing import BinaryIO, Self, cast
+from typing import BinaryIO, cast
 
 import msgspec
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import P2PSMSError, RowProblem
 from airflow_provider_p2psms.rows.check import Checked, check_rows
 from airflow_provider_p2psms.rows.files import find_encoding, read_file
-from airflow_provider_p2psms.rows.message import Block
 from airflow_provider_p2psms.rows.processors import count_processors
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.rules import FileRules, RowRules
@@ -38,34 +38,12 @@ _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); impor
 
 
 class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
-    """
-    What the process says at a time.
+    """What the process says at a time: one of these."""
 
-    A block's rows mostly follow each other and have no keys: the number of the first, not 0, says both then.
-    """
-
-    block: Block | None = None
-    first: int = 0
+    batch: bytes = b""
     problem: RowProblem | None = None
     failure: bytes = b""  # pickled
     reading: Reading | None = None  # said last
-
-    @classmethod
-    def of(cls, result: Block | RowProblem) -> Self:
-        if isinstance(result, RowProblem):
-            return cls(problem=result)
-        if isinstance(result.rows, range) and not any(result.keys):
-            return cls(replace(result, rows=(), keys=()), result.rows.start)
-        return cls(result)
-
-    def result(self) -> Block | RowProblem:
-        if self.problem:
-            return self.problem
-        block = cast("Block", self.block)
-        if not self.first:
-            return block
-        size = len(block.parts)
-        return replace(block, rows=range(self.first, self.first + size), keys=[""] * size)
 
 
 @contextmanager
@@ -126,7 +104,7 @@ def _listen(
     how: FileRules,
     rules: RowRules,
     reading: Reading,
-) -> Iterator[Block | RowProblem]:
+) -> Iterator[Batch | RowProblem]:
     stdin, results = cast("io.BufferedWriter", process.stdin), cast("io.BufferedReader", process.stdout)
     if not how.encoding:  # detected here, while the process starts
         how = replace(how, encoding=find_encoding(stream, name=name, region=rules.region))
@@ -147,7 +125,7 @@ def _listen(
         if said.reading:
             reading.become(said.reading)
             return
-        yield said.result()
+        yield said.problem or Batch.from_bytes(said.batch)
     raise P2PSMSError(
         f"The process that checks the rows has ended before its work (code {process.wait()}). Nothing was "
         "sent. A later try begins anew."
@@ -167,15 +145,15 @@ def main() -> None:
     try:
         with os.fdopen(file, "rb") as stream:
             checked = check_rows(read_file(stream, name=name, **asdict(how)), rules)
-            for result in checked.blocks():
-                _say(_Said.of(result))
+            for result in checked.batches():
+                _say(_Said(problem=result) if isinstance(result, RowProblem) else _Said(result.to_bytes()))
         _say(_Said(reading=checked.reading))
     except Exception as err:  # noqa: BLE001 - raised again where the results are read
         _say(_Said(failure=pickle.dumps(err)))
     sys.stdout.buffer.flush()
 
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=list)  # a range with keys is written as what it holds
+_encoder = msgspec.msgpack.Encoder()
 _frame = bytearray()
 
 

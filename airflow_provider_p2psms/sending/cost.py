@@ -12,7 +12,6 @@ from airflow_provider_p2psms.errors import InvalidMessageError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.response import Price
 from airflow_provider_p2psms.gateway.values import parse_amount
-from airflow_provider_p2psms.sending.fates import Fates
 from airflow_provider_p2psms.sending.plan import NOTHING_SENT, RAISE_GUARD
 from airflow_provider_p2psms.sending.price_classes import PriceClass, PriceClasses
 
@@ -55,7 +54,7 @@ def cost_of(price_classes: Mapping[PriceClass, int], prices: Prices) -> Cost:
 
 
 def check_cost(
-    price_classes: PriceClasses, fates: Fates, client: GatewayClient, *, from_number: str, max_cost: float
+    price_classes: PriceClasses, client: GatewayClient, *, from_number: str, max_cost: float
 ) -> float:
     """
     Refuse a send that may cost more than ``max_cost`` rial, or more than the account's credit.
@@ -70,7 +69,7 @@ def check_cost(
     :raises UnreachableError: it gave no answer; nothing was sent.
     """
     prices = ask_prices(price_classes, client, from_number=from_number)
-    whole = cost_of(price_classes.count(), prices)
+    whole = cost_of(price_classes.all, prices)
     if whole.at_most > max_cost:
         raise InvalidMessageError(
             lay_out(
@@ -79,7 +78,7 @@ def check_cost(
                 options=RAISE_GUARD,
             )
         )
-    left = cost_of(price_classes.count(fates.are("refused")), prices)
+    left = cost_of(price_classes.left, prices)
     credit = read_credit(client.credit())
     if credit is None:
         raise UnreachableError("The gateway's answer about the credit holds none.")

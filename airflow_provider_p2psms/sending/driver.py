@@ -17,6 +17,7 @@ from typing import Protocol
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     InvalidMessageError,
@@ -46,7 +47,6 @@ from airflow_provider_p2psms.sending.machine import (
     Write,
 )
 from airflow_provider_p2psms.sending.progress import Progress
-from airflow_provider_p2psms.sending.spool import Parcel
 from airflow_provider_p2psms.sending.times import Times
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ log = logging.getLogger(__name__)
 _GROW_WINDOW_S = 0.15
 
 # Posts messages, for when, and until when it may leave (``elapsed()``); gives the id of each.
-Send = Callable[[Parcel, str | None, float], Sequence[int]]
+Send = Callable[[Batch, str | None, float], Sequence[int]]
 
 
 class Reports(Protocol):
@@ -170,7 +170,7 @@ class Driver:
             return
         self.send_time = self.send_time or when
         start_by = self._clock.elapsed(action.start_by)
-        future = pool.submit(self._attempts, self._send, item.parcel, when, start_by)
+        future = pool.submit(self._attempts, self._send, item.batch, when, start_by)
         self._under_way[future] = action.item
         future.add_done_callback(self._ended.put)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, lay_out
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester, Digests
@@ -17,7 +18,6 @@ from airflow_provider_p2psms.ledger.ledger import History, Ledger, OpenIntent, o
 from airflow_provider_p2psms.ledger.records import MOST_DIGESTS, Completion
 from airflow_provider_p2psms.ledger.stores import Store
 from airflow_provider_p2psms.sending.machine import Item
-from airflow_provider_p2psms.sending.spool import Entries, Parcel
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +216,7 @@ class JoinedLedger:
 
 def inherited_items(
     doubts: Iterable[OpenIntent],
-    entries: dict[bytes, Entries],
+    rows: dict[bytes, Batch],
     history: History,
     *,
     offset_s: float | None,
@@ -225,7 +225,7 @@ def inherited_items(
     """
     Return what earlier tries left in doubt, an item a request.
 
-    :param entries: the messages in doubt that the rows still hold.
+    :param rows: the messages in doubt that the rows still hold, by their digests.
     :param offset_s: how far the gateway's clock is ahead of ours. The times of an intent are by the clock of
         the machine that wrote it.
     :param latest: when a request that leaves now would be over. None is over later. Where an intent was
@@ -243,14 +243,14 @@ def inherited_items(
     items = []
     for theirs in requests:
         digests = [digest for doubt in theirs for digest in doubt.digests]
-        held = Entries.join(entries[digest] for digest in digests if digest in entries)
+        held = Batch.join(rows[digest] for digest in digests if digest in rows)
         # An offset of 0.0 is that of an intent before the gateway's first answer: it is not known.
         offset_then_s = theirs[0].offset
         shift_s = offset_then_s - offset_s if offset_then_s and offset_s is not None else 0.0
         tried = history.absent | history.not_taken
         has_left_before = theirs[0].said_taken or not tried.isdisjoint(digests)
         since = history.first_at - (offset_s or 0.0) if has_left_before else math.inf
-        item = Item.inherited(theirs, Parcel.of(held), shift_s=shift_s, since=since)
+        item = Item.inherited(theirs, held, shift_s=shift_s, since=since)
         is_clock_known = bool(theirs[0].offset) or theirs[0].over is not None or offset_s is None
         is_old = item.over < latest - _MOST_CLOCK_ERROR_S
         item.over = min(item.over, latest) if is_clock_known or is_old else latest

@@ -26,6 +26,7 @@ from enum import IntEnum
 from itertools import islice
 from typing import Literal, NamedTuple
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
@@ -40,8 +41,8 @@ from airflow_provider_p2psms.errors import (
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger, OpenIntent
 from airflow_provider_p2psms.ledger.records import ABSENT, NOT_TAKEN, UNSETTLED, Completion
-from airflow_provider_p2psms.sending.fates import NOT_SENT, Fate, Fates
-from airflow_provider_p2psms.sending.spool import Batch, Parcel
+from airflow_provider_p2psms.sending.outcomes import NOT_SENT, Outcome, Outcomes
+from airflow_provider_p2psms.sending.spool import Request
 from airflow_provider_p2psms.sending.times import Times
 
 DUPLICATE_STATUS = 429
@@ -131,7 +132,7 @@ class Item:
     """
     The messages of one request.
 
-    ``parcel`` is read from the spool's ``batch`` when it is needed, or holds what this try's rows still have
+    ``batch`` is read from the spool for its ``request`` when needed, or is what this try's rows still have
     of an intent in doubt. ``doubts`` are its open intents: they name all messages of the request, also those
     whose rows have gone. ``at`` is the time of its intent, and ``since`` when some of its messages may have
     left for the first time. ``over`` is when the request is over, whatever happens. With ``said_taken`` the
@@ -139,8 +140,8 @@ class Item:
     ``reason`` says why this try does not know the outcome.
     """
 
-    batch: Batch | None = None
-    parcel: Parcel = field(default_factory=Parcel, repr=False)
+    request: Request | None = None
+    batch: Batch = field(default_factory=Batch)
     doubts: list[OpenIntent] = field(default_factory=list)
     stage: Stage = Stage.PLANNED
     at: float = 0.0
@@ -155,7 +156,7 @@ class Item:
 
     @classmethod
     def inherited(
-        cls, doubts: list[OpenIntent], parcel: Parcel, *, shift_s: float = 0.0, since: float = math.inf
+        cls, doubts: list[OpenIntent], batch: Batch, *, shift_s: float = 0.0, since: float = math.inf
     ) -> "Item":
         """
         Return what an earlier try left in doubt.
@@ -167,7 +168,7 @@ class Item:
         doubt = doubts[0]
         over = doubt.until if doubt.over is None else doubt.over
         return cls(
-            parcel=parcel,
+            batch=batch,
             doubts=doubts,
             stage=Stage.IN_DOUBT,
             at=doubt.at + shift_s,
@@ -295,7 +296,7 @@ class SendMachine:
     :param items: those in doubt first.
     :param absent: messages that left again already because the reports did not show them.
     :param tried: messages that were about to leave in an earlier try and were not taken.
-    :param read: reads a batch of the spool.
+    :param read: reads the messages of a request from the spool.
     :param receipts: answers to requests of earlier tries.
     :param first_at: when the first of all requests left.
     :param close: gives the ledger's last entry, by the number of this try's requests.
@@ -307,9 +308,9 @@ class SendMachine:
         *,
         limits: Limits,
         ledger: Ledger,
-        fates: Fates,
+        outcomes: Outcomes,
         origin: Origin,
-        read: Callable[[Batch], Parcel],
+        read: Callable[[Request], Batch],
         close: Callable[[int], Completion | None],
         absent: AbstractSet[bytes] = frozenset(),
         tried: AbstractSet[bytes] = frozenset(),
@@ -327,7 +328,7 @@ class SendMachine:
         skew_s = limits.times.skew_s
         widened = (replace(each, at=each.at - skew_s, until=each.until + skew_s) for each in receipts)
         self.receipts = deque(widened, _MOST_RECEIPTS)
-        self._ledger, self._fates, self._origin = ledger, fates, origin
+        self._ledger, self._outcomes, self._origin = ledger, outcomes, origin
         self._read, self._make_completion = read, close
         self._absent, self._tried, self._first_at = set(absent), tried, first_at
         # A send may have thousands of items: none of the steps below looks at all of them.
@@ -614,18 +615,18 @@ class SendMachine:
         if rest == ABSENT:
             each = zip(digests, settled, strict=True)
             self._absent.update(digest for digest, outbox_id in each if outbox_id == ABSENT)
-        self.gone_absent += max(0, sum(each in {ABSENT, NOT_TAKEN} for each in settled) - len(item.parcel))
+        self.gone_absent += max(0, sum(each in {ABSENT, NOT_TAKEN} for each in settled) - len(item.batch))
         item.doubts = _still_open(item.doubts, settled)
         if not item.doubts:
             self._free(number)
 
     def _accept_found(self, item: Item, found: dict[bytes, int]) -> None:
-        parcel = item.parcel
-        ids = [found.get(digest, 0) for digest in parcel.digests]
+        batch = item.batch
+        ids = [found.get(digest, 0) for digest in Digests(batch.digests)]
         if any(ids):
-            self._fates.accept(parcel.places, ids)
-            item.parcel = parcel.select([not each for each in ids])
-        of_rows = {digest for digest, each in zip(parcel.digests, ids, strict=True) if each}
+            self._outcomes.accept(batch.places, ids)
+            item.batch = batch.select([not each for each in ids])
+        of_rows = {digest for digest, each in zip(Digests(batch.digests), ids, strict=True) if each}
         gone = [each for digest, each in found.items() if digest not in of_rows]
         self.gone_ids += dict.fromkeys(gone)
         self.gone_accepted += len(gone)
@@ -635,9 +636,9 @@ class SendMachine:
         """Plan what is left of an item whose doubts are settled."""
         item = self.items[number]
         item.said_taken, item.answer_ids = False, ()
-        if len(item.parcel):
+        if item.batch:
             item.rounds += 1
-            self._fates.end(item.parcel.places, NOT_SENT)
+            self._outcomes.end(item.batch.places, NOT_SENT)
             self._move(number, Stage.PLANNED)
         else:
             self._move(number, Stage.DONE)
@@ -673,7 +674,7 @@ class SendMachine:
     def gone_in_doubt(self) -> int:
         """How many messages are in doubt whose rows have gone."""
         return sum(
-            sum(digest != NO_DIGEST for digest in item.digests) - len(item.parcel) for item in self.doubtful
+            sum(digest != NO_DIGEST for digest in item.digests) - len(item.batch) for item in self.doubtful
         )
 
     # --- intents
@@ -694,14 +695,14 @@ class SendMachine:
         is_witness = self._has_witness_left = bool(self._in_doubt)
         for number in numbers:
             item = self.items[number]
-            if not len(item.parcel):
-                assert item.batch  # noqa: S101 - an item without messages is a batch of the spool
-                item.parcel = self._read(item.batch)
+            if not item.batch:
+                assert item.request  # noqa: S101 - an item without messages is a request of the spool
+                item.batch = self._read(item.request)
             item.at, item.over = now, self.over_by(now)
             item.since = min(item.since, now, self._first_at if self._was_tried(number) else now)
             item.is_inherited = False
             item.doubts = self._ledger.intend(
-                item.parcel.digests,
+                Digests(item.batch.digests),
                 sender=origin.line,
                 at=item.at,
                 until=item.over,
@@ -786,13 +787,13 @@ class SendMachine:
     def _accepted(self, number: int, ids: Sequence[int], now: float) -> None:
         self.requests += 1
         item = self.items[number]
-        self._fates.accept(item.parcel.places, ids)
+        self._outcomes.accept(item.batch.places, ids)
         self._settle_ids(item, ids, now)
         is_scheduled = any(doubt.is_scheduled for doubt in item.doubts)
         for outbox_id in dict.fromkeys((ids[0], ids[-1])):
             self.receipts.append(Receipt(outbox_id, item.at, now, ids.count(outbox_id), is_scheduled))
         self._move(number, Stage.DONE)
-        item.doubts, item.parcel = [], Parcel()
+        item.doubts, item.batch = [], Batch()
         # A later try needs an id and the gateway's clock, so the first answer is written at once.
         self._is_urgent = self._is_urgent or self._is_first_answer or bool(self._in_doubt)
         self._is_first_answer = False
@@ -825,7 +826,7 @@ class SendMachine:
         before = [each for each in (self._tried, self._absent) if each]
         if item.rounds or not before:
             return item.rounds > 0
-        digests = set(item.parcel.digests)
+        digests = set(Digests(item.batch.digests))
         return any(not digests.isdisjoint(each) for each in before)
 
     def _busy(self, number: int, err: GatewayRefusedError, now: float) -> None:
@@ -843,7 +844,7 @@ class SendMachine:
         self._has_witness_left = False
 
     def _not_sent(self, number: int, err: P2PSMSError) -> None:
-        self._fates.end(self.items[number].parcel.places, Fate("refused", reason=err.summary))
+        self._outcomes.end(self.items[number].batch.places, Outcome("refused", reason=err.summary))
         self._settle(number, NOT_TAKEN)
         self._move(number, Stage.PLANNED)
         self._halted = True
@@ -860,7 +861,7 @@ class SendMachine:
         answer_ids: tuple[int, ...] = (),
     ) -> None:
         item = self.items[number]
-        self._fates.end(item.parcel.places, Fate("in_doubt", reason=err.summary))
+        self._outcomes.end(item.batch.places, Outcome("in_doubt", reason=err.summary))
         item.over = now + self._limits.linger_s
         item.said_taken, item.answer_ids, item.reason = said_taken, answer_ids, err.summary
         self._ledger.claim(item.doubts, over=item.over, said_taken=said_taken, answer_ids=answer_ids)
@@ -871,11 +872,13 @@ class SendMachine:
 
     def _settle(self, number: int, outbox_id: int) -> None:
         item = self.items[number]
-        self._settle_ids(item, [outbox_id] * len(item.parcel), 0.0)
+        self._settle_ids(item, [outbox_id] * len(item.batch), 0.0)
         item.doubts = []
 
     def _settle_ids(self, item: Item, ids: Sequence[int], at: float) -> None:
-        self._ledger.settle(item.doubts, item.parcel.digests, ids, at=at, offset=self._origin.offset_s())
+        self._ledger.settle(
+            item.doubts, Digests(item.batch.digests), ids, at=at, offset=self._origin.offset_s()
+        )
         self._unwritten = True
 
     # --- the end
@@ -890,7 +893,7 @@ class SendMachine:
         self._halted = self._ledger_lost = True
 
     def _close(self) -> None:
-        if self._is_closed or not self._fates.all_accepted() or self._planned or self._intended:
+        if self._is_closed or not self._outcomes.all_accepted() or self._planned or self._intended:
             return
         self._is_closed = True
         self.completion = self._make_completion(self.requests)

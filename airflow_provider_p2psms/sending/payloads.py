@@ -8,9 +8,9 @@ answer's. They are all that the two operators differ in.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.gateway import request
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.sending.spool import Parcel
 
 
 class Payload(Protocol):
@@ -20,7 +20,7 @@ class Payload(Protocol):
     def batch_size(self) -> int:
         """The most messages that the gateway likes in one request."""
 
-    def send(self, client: GatewayClient, parcel: Parcel, **how: Any) -> Sequence[int]:
+    def send(self, client: GatewayClient, batch: Batch, **how: Any) -> Sequence[int]:
         """
         Make the one POST, and return each message's outbox id, in their order.
 
@@ -35,12 +35,12 @@ class PeerToPeer:
     # Above about 1,000 recipients "may cause trouble" (Persian pages).
     batch_size = 1_000
 
-    def send(self, client: GatewayClient, parcel: Parcel, **how: Any) -> Sequence[int]:
+    def send(self, client: GatewayClient, batch: Batch, **how: Any) -> Sequence[int]:
         """Group messages by text, in the order in which each text first stands."""
-        if parcel.is_personal:  # nearly always
-            content = request.write_single_groups(parcel.written)
-            return client.send_groups(content, expected=len(parcel), **how).outbox_ids
-        recipients, texts = parcel.columns()
+        recipients, texts = batch.columns()
+        if len(set(texts)) == len(texts):  # nearly always
+            content = request.write_single_groups(batch.messages)
+            return client.send_groups(content, expected=len(batch), **how).outbox_ids
         by_text: dict[bytes, list[int]] = {}
         for place, text in enumerate(texts):
             by_text.setdefault(text, []).append(place)
@@ -61,7 +61,7 @@ class PeerToPeerFile:
 
     batch_size = 10_000
 
-    def send(self, client: GatewayClient, parcel: Parcel, **how: Any) -> Sequence[int]:
+    def send(self, client: GatewayClient, batch: Batch, **how: Any) -> Sequence[int]:
         """Upload messages row by row."""
-        content = request.build_csv(zip(*parcel.columns(), strict=True))
-        return client.send_csv(content, expected=len(parcel), **how).outbox_ids
+        content = request.build_csv(zip(*batch.columns(), strict=True))
+        return client.send_csv(content, expected=len(batch), **how).outbox_ids

@@ -8,19 +8,15 @@ plan holds no text itself: checked messages wait in its spool.
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from itertools import compress, count, starmap
-from operator import not_
+from itertools import compress
 
+from airflow_provider_p2psms.batch import IN_DOUBT, Batch, join_messages
 from airflow_provider_p2psms.choices import OnInvalid
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem, and_more, lay_out
 from airflow_provider_p2psms.identity import fold_messages
 from airflow_provider_p2psms.ledger.digest import Digester
-from airflow_provider_p2psms.rows.check import Checked, join_blocks
-from airflow_provider_p2psms.rows.message import Block, Message
-from airflow_provider_p2psms.sending.fates import Fate, Fates
-from airflow_provider_p2psms.sending.outcomes import Notes
-from airflow_provider_p2psms.sending.price_classes import PriceClasses
-from airflow_provider_p2psms.sending.spool import Entries, Spool, write_messages
+from airflow_provider_p2psms.sending.outcomes import LeftOut, Outcome, OutcomeName, Outcomes
+from airflow_provider_p2psms.sending.spool import Request, Spool
 
 SHOWN_PROBLEMS = 100
 NOTHING_SENT = "This try sent nothing."
@@ -28,7 +24,7 @@ RAISE_GUARD = (
     "If that is right, raise the guard, and clear the task.",
     "If not, correct the rows, and clear the task.",
 )
-IN_DOUBT = Fate("in_doubt", reason="an earlier try may have sent it")
+MAYBE_SENT = Outcome("in_doubt", reason="an earlier try may have sent it")
 _NO_KEY = 'is empty, and identity is "key": a row without a key cannot be told from another'
 _HELD_BACK = "held back: not among the connection's allowed_recipients"
 _REPEATED = (
@@ -74,20 +70,16 @@ class Plan:
     """
     What the check found: counts of recipients, and where their messages wait.
 
-    ``spool`` has what nobody has tried to send yet, ``doubtful`` by digest what an earlier try may have sent.
-    ``already_accepted`` recipients are of earlier tries. ``redirected`` counts those whose text goes to
-    staging's one number. ``parts`` are those of all recipients and ``already_parts`` of earlier tries;
-    ``parts_of`` has each message's, by its place among the fates; ``price_classes`` has each message's, where
-    a cost is asked.
+    ``spool`` has all messages, ``requests`` are for those that nobody has tried to send yet, and ``doubtful``
+    has by digest what an earlier try may have sent. ``already_accepted`` recipients are of earlier tries.
+    ``redirected`` counts those whose text goes to staging's one number. ``parts`` are all recipients'.
     """
 
     spool: Spool
-    fates: Fates = field(default_factory=Fates)
-    doubtful: dict[bytes, Entries] = field(default_factory=dict, repr=False)
-    parts_of: bytearray = field(default_factory=bytearray, repr=False)
-    price_classes: PriceClasses | None = None
+    outcomes: Outcomes = field(default_factory=Outcomes)
+    requests: list[Request] = field(default_factory=list)
+    doubtful: dict[bytes, Batch] = field(default_factory=dict, repr=False)
     already_accepted: int = 0
-    already_parts: int = 0
     parts: int = 0
     invalid: int = 0
     duplicates: int = 0
@@ -98,7 +90,7 @@ class Plan:
     @property
     def recipients(self) -> int:
         """How many recipients get a text by this send, those of earlier tries included."""
-        return len(self.fates)
+        return len(self.outcomes)
 
     @property
     def handed_in(self) -> int:
@@ -107,23 +99,23 @@ class Plan:
 
 
 def build_plan(
-    results: Iterable[Message | RowProblem], plan: Plan, notes: Notes, *, rules: PlanRules, known: Known
+    results: Iterable[Batch | RowProblem], plan: Plan, *, rules: PlanRules, known: Known
 ) -> AbstractSet[bytes]:
     """
     Read all rows into the plan; raises nothing for a bad row (see ``check_plan``).
 
-    :param results: what the check of the rows yields, in their order.
+    :param results: the batches of the check, and its problems between them.
     :return: the digests of the ledger's messages that are among the rows.
     :raises InvalidMessageError: the rows cannot be read at all, e.g. a file without its header.
     """
-    placer = _Placer(plan, notes, rules, known)
-    for result in results.blocks() if isinstance(results, Checked) else join_blocks(results):
+    placer = _Placer(plan, rules, known)
+    for result in results:
         if isinstance(result, RowProblem):
-            _note_problem(plan, notes, result)
+            placer.leave_out(result)
         else:
             placer.place(result)
     plan.redirected = plan.recipients if rules.redirect_to else 0
-    plan.spool.finish()
+    plan.requests = plan.spool.requests()
     return {*known.accepted, *known.doubtful} & placer.seen
 
 
@@ -149,62 +141,61 @@ def check_plan(plan: Plan, rules: PlanRules) -> None:
             )
 
 
-def _note_problem(plan: Plan, notes: Notes, problem: RowProblem) -> None:
-    plan.invalid += 1
-    if len(plan.problems) < SHOWN_PROBLEMS:
-        plan.problems.append(problem)
-    notes.left_out(problem.row, problem.key, "invalid", f"{problem.column}: {problem.reason}")
-
-
 class _Placer:
-    """Gives each message a place among the fates, or says why it gets none: all of a block at once."""
+    """Gives each message a place among the outcomes, or says why it gets none: all of a batch at once."""
 
-    def __init__(self, plan: Plan, notes: Notes, rules: PlanRules, known: Known) -> None:
-        self._plan, self._notes, self._known = plan, notes, known
+    def __init__(self, plan: Plan, rules: PlanRules, known: Known) -> None:
+        self._plan, self._known = plan, known
         self._allowed = frozenset(map(str.encode, rules.allowed_recipients))
         self._redirect_to = rules.redirect_to.encode() if rules.redirect_to else None
         self.seen = set[bytes]()
 
-    def place(self, block: Block) -> None:
+    def place(self, batch: Batch) -> None:
         if self._redirect_to:
-            block = replace(block, recipients=[self._redirect_to] * len(block))
-        if self._known.key_column and not all(block.keys):
-            block = self._without_blank_keys(block)
-        written = write_messages(block.recipients, block.texts)
-        digests = self._digest(block, written)
-        if self._all_go(block, digests):
-            self._notes.to_send(block.rows, block.keys)
-        else:
-            each = zip(block.rows, block.keys, block.recipients, digests, strict=True)
-            goes = list(starmap(self._goes, each))
-            block = block.select(goes)
-            written, digests = (list(compress(column, goes)) for column in (written, digests))
-        self._add(block, written, digests)
+            _, texts = batch.columns()
+            batch = replace(batch, messages=join_messages([self._redirect_to] * len(batch), texts))
+        if self._known.key_column and not all(batch.keys):
+            batch = self._without_blank_keys(batch)
+        digests = self._digest(batch)
+        left_out: list[LeftOut] = []
+        if not self._all_go(batch, digests):
+            goes = self._who_goes(batch, digests, left_out)
+            batch, digests = batch.select(goes), list(compress(digests, goes))
+        self._add(replace(batch, digests=b"".join(digests)), digests, left_out)
 
-    def _digest(self, block: Block, written: Sequence[bytes]) -> list[bytes]:
+    def leave_out(self, problem: RowProblem) -> None:
+        plan = self._plan
+        plan.invalid += 1
+        if len(plan.problems) < SHOWN_PROBLEMS:
+            plan.problems.append(problem)
+        reason = f"{problem.column}: {problem.reason}"
+        plan.spool.add(Batch(), [LeftOut(len(plan.outcomes), problem.row, problem.key, "invalid", reason)])
+
+    def _digest(self, batch: Batch) -> list[bytes]:
         known = self._known
         if known.key_column:
-            keys = [b"\0" + key.encode() for key in block.keys]
-            digests = known.digester(write_messages(block.recipients, keys))
+            recipients, _ = batch.columns()
+            each = zip(recipients, map(str.encode, batch.keys), strict=True)
+            digests = known.digester([b"%b\0\0%b" % (recipient, key) for recipient, key in each])
         else:
-            digests = known.digester(fold_messages(written, are_simple=block.are_simple))
+            digests = known.digester(fold_messages(batch.messages, are_simple=batch.are_simple))
         if known.older is None:
             return digests
         return [
             older if older in known.accepted or older in known.doubtful else digest
-            for older, digest in zip(known.older(written), digests, strict=True)
+            for older, digest in zip(known.older(batch.split()), digests, strict=True)
         ]
 
-    def _without_blank_keys(self, block: Block) -> Block:
+    def _without_blank_keys(self, batch: Batch) -> Batch:
         column = str(self._known.key_column)
-        for row, key in zip(block.rows, block.keys, strict=True):
+        for row, key in zip(batch.rows, batch.keys, strict=True):
             if not key:
-                _note_problem(self._plan, self._notes, RowProblem(row, column, "", _NO_KEY))
-        return block.select(block.keys)
+                self.leave_out(RowProblem(row, column, "", _NO_KEY))
+        return batch.select(batch.keys)
 
-    def _all_go(self, block: Block, digests: Sequence[bytes]) -> bool:
+    def _all_go(self, batch: Batch, digests: Sequence[bytes]) -> bool:
         """Tell whether all messages may go and are new, as is nearly always so, and note that then."""
-        if self._allowed and not self._allowed.issuperset(block.recipients):
+        if self._allowed and not self._allowed.issuperset(batch.columns()[0]):
             return False
         if not self.seen.isdisjoint(digests):
             return False
@@ -215,40 +206,46 @@ class _Placer:
         self.seen.difference_update(digests)  # one stands twice among them, and none was there before
         return False
 
-    def _goes(self, row: int, key: str, recipient: bytes, digest: bytes) -> bool:
+    def _who_goes(self, batch: Batch, digests: Sequence[bytes], left_out: list[LeftOut]) -> list[bool]:
+        """Say of each message whether it goes; ``left_out`` gets the rows of all others."""
+        goes: list[bool] = []
+        recipients, _ = batch.columns()
+        place = len(self._plan.outcomes)
+        for row, key, recipient, digest in zip(batch.rows, batch.keys, recipients, digests, strict=True):
+            name, reason = self._why_not(recipient, digest)
+            if name:
+                left_out.append(LeftOut(place, row, key, name, reason))
+            else:
+                self.seen.add(digest)
+                place += 1
+            goes.append(not name)
+        return goes
+
+    def _why_not(self, recipient: bytes, digest: bytes) -> tuple[OutcomeName | None, str]:
         if self._allowed and recipient not in self._allowed:
             self._plan.held_back += 1
-            self._notes.left_out(row, key, "refused", _HELD_BACK)
-            return False
+            return "refused", _HELD_BACK
         if digest in self.seen:
             self._plan.duplicates += 1
-            self._notes.left_out(row, key, "duplicate", _REPEATED[bool(self._redirect_to)])
-            return False
-        self.seen.add(digest)
-        self._notes.to_send((row,), (key,))
-        return True
+            return "duplicate", _REPEATED[bool(self._redirect_to)]
+        return None, ""
 
-    def _add(self, block: Block, written: Sequence[bytes], digests: Sequence[bytes]) -> None:
-        """Add messages that go to the plan; those of earlier tries only where they are counted."""
+    def _add(self, batch: Batch, digests: Sequence[bytes], left_out: Iterable[LeftOut]) -> None:
+        """Add messages that have a place, with what earlier tries made of them."""
         plan, accepted, doubtful = self._plan, self._known.accepted, self._known.doubtful
-        plan.parts += sum(block.parts)
-        plan.parts_of += block.parts
-        if plan.price_classes is not None:
-            plan.price_classes.add(block.recipients, block.texts, block.parts)
+        plan.parts += sum(batch.parts)
         ids = [accepted.get(digest, 0) for digest in digests] if accepted else [0] * len(digests)
-        entries = Entries(written, block.texts, digests, plan.fates.add(ids))
-        if any(ids):
-            plan.already_accepted += len(ids) - ids.count(0)
-            plan.already_parts += sum(compress(block.parts, ids))
-            entries = entries.select(list(map(not_, ids)))
-        if doubtful and not doubtful.isdisjoint(entries.digests):
-            is_doubtful = list(map(doubtful.__contains__, entries.digests))
-            for place in compress(count(), is_doubtful):
-                entry = entries.cut(place, place + 1)
-                plan.doubtful[entry.digests[0]] = entry
-                plan.fates.end(entry.places, IN_DOUBT)
-            entries = entries.select(list(map(not_, is_doubtful)))
-        plan.spool.add(entries)
+        plan.already_accepted += len(ids) - ids.count(0)
+        batch = replace(batch, places=plan.outcomes.add(ids))
+        if not doubtful.isdisjoint(digests):
+            ids = [
+                IN_DOUBT if not outbox_id and digest in doubtful else outbox_id
+                for outbox_id, digest in zip(ids, digests, strict=True)
+            ]
+            in_doubt = [place for place, outbox_id in enumerate(ids) if outbox_id == IN_DOUBT]
+            plan.doubtful |= {each.digests: each for each in batch.pieces((at, at + 1) for at in in_doubt)}
+            plan.outcomes.end([batch.places[at] for at in in_doubt], MAYBE_SENT)
+        plan.spool.add(replace(batch, ids=ids if any(ids) else ()), left_out)
 
 
 def _report(plan: Plan) -> str:

@@ -2,15 +2,16 @@
 Price classes of messages: which cost the same, and how many there are of each.
 
 A price class is an alphabet, a number of parts and the first digits of the recipient: all that prices depend
-on. A message takes one look-up and four bytes here; what is asked of the classes is asked once a send.
+on.
 """
 
-from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import compress
-from operator import itemgetter
+from operator import itemgetter, not_
 from typing import NamedTuple
+
+from airflow_provider_p2psms.batch import Batch
 
 # Long enough to tell Iran's operators apart: +98912.
 _prefix = itemgetter(slice(6))
@@ -26,31 +27,25 @@ class PriceClass(NamedTuple):
 
 class PriceClasses:
     """
-    The price class of each message, by its place among the fates.
+    How many messages have each price class: of ``all`` messages, and of those ``left`` to be sent.
 
     ``samples`` has a text of each alphabet and length, for the question what it costs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, batches: Iterable[Batch]) -> None:
         self.samples: dict[tuple[bool, int], str] = {}
-        self._codes: dict[tuple[bool, int, bytes], int] = {}
-        self._of = array("I")
+        all_, left = Counter[tuple[tuple[bool, int], bytes]](), Counter[tuple[tuple[bool, int], bytes]]()
+        for batch in batches:
+            recipients, texts = batch.columns()
+            kinds = list(zip(map(bytes.isascii, texts), batch.parts, strict=True))
+            for kind in dict.fromkeys(kinds):
+                if kind not in self.samples:
+                    self.samples[kind] = texts[kinds.index(kind)].decode()
+            classes = list(zip(kinds, map(_prefix, recipients), strict=True))
+            all_.update(classes)
+            left.update(compress(classes, map(not_, batch.ids)) if batch.ids else classes)
+        self.all, self.left = _named(all_), _named(left)
 
-    def add(self, recipients: Sequence[bytes], texts: Sequence[bytes], parts: bytes) -> None:
-        """Note the messages at the next places, written in UTF-8."""
-        classes = list(zip(map(bytes.isascii, texts), parts, map(_prefix, recipients), strict=True))
-        if not self._codes.keys() >= set(classes):
-            for each, text in zip(classes, texts, strict=True):
-                self._codes.setdefault(each, len(self._codes))
-                self.samples.setdefault(each[:2], text.decode())
-        self._of.extend(map(self._codes.__getitem__, classes))
 
-    def count(self, places: Iterable[bool] | None = None) -> dict[PriceClass, int]:
-        """
-        Return how many messages there are of each price class.
-
-        :param places: whether each place counts, from the first on; without it, all do.
-        """
-        classes = [PriceClass(is_ascii, parts, prefix.decode()) for is_ascii, parts, prefix in self._codes]
-        counts = Counter(self._of if places is None else compress(self._of, places))
-        return {classes[code]: count for code, count in counts.items()}
+def _named(counts: Counter[tuple[tuple[bool, int], bytes]]) -> dict[PriceClass, int]:
+    return {PriceClass(*kind, prefix.decode()): count for (kind, prefix), count in counts.items()}

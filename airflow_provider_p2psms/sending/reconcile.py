@@ -15,7 +15,7 @@ from airflow_provider_p2psms.gateway.clock import DATE_ERROR_S
 from airflow_provider_p2psms.gateway.matching import MOST_ASKED, Doubted, Match, match
 from airflow_provider_p2psms.gateway.outbox import Outbox, Reading
 from airflow_provider_p2psms.gateway.records import OutboxRecord
-from airflow_provider_p2psms.ledger.digest import NO_DIGEST
+from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
 from airflow_provider_p2psms.sending.machine import Finding, Item, PollResult, Receipt
 from airflow_provider_p2psms.sending.times import Times
 
@@ -235,7 +235,7 @@ class Reconciler:
         """
         digests = list(item.digests)
         places = {digest: place for place, digest in enumerate(digests)}
-        columns = item.parcel.columns()
+        recipients, texts = item.batch.columns()
         # The times of an earlier try and those of its answers may have been turned into ours by two
         # measurements of the gateway's clock.
         error_s = self._error_s if item.is_inherited else 0.0
@@ -249,7 +249,9 @@ class Reconciler:
             digests=digests,
             messages={
                 places[digest]: (recipient.decode(), text.decode())
-                for digest, recipient, text in zip(item.parcel.digests, *columns, strict=True)
+                for digest, recipient, text in zip(
+                    Digests(item.batch.digests), recipients, texts, strict=True
+                )
             },
             digest=self._digest_of(item),
             line=item.doubts[0].sender,

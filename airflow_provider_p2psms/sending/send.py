@@ -7,13 +7,14 @@ ledger, and pass on what comes back.
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     InvalidMessageError,
@@ -21,7 +22,6 @@ from airflow_provider_p2psms.errors import (
     OutcomeUnknownError,
     P2PSMSError,
     ReplacedError,
-    RowProblem,
     UnreachableError,
     UnsettledError,
     lay_out,
@@ -34,7 +34,6 @@ from airflow_provider_p2psms.ledger.digest import Digester
 from airflow_provider_p2psms.ledger.ledger import Receipt as Noted
 from airflow_provider_p2psms.ledger.records import Completion
 from airflow_provider_p2psms.rows.check import Checked
-from airflow_provider_p2psms.rows.message import Message
 from airflow_provider_p2psms.sending.clock import Clock
 from airflow_provider_p2psms.sending.cost import check_cost
 from airflow_provider_p2psms.sending.driver import Driver
@@ -48,13 +47,12 @@ from airflow_provider_p2psms.sending.machine import (
     SendMachine,
 )
 from airflow_provider_p2psms.sending.origin import account_of, check_origin
-from airflow_provider_p2psms.sending.outcomes import NoNotes, Notes, OutcomeNotes
 from airflow_provider_p2psms.sending.payloads import Payload
 from airflow_provider_p2psms.sending.plan import NOTHING_SENT, Known, Plan, PlanRules, build_plan, check_plan
 from airflow_provider_p2psms.sending.price_classes import PriceClasses
 from airflow_provider_p2psms.sending.progress import Progress
 from airflow_provider_p2psms.sending.reconcile import Digest, Reconciler
-from airflow_provider_p2psms.sending.spool import Parcel, Spool
+from airflow_provider_p2psms.sending.spool import Spool
 from airflow_provider_p2psms.sending.standing import Standing
 from airflow_provider_p2psms.sending.times import Times
 from airflow_provider_p2psms.sending.timing import Timing
@@ -155,12 +153,11 @@ class Sender:
     stop: threading.Event
     times: Times = field(default_factory=Times)
 
-    def send(self, results: Iterable[Message | RowProblem]) -> SendResult:
+    def send(self, checked: Checked) -> SendResult:
         """
         Check all rows, send what no earlier try has sent, and say what became of each.
 
-        :param results: what the check of the rows yields. They are read once, to their end, before the first
-            request.
+        :param checked: the rows. They are read once, to their end, before the first request.
         :raises InvalidMessageError: a row, a guard or the time is wrong; this try sent nothing.
         :raises GatewayRefusedError: the gateway refused a batch.
         :raises UnsettledError: some messages may have been taken. A later try asks the reports again.
@@ -176,15 +173,14 @@ class Sender:
         opened = self.ledger.open()
         with ExitStack() as stack:
             spool = stack.enter_context(Spool(batch_size=self.batch_size))
-            plan = Plan(spool, price_classes=None if self.max_cost is None else PriceClasses())
-            notes = stack.enter_context(OutcomeNotes()) if self.open_outcomes else NoNotes()
-            self._write_outcomes(notes, plan)  # a path that cannot be written fails before the send
+            plan = Plan(spool)
+            self._write_outcomes(plan)  # a path that cannot be written fails before the send
             ours, send = True, None
             stack.push(lambda kind, *_: self._keep_ids(opened, plan, send) if kind else None)
             try:
                 known = self._known(opened)
-                among = build_plan(results, plan, notes, rules=self.rules, known=known)
-                for sentence in results.reading.sentences() if isinstance(results, Checked) else ():
+                among = build_plan(checked.batches(), plan, rules=self.rules, known=known)
+                for sentence in checked.reading.sentences():
                     log.info(sentence)
                 send = _Send(self, opened, plan, among=among, older=known.older)
                 send.check()
@@ -196,7 +192,7 @@ class Sender:
                 if self.report_metrics:
                     self.report_metrics(count_try(plan, requests=send.requests if send else 0))
                 if ours:
-                    self._write_outcomes(notes, plan)
+                    self._write_outcomes(plan)
                     self._report_standing(send)
             return send.result()
 
@@ -211,7 +207,7 @@ class Sender:
 
     def _keep_ids(self, opened: OpenLedger, plan: Plan, send: "_Send | None") -> None:
         if self.keep_ids:
-            of_rows = plan.fates.outbox_ids()
+            of_rows = plan.outcomes.outbox_ids()
             self.keep_ids(
                 list(dict.fromkeys([*of_rows, *(send.gone_ids if send else ()), *opened.own_ids()]))
             )
@@ -220,12 +216,12 @@ class Sender:
         if self.report_standing and send and (standing := send.standing()):
             self.report_standing(standing)
 
-    def _write_outcomes(self, notes: Notes, plan: Plan) -> None:
-        if not (self.open_outcomes and isinstance(notes, OutcomeNotes)):
+    def _write_outcomes(self, plan: Plan) -> None:
+        if not self.open_outcomes:
             return
         try:
             with self.open_outcomes() as stream:
-                notes.write(stream, plan.fates)
+                plan.outcomes.write(stream, plan.spool)
         except Exception as err:
             # Any storage may fail in any way; a later try sends nothing again and writes them anew.
             raise LedgerError(f"The outcomes file cannot be written ({type(err).__name__}).") from err
@@ -277,7 +273,7 @@ class _Send:
         machine = self._machine
         if machine is None or not (machine.requests or self._history.doubts):
             return None
-        counts = self._plan.fates.count()
+        counts = self._plan.outcomes.count()
         return Standing(
             accepted=counts["accepted"] + machine.gone_accepted,
             in_doubt=counts["in_doubt"] + machine.gone_in_doubt,
@@ -291,11 +287,11 @@ class _Send:
         sender, plan, history = self._sender, self._plan, self._history
         self._log_staging()
         check_plan(plan, sender.rules)
-        check_chunk(self._rules, history, known=self._among.__contains__, has_new=bool(plan.spool.batches))
-        if plan.spool.batches:
+        check_chunk(self._rules, history, known=self._among.__contains__, has_new=bool(plan.requests))
+        if plan.requests:
             self._send_time(datetime.now(UTC))
         self._check_cost()
-        counts = plan.recipients, len(plan.spool.batches), plan.parts, plan.invalid, plan.duplicates
+        counts = plan.recipients, len(plan.requests), plan.parts, plan.invalid, plan.duplicates
         log.info(
             "Checked: %s recipients in %s requests, %s parts; %s bad rows, %s duplicates.",
             *(f"{count:,}" for count in counts),
@@ -305,15 +301,14 @@ class _Send:
 
     def _check_cost(self) -> None:
         sender, plan, completion = self._sender, self._plan, self._history.completion
-        if not (plan.spool.batches or plan.doubtful):  # nothing is left to guard against
+        if not (plan.requests or plan.doubtful):  # nothing is left to guard against
             self._cost = completion.cost if completion else None
             return
-        if sender.max_cost is None or plan.price_classes is None:
+        if sender.max_cost is None:
             return
         try:
             cost = check_cost(
-                plan.price_classes,
-                plan.fates,
+                PriceClasses(batch for batch, _ in plan.spool),
                 sender.client,
                 from_number=sender.from_number,
                 max_cost=sender.max_cost,
@@ -357,7 +352,7 @@ class _Send:
             send_time=self._send_time,
             stop=sender.stop,
             clock=self._clock,
-            progress=Progress(self._plan.fates),
+            progress=Progress(self._plan.outcomes),
             times=sender.times,
         )
         self._driver.go(max_in_flight=sender.max_in_flight)
@@ -384,7 +379,7 @@ class _Send:
         )
         rate = sender.requests_per_second
         return SendMachine(
-            [*items, *map(Item, plan.spool.batches)],
+            [*items, *map(Item, plan.requests)],
             limits=Limits(
                 times=times,
                 max_in_flight=sender.max_in_flight,
@@ -398,7 +393,7 @@ class _Send:
                 has_witness=bool(sender.witness_recipient),
             ),
             ledger=self._ledger,
-            fates=plan.fates,
+            outcomes=plan.outcomes,
             origin=Origin(
                 line=sender.from_number,
                 gateway=settings.base_url,
@@ -424,7 +419,7 @@ class _Send:
                 *self._opened.ids_of_map_indexes(
                     doubtful={digest for item in machine.doubtful for digest in item.digests}
                 ),
-                *self._plan.fates.outbox_ids(),
+                *self._plan.outcomes.outbox_ids(),
                 *machine.gone_ids,
             },
             clock_offset_s=lambda: sender.client.clock_offset_s,
@@ -453,10 +448,10 @@ class _Send:
             clock=self._clock,
         )
 
-    def _post(self, parcel: Parcel, send_time: str | None, start_by: float) -> Sequence[int]:
+    def _post(self, batch: Batch, send_time: str | None, start_by: float) -> Sequence[int]:
         sender = self._sender
         return sender.payload.send(
-            sender.client, parcel, from_number=sender.from_number, send_time=send_time, start_by=start_by
+            sender.client, batch, from_number=sender.from_number, send_time=send_time, start_by=start_by
         )
 
     def _send_time(self, now: datetime) -> str | None:
@@ -511,8 +506,8 @@ class _Send:
         plan, machine = self._plan, self._machine
         assert machine  # noqa: S101 - `go` has made it
         completion = machine.completion or self._history.completion
-        counts = plan.fates.count()
-        if machine.failure or machine.doubtful or not plan.fates.all_accepted() or completion is None:
+        counts = plan.outcomes.count()
+        if machine.failure or machine.doubtful or not plan.outcomes.all_accepted() or completion is None:
             raise self._failure(machine, counts)
         self._ledger.flush()  # nothing is left to write, unless the ledger failed at the end of the run
         if machine.gone_absent:
@@ -522,9 +517,9 @@ class _Send:
         else:
             log.info("Accepted: %s recipients.", f"{plan.recipients + machine.gone_accepted:,}")
         return SendResult(
-            message_outbox_ids=list(dict.fromkeys([*plan.fates.outbox_ids(), *machine.gone_ids]))
+            message_outbox_ids=list(dict.fromkeys([*plan.outcomes.outbox_ids(), *machine.gone_ids]))
             if machine.gone_ids
-            else plan.fates.outbox_ids(),
+            else plan.outcomes.outbox_ids(),
             accepted=plan.recipients + machine.gone_accepted,
             already_accepted=plan.already_accepted + machine.found,
             invalid=plan.invalid,

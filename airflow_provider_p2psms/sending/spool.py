@@ -1,152 +1,65 @@
 """
-Checked messages between the check and their batches: in memory while they are few, then in a nameless file.
+Checked messages between the check and their requests: in memory while they are few, then in a nameless file.
 
 What was checked is what is sent, even if the file or query that it came from changes in between; and the rows
 are read once, so that generators and cursors serve as well as lists. The file is gone with the process.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from itertools import chain, compress, pairwise
-from operator import attrgetter, iadd, itemgetter
-from typing import Any, Self
+from bisect import bisect, bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from operator import attrgetter, not_
+from os import SEEK_END
+from typing import Self
 
 import msgspec
 
-from airflow_provider_p2psms.gateway import request
-from airflow_provider_p2psms.ledger.digest import Digests
+from airflow_provider_p2psms.batch import Batch
+from airflow_provider_p2psms.sending.outcomes import LeftOut
 
 _IN_MEMORY_BYTES = 8 * 2**20
-
-
-def write_messages(recipients: Iterable[bytes], texts: Iterable[bytes]) -> list[bytes]:
-    """Write messages as the ledger knows them: recipient, NUL, text. No text that was checked has a NUL."""
-    return list(map(b"\0".join, zip(recipients, texts, strict=True)))
-
-
-class Entries(msgspec.Struct, frozen=True):
-    """
-    Messages on their way, by columns: what is sent, how the ledger knows it, and its place among the fates.
-
-    Columns, because a thousand are joined and cut in a few steps then, and not in thousands. ``written`` is
-    from ``write_messages``, ``texts`` are those in it. Nothing of them shows in their ``repr``.
-    """
-
-    written: Sequence[bytes] = ()
-    texts: Sequence[bytes] = ()
-    digests: Sequence[bytes] = ()
-    places: Sequence[int] = ()
-
-    def __len__(self) -> int:
-        return len(self.places)
-
-    def __repr__(self) -> str:
-        return f"<Entries of {len(self)} messages>"
-
-    def select(self, wanted: Sequence[object]) -> "Entries":
-        """Return those at whose place something true stands."""
-        return self._each(lambda column: list(compress(column, wanted)))
-
-    def cut(self, start: int, end: int) -> "Entries":
-        """Return a slice."""
-        return self._each(itemgetter(slice(start, end)))
-
-    @classmethod
-    def join(cls, parts: Iterable["Entries"]) -> "Entries":
-        """Put several behind each other."""
-        parts = list(parts)
-        written, texts, digests = (
-            reduce(iadd, map(attrgetter(name), parts), list[Any]())
-            for name in ("written", "texts", "digests")
-        )
-        return cls(written, texts, digests, _join_places([part.places for part in parts]))
-
-    def _each(self, change: Callable[[Any], Any]) -> "Entries":
-        return Entries(change(self.written), change(self.texts), change(self.digests), change(self.places))
-
-
-def _join_places(pieces: Sequence[Sequence[int]]) -> Sequence[int]:
-    """Put places behind each other; those that follow each other, as nearly all do, stay a range."""
-    runs = [piece for piece in pieces if isinstance(piece, range)]
-    if runs and len(runs) == len(pieces) and all(one.stop == next_.start for one, next_ in pairwise(runs)):
-        return range(runs[0].start, runs[-1].stop)
-    return list(chain.from_iterable(pieces))
-
-
-class Parcel(msgspec.Struct, frozen=True, array_like=True):
-    """
-    The messages of one request, each column in one piece: so they are kept, and read again in no time.
-
-    ``written`` is as of ``request.write_single_groups``; ``is_personal`` says that no two have the same text.
-    ``packed`` are the digests. Of places that follow each other only the ``first`` is kept.
-    """
-
-    written: bytes = b""
-    is_personal: bool = True
-    packed: bytes = b""
-    first: int = 0
-    scattered: list[int] | None = None
-
-    @classmethod
-    def of(cls, entries: Entries) -> Self:
-        """Put messages into one piece."""
-        places = entries.places
-        run = range(places[0], places[0] + len(places)) if places else range(0)
-        scattered = None if places == run or list(places) == list(run) else list(places)
-        is_personal = len(set(entries.texts)) == len(places)
-        written = request.BETWEEN.join(entries.written)
-        return cls(written, is_personal, b"".join(entries.digests), run.start, scattered)
-
-    @property
-    def digests(self) -> Digests:
-        """How the ledger knows the messages."""
-        return Digests(self.packed)
-
-    @property
-    def places(self) -> Sequence[int]:
-        """Their places among the fates."""
-        return range(self.first, self.first + len(self)) if self.scattered is None else self.scattered
-
-    def __len__(self) -> int:
-        return len(self.digests)
-
-    def __repr__(self) -> str:
-        return f"<Parcel of {len(self)} messages>"
-
-    def columns(self) -> tuple[list[bytes], list[bytes]]:
-        """Return the recipients and the texts, in UTF-8."""
-        return request.split_messages(self.written)
-
-    def select(self, wanted: Sequence[object]) -> "Parcel":
-        """Return those at whose place something true stands."""
-        recipients, texts = self.columns()
-        entries = Entries(write_messages(recipients, texts), texts, list(self.digests), self.places)
-        return Parcel.of(entries.select(wanted))
+_MOST_LEFT_OUT = 10_000  # are in memory
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """The messages of one request: the ``number``-th from 0, and where the spool keeps them."""
+class Request:
+    """The messages of one request: the ``number``-th from 0, and how many they are."""
 
     number: int
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Where a batch and the rows that were left out of it stand in the file."""
+
     start: int
-    length: int
+    size: int
+    left_out_size: int
+    first_place: int
 
 
 class Spool:
-    """Batches of up to ``batch_size`` messages, written once, in order, and read as often as needed."""
+    """
+    All that was planned, in the order of the rows, and the requests for what no earlier try has sent.
+
+    It is written once, and read as often as needed. One thread alone may add and read.
+
+    :param batch_size: the messages of one request. As many are stored together: nearly always they are those
+        of one request.
+    """
 
     def __init__(self, *, batch_size: int) -> None:
-        self.batches: list[Batch] = []
         self._batch_size = batch_size
-        self._open: list[Entries] = []
+        self._open: list[Batch] = []
         self._waiting = 0
-        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - closed by close()
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Parcel)
+        self._left_out: list[LeftOut] = []
+        self._stored: list[_Stored] = []
+        self._places = 0
+        # How many messages are to be sent before each stored batch, and in all.
+        self._before = [0]
+        self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - see __exit__
 
     def __enter__(self) -> Self:
         return self
@@ -154,30 +67,66 @@ class Spool:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, entries: Entries) -> None:
-        """Append messages."""
-        self._open.append(entries)
-        self._waiting += len(entries)
-        if self._waiting >= self._batch_size:
-            self._write(least=self._batch_size)
+    def add(self, batch: Batch, left_out: Iterable[LeftOut] = ()) -> None:
+        """Append messages, and the rows between them that are none."""
+        self._open.append(batch)
+        self._waiting += len(batch)
+        self._left_out += left_out
+        if self._waiting >= self._batch_size or len(self._left_out) >= _MOST_LEFT_OUT:
+            self._store(rest=self._waiting < self._batch_size)
 
-    def finish(self) -> None:
-        """Close the batch that is being filled, if there is one."""
-        self._write(least=1)
+    def requests(self) -> list[Request]:
+        """Return the requests for all messages that are to be sent: up to ``batch_size`` in each."""
+        self._store(rest=True)
+        total, size = self._before[-1], self._batch_size
+        return [Request(at // size, min(size, total - at)) for at in range(0, total, size)]
 
-    def read(self, batch: Batch) -> Parcel:
-        """Return a batch; one thread alone may add and read."""
-        self._file.seek(batch.start)
-        return self._decoder.decode(self._file.read(batch.length))
+    def read(self, request: Request) -> Batch:
+        """Return the messages of a request."""
+        start = request.number * self._batch_size
+        end = start + request.size
+        found = []
+        for at in range(bisect(self._before, start) - 1, bisect_left(self._before, end)):
+            batch = self._read(self._stored[at])
+            if batch.ids:
+                batch = batch.select(list(map(not_, batch.ids)))
+            before = self._before[at]
+            found.append(batch.cut(max(start - before, 0), min(end - before, len(batch))))
+        return Batch.join(found)
 
-    def _write(self, *, least: int) -> None:
-        waiting = self._open[0] if len(self._open) == 1 else Entries.join(self._open)
-        done = 0
-        while len(waiting) - done >= least:
-            entries = waiting.cut(done, done + self._batch_size)
-            start = self._file.tell()
-            length = self._file.write(self._encoder.encode(Parcel.of(entries)))
-            self.batches.append(Batch(len(self.batches), len(entries), start, length))
-            done += len(entries)
-        rest = waiting.cut(done, len(waiting))
-        self._open, self._waiting = [rest] if rest else [], len(rest)
+    def __iter__(self) -> Iterator[tuple[Batch, list[LeftOut]]]:
+        """Read all batches, each with the rows that were left out of it."""
+        self._store(rest=True)
+        for stored in self._stored:
+            yield self._read(stored), _left_out.decode(self._file.read(stored.left_out_size))
+
+    def _read(self, stored: _Stored) -> Batch:
+        self._file.seek(stored.start)
+        batch = Batch.from_bytes(self._file.read(stored.size))
+        return replace(batch, places=range(stored.first_place, stored.first_place + len(batch)))
+
+    def _store(self, *, rest: bool) -> None:
+        """Store what is waiting; ``rest`` says whether also messages that fill no request."""
+        waiting, size = Batch.join(self._open), self._batch_size
+        self._open, self._waiting = [], 0
+        starts = range(0, max(len(waiting), 1), size)
+        for batch in waiting.pieces((start, min(start + size, len(waiting))) for start in starts):
+            if rest or len(batch) == size:
+                self._write(batch)
+            else:
+                self._open, self._waiting = [batch], len(batch)
+
+    def _write(self, batch: Batch) -> None:
+        end = bisect(self._left_out, self._places + len(batch), key=attrgetter("place"))
+        left_out, self._left_out = self._left_out[:end], self._left_out[end:]
+        if not (batch or left_out):
+            return
+        start = self._file.seek(0, SEEK_END)
+        size, left_out_size = map(self._file.write, (batch.to_bytes(), _encoder.encode(left_out)))
+        self._stored.append(_Stored(start, size, left_out_size, self._places))
+        self._places += len(batch)
+        self._before.append(self._before[-1] + (batch.ids.count(0) if batch.ids else len(batch)))
+
+
+_encoder = msgspec.msgpack.Encoder()
+_left_out = msgspec.msgpack.Decoder(list[LeftOut])

@@ -1,7 +1,6 @@
 """What one try of a send did, for whoever counts: the try before and the one after have their own."""
 
 from dataclasses import dataclass
-from itertools import compress
 
 from airflow_provider_p2psms.sending.plan import Plan
 
@@ -26,7 +25,7 @@ class TryMetrics:
 
 def count_try(plan: Plan, *, requests: int) -> TryMetrics:
     """Count a try that has ended, in whatever way."""
-    counts = plan.fates.count()
+    counts = plan.outcomes.count()
     return TryMetrics(
         accepted=counts["accepted"] - plan.already_accepted,
         refused=counts["refused"] + plan.held_back,
@@ -34,11 +33,5 @@ def count_try(plan: Plan, *, requests: int) -> TryMetrics:
         in_doubt=counts["in_doubt"],
         duplicates=plan.duplicates,
         requests=requests,
-        parts=_accepted_parts(plan) - plan.already_parts,
+        parts=plan.outcomes.accepted_parts(batch for batch, _ in plan.spool),
     )
-
-
-def _accepted_parts(plan: Plan) -> int:
-    if plan.fates.all_accepted():
-        return plan.parts
-    return sum(compress(plan.parts_of, plan.fates.are("accepted")))

@@ -192,7 +192,7 @@ def check() -> Callable[..., None]:
 
     def work(path: str) -> None:
         with Path(path).open("rb") as stream:
-            for _ in check_rows(read_file(stream, name=path), RowRules()).blocks():
+            for _ in check_rows(read_file(stream, name=path), RowRules()).batches():
                 pass
 
     return work

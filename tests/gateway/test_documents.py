@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from airflow_provider_p2psms.batch import BETWEEN
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
 from airflow_provider_p2psms.gateway.request import (
-    BETWEEN,
     Group,
     build_csv,
     build_peer_to_peer,

@@ -51,13 +51,13 @@ def _check_outcomes(world: World) -> None:
         if each.machine is None:
             continue
         for message in world.rules.messages:
-            known, ids = each.machine._fates[message], world.ids_of(message)
-            if known.outcome == "accepted" and known.outbox_id not in ids:
+            known, ids = each.machine._outcomes[message], world.ids_of(message)
+            if known.name == "accepted" and known.outbox_id not in ids:
                 raise LostError(f"try {each.number} has the id {known.outbox_id} for message {message}")
             is_final = each.over and not isinstance(each.machine.failure, ReplacedError)
             # A person's word that it was not taken counts, right or wrong.
             is_final = is_final and message not in world.words
-            if is_final and each.number == len(world.tries) and ids and known.outcome == "refused":
+            if is_final and each.number == len(world.tries) and ids and known.name == "refused":
                 raise LostError(f"message {message} was taken, and try {each.number} ends with it as refused")
 
 
@@ -97,12 +97,12 @@ def _check_end(world: World) -> None:
     it = world.tries[-1]
     machine, history = it.machine, it.history
     for message in world.rules.messages:
-        known, ids = machine._fates[message], world.ids_of(message)
+        known, ids = machine._outcomes[message], world.ids_of(message)
         if message in world.words:
             continue
-        if ids and known.outcome not in {"accepted", "in_doubt"}:
-            raise LostError(f"message {message} was taken, and ends as {known.outcome}")
-        if known.outcome == "accepted" and known.outbox_id not in ids:
+        if ids and known.name not in {"accepted", "in_doubt"}:
+            raise LostError(f"message {message} was taken, and ends as {known.name}")
+        if known.name == "accepted" and known.outbox_id not in ids:
             raise LostError(f"message {message} has the id {known.outbox_id}, and was taken as {ids}")
     doubtful = {each for item in machine.doubtful for each in item.digests} - {NO_DIGEST}
     is_for_person = isinstance(machine.failure, OutcomeUnknownError) and bool(doubtful & history.absent)

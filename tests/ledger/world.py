@@ -36,9 +36,10 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
     UnsettledError,
 )
+from airflow_provider_p2psms.ledger.digest import Digests
 from airflow_provider_p2psms.ledger.ledger import History, Ledger
 from airflow_provider_p2psms.ledger.records import Completion
-from airflow_provider_p2psms.sending.fates import Fates
+from airflow_provider_p2psms.sending import spool
 from airflow_provider_p2psms.sending.ledgers import inherited_items
 from airflow_provider_p2psms.sending.machine import (
     BUSY_STATUS,
@@ -57,8 +58,8 @@ from airflow_provider_p2psms.sending.machine import (
     SendWitness,
     Write,
 )
-from airflow_provider_p2psms.sending.plan import IN_DOUBT
-from airflow_provider_p2psms.sending.spool import Batch
+from airflow_provider_p2psms.sending.outcomes import Outcomes
+from airflow_provider_p2psms.sending.plan import MAYBE_SENT
 from airflow_provider_p2psms.sending.times import Times
 
 from .world_rules import (
@@ -73,12 +74,11 @@ from .world_rules import (
     DuplicateError,
     RashError,
     Rules,
+    batch_of,
     digest,
-    entries_of,
     id_of,
     message_of,
     messages_in,
-    parcel_of,
 )
 from .world_store import NotYet, Port, Records, Turn
 from .world_try import Try, plain
@@ -311,12 +311,12 @@ class World:
 
     def _plan(self, it: Try, ledger: Ledger, history: History) -> None:
         """Do what ``send.py`` does: what is in doubt first, and then what nobody has sent, in batches."""
-        rules, fates = self.rules, Fates()
-        fates.add([history.accepted.get(digest(message), 0) for message in rules.messages])
+        rules, outcomes = self.rules, Outcomes()
+        outcomes.add([history.accepted.get(digest(message), 0) for message in rules.messages])
         in_doubt = {each for doubt in history.doubts for each in messages_in(doubt.digests)} & {
             *rules.messages
         }
-        fates.end(sorted(in_doubt), IN_DOUBT)
+        outcomes.end(sorted(in_doubt), MAYBE_SENT)
         rest = [
             each for each in rules.messages if each not in in_doubt and digest(each) not in history.accepted
         ]
@@ -334,12 +334,12 @@ class World:
             [
                 *inherited_items(
                     history.doubts,
-                    {digest(each): entries_of((each,)) for each in in_doubt},
+                    {digest(each): batch_of((each,)) for each in in_doubt},
                     history,
                     offset_s=None,
                     latest=self.now + it.ahead + START_WITHIN + EXCHANGE + rules.linger,
                 ),
-                *(Item(Batch(number, len(each), 0, 0)) for number, each in enumerate(batches)),
+                *(Item(spool.Request(number, len(each))) for number, each in enumerate(batches)),
             ],
             limits=Limits(
                 times=Times(
@@ -359,9 +359,9 @@ class World:
                 has_witness=rules.has_witness,
             ),
             ledger=ledger,
-            fates=fates,
+            outcomes=outcomes,
             origin=Origin(line="1", is_scheduled=lambda: rules.is_scheduled),
-            read=lambda batch: parcel_of(batches[batch.number]),
+            read=lambda request: batch_of(batches[request.number]),
             close=lambda requests: (
                 None if history.completion and not requests else Completion(requests, None)
             ),
@@ -392,7 +392,7 @@ class World:
             yield ("try", number, action, fails), new
 
     def _post(self, it: Try, action: Post) -> None:
-        messages = messages_in(it.machine.items[action.item].parcel.digests)
+        messages = messages_in(Digests(it.machine.items[action.item].batch.digests))
         self._check_post(it, messages)
         it.left_at = self.now
         left = [count + (message in messages) for message, count in enumerate(self.left)]
@@ -507,7 +507,7 @@ class World:
         it = new.tries[number - 1]
         machine, asked_at = it.machine, new.now + it.ahead
         shown = {outbox_id for outbox_id, _ in taken}
-        known = {*it.history.accepted.values(), *machine._fates.outbox_ids(), *machine.gone_ids}
+        known = {*it.history.accepted.values(), *machine._outcomes.outbox_ids(), *machine.gone_ids}
         ids = {message_of(each): each for each in sorted(shown - known, reverse=True)} if whole else {}
         for message in rules.hidden:
             ids.pop(message, None)

@@ -4,11 +4,11 @@ import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from airflow_provider_p2psms.batch import Batch, join_messages
 from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.sending.machine import SendMachine
-from airflow_provider_p2psms.sending.spool import Entries, Parcel
 
 # In ticks. An intent is written at 0, its request leaves by 1, ends by 2 and is over before 3.
 START_WITHIN = EXCHANGE = SKEW = PATIENCE = 1
@@ -124,11 +124,13 @@ def messages_in(digests: Iterable[bytes]) -> tuple[int, ...]:
 
 
 @functools.cache
-def parcel_of(messages: tuple[int, ...]) -> Parcel:
-    return Parcel.of(entries_of(messages))
-
-
-def entries_of(messages: tuple[int, ...]) -> Entries:
+def batch_of(messages: tuple[int, ...]) -> Batch:
     texts = [b"%d" % message for message in messages]
-    written = [b"+98%b\0%b" % (text, text) for text in texts]
-    return Entries(written, texts, [digest(message) for message in messages], list(messages))
+    return Batch(
+        rows=messages,
+        keys=[""] * len(messages),
+        messages=join_messages([b"+98%b" % text for text in texts], texts),
+        parts=bytes(len(messages)),
+        digests=b"".join(map(digest, messages)),
+        places=messages,
+    )

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
+from airflow_provider_p2psms.ledger.digest import Digests
 from airflow_provider_p2psms.ledger.records import Claim, Intent, Settlement
 from airflow_provider_p2psms.sending.machine import Await, Item, Stage
 
@@ -39,9 +40,9 @@ class Try:
 
     def messages(self, item: Item) -> tuple[int, ...]:
         """Return the messages that an item has, also before they are read."""
-        if item.stage is Stage.PLANNED and not len(item.parcel) and item.batch:
-            return self.batches[item.batch.number]
-        return messages_in(item.parcel.digests)
+        if item.stage is Stage.PLANNED and not item.batch and item.request:
+            return self.batches[item.request.number]
+        return messages_in(Digests(item.batch.digests))
 
     def may_post(self, now: float) -> bool:
         """Whether an intent is young enough for its request to leave."""
@@ -53,7 +54,7 @@ class Try:
             return tuple(plain(value, now, rules.past) for value in self.log)
         machine, at = self.machine, now + self.ahead
         doubtful = [(each.over + SKEW * each.is_inherited) for each in machine.doubtful]
-        fates = machine._fates
+        outcomes = machine._outcomes
         return (
             self.doing is Await,
             tuple(self._item_key(each, at, rules, open_, doubtful) for each in machine.items),
@@ -73,8 +74,8 @@ class Try:
                 if doubtful or each.at >= at
             ],
             tuple(_pending(machine._ledger._journal, at, rules.past, open_)),
-            fates._ids.tobytes(),
-            fates.count()["in_doubt"],
+            outcomes._ids.tobytes(),
+            outcomes.count()["in_doubt"],
             (max(self.left_at - now, -rules.gap - 1), max(self.busy_until - now, -1), self.has_called),
         )
 
@@ -110,9 +111,9 @@ def _copy_machine(machine: Any) -> Any:
         setattr(new, name, getattr(machine, name).copy())
     new.receipts = deque(machine.receipts, machine.receipts.maxlen)
     new.gone_ids = machine.gone_ids.copy()
-    new._fates = _shallow(machine._fates)
-    for name in ("_ids", "_kinds", "_known"):
-        setattr(new._fates, name, getattr(machine._fates, name)[:])
+    new._outcomes = _shallow(machine._outcomes)
+    for name in ("_ids", "_codes", "_known"):
+        setattr(new._outcomes, name, getattr(machine._outcomes, name)[:])
     new._ledger = _shallow(machine._ledger)
     journal = new._ledger._journal = _shallow(machine._ledger._journal)
     journal._full = [entries.copy() for entries in journal._full]

@@ -82,7 +82,7 @@ class Driver:
 
     :param send: makes the one POST of a batch; called in threads of this run.
     :param send_time: says of each batch, as it is about to leave, for when it is (``Timing.send_time``).
-    :param stop: once set, no new request leaves.
+    :param stop: once set, no new request leaves. It is never set here.
     """
 
     def __init__(
@@ -105,6 +105,7 @@ class Driver:
         self._send, self._reports, self._witness = send, reports, witness
         self._when, self._stop, self._clock, self._progress = send_time, stop, clock, progress
         self._times = times
+        self._over = threading.Event()  # wakes what waits to try again
         self._under_way: dict[Future[Sequence[int]], int] = {}
         self._ended = SimpleQueue[Future[Sequence[int]]]()
         # What certainly never left this machine is tried again, while its intent lasts.
@@ -127,11 +128,12 @@ class Driver:
                     self._do(action, pool)
                     if self._stop.is_set():
                         self.stopped = True
+                        self._over.set()
                         machine.halt()
             except LedgerError as err:
                 self._ledger_failed(err)
             finally:
-                self._stop.set()
+                self._over.set()
                 self._finish()
 
     def _do(self, action: Action, pool: ThreadPoolExecutor) -> None:
@@ -177,10 +179,11 @@ class Driver:
     def _is_last(self, attempt: RetryCallState) -> bool:
         *_, start_by = attempt.args
         late = elapsed() + 1.0 > start_by
-        return self._stop.is_set() or late or attempt.attempt_number >= self._times.connect_attempts
+        is_over = self._over.is_set() or self._stop.is_set()
+        return is_over or late or attempt.attempt_number >= self._times.connect_attempts
 
     def _pause(self, seconds: float) -> None:
-        self._stop.wait(seconds)
+        self._over.wait(seconds)
 
     def _await(self, until: float) -> None:
         timeout = max(0.0, min(self._times.write_every_s, until - self._clock()))

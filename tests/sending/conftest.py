@@ -58,6 +58,12 @@ class Sending:
     def __call__(
         self, messages: object, *, text: str | None = None, key_column: str | None = None, **options: Any
     ) -> SendResult:
+        row_rules = RowRules(text=text, key_column=key_column)
+        sender = self.sender(key_column=key_column, **options)
+        return sender.send(check_rows(read_rows(messages), row_rules))
+
+    def sender(self, *, key_column: str | None = None, **options: Any) -> Sender:
+        """Build the sender of one more try."""
         self.tries += 1
         self.stop = threading.Event()
         if options.pop("identity", "text") == "key":
@@ -76,8 +82,7 @@ class Sending:
             "stop": self.stop,
             "times": self.times,
         }
-        row_rules = RowRules(text=text, key_column=key_column)
-        return Sender(**sender | options).send(check_rows(read_rows(messages), row_rules))
+        return Sender(**sender | options)
 
 
 @pytest.fixture

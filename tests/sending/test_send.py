@@ -20,6 +20,7 @@ from airflow_provider_p2psms.errors import (
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.records import Intent
+from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
 from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
 
 from .conftest import entries, numbers
@@ -295,6 +296,17 @@ def test_stopping_lets_nothing_more_leave(send, sandbox):
     outcomes = Counter(row["outcome"] for row in send.outcomes)
     assert 30 == len(sandbox.arrived) == outcomes["accepted"]
     assert 70 == outcomes["refused"]
+
+
+def test_a_sender_sends_more_than_once(send, sandbox):
+    """A run leaves its caller's stop as it was, so the next run sends what is new, and nothing twice."""
+    sender = send.sender()
+    first, both = [(number, "hi") for number in numbers(1)], [(number, "hi") for number in numbers(2)]
+
+    assert 1 == sender.send(check_rows(read_rows(first), RowRules())).accepted
+    assert not send.stop.is_set()
+    assert 2 == sender.send(check_rows(read_rows(both), RowRules())).accepted
+    assert 2 == len(sandbox.arrived) == sandbox.send_requests
 
 
 # The signal may strike between the opening of a socket and whoever would close it.

@@ -98,12 +98,9 @@ class Outcomes:
         return self._accepted == len(self)
 
     def accepted_parts(self, batches: Iterable[Batch]) -> int:
-        """Return how many parts messages have that were accepted since their batch was planned."""
-        parts = 0
-        for batch in batches:
-            parts += sum(compress(batch.parts, map(self._ids.__getitem__, batch.places)))
-            parts -= sum(compress(batch.parts, map((0).__lt__, batch.ids)))
-        return parts
+        """Return how many parts the accepted messages of these batches have."""
+        is_accepted = self._ids.__getitem__
+        return sum(sum(compress(batch.parts, map(is_accepted, batch.places))) for batch in batches)
 
     def outbox_ids(self) -> list[int]:
         """Return the ids, each once, in the order in which their first messages stand."""

@@ -71,8 +71,9 @@ class Plan:
     What the check found: counts of recipients, and where their messages wait.
 
     ``spool`` has all messages, ``requests`` are for those that nobody has tried to send yet, and ``doubtful``
-    has by digest what an earlier try may have sent. ``already_accepted`` recipients are of earlier tries.
-    ``redirected`` counts those whose text goes to staging's one number. ``parts`` are all recipients'.
+    has by digest what an earlier try may have sent. ``already_accepted`` recipients, of ``already_parts``,
+    are of earlier tries. ``redirected`` counts those whose text goes to staging's one number. ``parts`` are
+    those of all recipients.
     """
 
     spool: Spool
@@ -80,6 +81,7 @@ class Plan:
     requests: list[Request] = field(default_factory=list)
     doubtful: dict[bytes, Batch] = field(default_factory=dict, repr=False)
     already_accepted: int = 0
+    already_parts: int = 0
     parts: int = 0
     invalid: int = 0
     duplicates: int = 0
@@ -236,6 +238,7 @@ class _Placer:
         plan.parts += sum(batch.parts)
         ids = [accepted.get(digest, 0) for digest in digests] if accepted else [0] * len(digests)
         plan.already_accepted += len(ids) - ids.count(0)
+        plan.already_parts += sum(compress(batch.parts, ids))
         batch = replace(batch, places=plan.outcomes.add(ids))
         if not doubtful.isdisjoint(digests):
             ids = [

@@ -33,5 +33,11 @@ def count_try(plan: Plan, *, requests: int) -> TryMetrics:
         in_doubt=counts["in_doubt"],
         duplicates=plan.duplicates,
         requests=requests,
-        parts=plan.outcomes.accepted_parts(batch for batch, _ in plan.spool),
+        parts=_accepted_parts(plan) - plan.already_parts,
     )
+
+
+def _accepted_parts(plan: Plan) -> int:
+    if plan.outcomes.all_accepted():  # the rule: the spool is not read once more for it
+        return plan.parts
+    return plan.outcomes.accepted_parts(batch for batch, _ in plan.spool)

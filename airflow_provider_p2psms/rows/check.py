@@ -8,9 +8,9 @@ from typing import Any, TypeAlias, cast
 
 from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import RowProblem
-from airflow_provider_p2psms.rows.bulk import Bulk, for_mappings, for_pairs, for_records
 from airflow_provider_p2psms.rows.cells import CellError
 from airflow_provider_p2psms.rows.chunked import in_chunks
+from airflow_provider_p2psms.rows.fast.columns import CheckColumns, build_check
 from airflow_provider_p2psms.rows.headers import Columns, columns_of, find_columns
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
@@ -86,7 +86,9 @@ def _check_table(table: Table, rules: RowRules) -> Iterator[Batch | Message | Ro
     if header is None or not (header.is_first_row or table.has_rows()):
         return
     columns = find_columns(header, rules)
-    bulk = for_records(columns, header, reader.known, table.reading, blank_is_nothing=table.blank_is_nothing)
+    check_columns = build_check(
+        columns, reader.known, table.reading, header=header, blank_is_nothing=table.blank_is_nothing
+    )
     swallowed = SwallowedRows(table, header, columns, reader.known)
 
     def check_one(records: Sequence[Record], number: int, record: Any, index: int) -> _Results:
@@ -101,7 +103,7 @@ def _check_table(table: Table, rules: RowRules) -> Iterator[Batch | Message | Ro
     number = table.first_number
     for records in filter(len, table.chunks):
         swallowed.refuse_in(records)
-        number = yield from _check_chunk(number, records, bulk, partial(check_one, records))
+        number = yield from _check_chunk(number, records, check_columns, partial(check_one, records))
         reader.losses.require_none(header.origin)
 
 
@@ -110,32 +112,28 @@ def _check_stream(
 ) -> Iterator[Batch | Message | RowProblem]:
     reader = Recipients(rules)
     columns = columns_of(rules)
-    mappings = for_mappings(columns, reader.known, reading)
-    pairs = for_pairs(columns, reader.known, reading)
-
-    def bulk(number: int, chunk: Sequence[Any]) -> tuple[Batch, list[int]] | None:
-        return (mappings if type(chunk[0]) is dict else pairs)(number, chunk)
+    check_columns = build_check(columns, reader.known, reading)
 
     def check_one(number: int, row: Row, _index: int) -> _Results:
-        nonlocal columns, mappings
+        nonlocal columns, check_columns
         if isinstance(row, Header):
             columns = find_columns(row, rules)
-            mappings = for_mappings(columns, reader.known, reading)
+            check_columns = build_check(columns, reader.known, reading)
             return number
         yield from _check_row(number, row, columns, reader, reading)
         return number + 1
 
     number = 1
     for chunk in in_chunks(rows):
-        number = yield from _check_chunk(number, chunk, bulk, check_one)
+        number = yield from _check_chunk(number, chunk, check_columns, check_one)
         reader.losses.require_none()
 
 
 def _check_chunk(
-    number: int, rows: Sequence[Any], bulk: Bulk, check_one: _CheckOne, index: int = 0
+    number: int, rows: Sequence[Any], check_columns: CheckColumns, check_one: _CheckOne, index: int = 0
 ) -> _Results:
     """Check good rows together, and others one by one; where most are others, each half by itself."""
-    if (found := bulk(number, rows)) is not None:
+    if (found := check_columns(number, rows)) is not None:
         good, others = found
         if not others:
             yield good
@@ -155,8 +153,8 @@ def _check_chunk(
             number = yield from check_one(number, row, place)
         return number
     half = len(rows) // 2
-    number = yield from _check_chunk(number, rows[:half], bulk, check_one, index)
-    return (yield from _check_chunk(number, rows[half:], bulk, check_one, index + half))
+    number = yield from _check_chunk(number, rows[:half], check_columns, check_one, index)
+    return (yield from _check_chunk(number, rows[half:], check_columns, check_one, index + half))
 
 
 def _check_row(

@@ -63,22 +63,6 @@ def certain_zeros(region: str) -> str:
     return rf"(?:{at_home}(?!(?:{prefix})(?<!00))00)"
 
 
-def as_line(pattern: re.Pattern[str]) -> re.Pattern[str]:
-    """Make the pattern of a line in a column from that of a number: it stands there alone, and ends it."""
-    line = pattern.pattern.replace(r"\Z", r"(?=\n)")
-    return re.compile(rf"^{line}\n", re.ASCII | re.MULTILINE)
-
-
-def any_line(line: re.Pattern[str]) -> re.Pattern[str]:
-    """Make a pattern that finds each line of a column; its groups are empty where one is no number."""
-    return re.compile(rf"{line.pattern}|^.*\n", line.flags)
-
-
-def as_column(line: re.Pattern[str]) -> re.Pattern[str]:
-    """Make the pattern of a whole column from that of its lines; none is tried in two ways."""
-    return re.compile(rf"(?:{line.pattern})*+", line.flags)
-
-
 def _plan(country_code: int, region: str) -> PhoneMetadata:
     return cast("PhoneMetadata", PhoneMetadata.metadata_for_region_or_calling_code(country_code, region))
 

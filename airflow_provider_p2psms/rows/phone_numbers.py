@@ -8,10 +8,9 @@ here. What cannot be read for certain is refused with what to do, never guessed.
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
-from operator import itemgetter
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, country_code_for_region
 
@@ -20,9 +19,6 @@ from airflow_provider_p2psms.rows.dialling import MOST_DIGITS, find_number, has_
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.numbering_plans import (
-    any_line,
-    as_column,
-    as_line,
     certain_zeros,
     spellings,
 )
@@ -74,18 +70,8 @@ _LOOK_ALIKES: Final = {
     "\N{ARABIC DECIMAL SEPARATOR}": ".",
     "\N{RIGHT SINGLE QUOTATION MARK}": "'",
 }
-_PLAIN: Final = _Plain({code: chr(code) for code in range(128)} | dict.fromkeys(map(ord, " -_\t"), None))
+PLAIN: Final = _Plain({code: chr(code) for code in range(128)} | dict.fromkeys(map(ord, " -_\t"), None))
 _GROUPING: Final = str.maketrans("", "", ".()/")
-# What columns are typed with: digits of Persian and Arabic keyboards, marks and spaces. To replace these
-# one by one takes a tenth of the time of a translation, which is fast for ASCII alone.
-_USUAL: Final = tuple(
-    (char, _PLAIN[ord(char)] or "")
-    for char in (
-        *map(chr, (*range(0x06F0, 0x06FA), *range(0x0660, 0x066A))),
-        *"\u00a0\u200b\u200c\u200e\u200f\u2010\u2011\u2013\u202a\u202b\u202c\u202f\ufeff",
-    )
-)
-
 # What people and spreadsheets put around a number: Excel's text marker, its ="…" formula, a link.
 _wrapped = re.compile(
     r"""'(?P<marked>[^']*)'?|="(?P<formula>[^"]*)"|tel:(?P<link>.*)""", re.IGNORECASE
@@ -158,42 +144,6 @@ def known_numbers(region: str, *, mobiles_only: bool = False) -> Callable[[objec
     return read
 
 
-@cache
-def known_column(
-    region: str, *, mobiles_only: bool = False
-) -> Callable[[Sequence[object]], list[str] | None]:
-    """
-    Give the reader of many numbers in one search: ``known_numbers`` of each that is a number of the region.
-
-    "" for all others; ``None`` for columns that are not all text, or have line ends in them.
-    """
-    country_code = country_code_for_region(region)
-    if not country_code:
-        return lambda _values: None
-    at_home = any_line(as_line(spellings(country_code, region, mobiles_only=mobiles_only)))
-    in_full = as_column(as_line(spellings(country_code, mobiles_only=mobiles_only)))
-    prefix = f"+{country_code}"
-
-    def read_all(values: Sequence[object]) -> list[str] | None:
-        if set(map(type, values)) != {str}:
-            return None
-        lines = "\n".join([*cast("Sequence[str]", values), ""])
-        if lines.count("+") == len(values) == lines.count("\n") and in_full.fullmatch(lines):
-            return cast("list[str]", list(values))  # they are E.164 as they stand
-        if not lines.isascii():
-            for char, plain in _USUAL:
-                if char in lines:
-                    lines = lines.replace(char, plain)
-        lines = lines.translate(_PLAIN)
-        found = at_home.findall(lines)
-        if len(found) != len(values):
-            return None
-        numbers = found if type(found[0]) is str else list(map(itemgetter(-1), found))
-        return [number and prefix + number for number in numbers]
-
-    return read_all
-
-
 def _foreign_numbers(region: str, *, mobiles_only: bool) -> Callable[[str], str]:
     """Give the reader of numbers with + or 00 and any country code."""
     codes = "|".join(map(str, COUNTRY_CODE_TO_REGION_CODE))
@@ -242,7 +192,7 @@ def _digits_of(value: Any) -> str:
 
 def _plain(typed: str) -> str:
     """Reduce a spelling to digits and a leading +; what has other characters comes back with them."""
-    plain = typed.translate(_PLAIN).strip()
+    plain = typed.translate(PLAIN).strip()
     if _is_number(plain):
         return plain
     if found := _wrapped(plain):

@@ -19,7 +19,8 @@ class Recipients:
 
     def __init__(self, rules: RowRules) -> None:
         # Here and not above: a DAG file that only imports this room does not pay for phone number metadata.
-        from airflow_provider_p2psms.rows.phone_numbers import known_column, known_numbers, to_e164  # noqa: PLC0415
+        from airflow_provider_p2psms.rows.fast.numbers import known_column  # noqa: PLC0415
+        from airflow_provider_p2psms.rows.phone_numbers import known_numbers, to_e164  # noqa: PLC0415
 
         region, mobiles_only = rules.region, rules.mobiles_only
         self.losses = Losses()

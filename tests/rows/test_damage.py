@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_rows
 from airflow_provider_p2psms.rows.damage import find_damage
+from airflow_provider_p2psms.rows.fast.texts import check_texts
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank, may_be_blank
-from airflow_provider_p2psms.rows.sms_text import check_text, check_texts
+from airflow_provider_p2psms.rows.sms_text import check_text
 from airflow_provider_p2psms.rows.stand_ins import as_words, find_stand_in
 
 NUMBER = "09121234567"

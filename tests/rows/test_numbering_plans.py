@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumberFormat, PhoneNumberType
 
 from airflow_provider_p2psms.errors import InvalidMessageError
-from airflow_provider_p2psms.rows.phone_numbers import known_column, known_numbers, to_e164
+from airflow_provider_p2psms.rows.fast.numbers import known_column
+from airflow_provider_p2psms.rows.phone_numbers import known_numbers, to_e164
 
 REGIONS = sorted(phonenumbers.SUPPORTED_REGIONS)
 SHARED_CODES = sorted({r for found in COUNTRY_CODE_TO_REGION_CODE.values() if len(found) > 1 for r in found})

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import count_parts
+from airflow_provider_p2psms.rows.fast.texts import check_texts
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.message import encode_all
-from airflow_provider_p2psms.rows.sms_text import check_text, check_texts
+from airflow_provider_p2psms.rows.sms_text import check_text
 
 GSM_DOUBLES = "^{}\\[~]|€\f"
 

@@ -1,15 +1,13 @@
 """
-The hot path: blocks of rows that are certainly good, at a microsecond a row.
+Rows that are certainly good, by columns: a microsecond a row. Buys 0.34 s of CPU instead of 3.5 s.
 
 Nearly every row of a million is good, so this knows good ones only. It tells the places of a few others,
-which go to the general check: reasons, masks and odd types are its affair, and what comes out here is what
-would come out there (a test holds them against each other). What is not certain of a block gives ``None``: it
-is halved and tried again.
+which go to the plain check: reasons, masks and odd types are its affair. What is not certain of a chunk gives
+``None``: it is halved and tried again.
 
-The shape is the profile's: in Python a call costs as much as a check, so no call is made for a row. Rows are
-turned into columns, and each step takes a column whole: one search over all numbers, one look at all texts
-as one text, ``map`` and ``zip`` for what is left. All that the rules decide is decided when the function is
-built.
+In Python a call costs as much as a check, so no call is made for a row. Rows are turned into columns, and
+each step takes a column whole: one search over all numbers, one look at all texts as one text, ``map`` and
+``zip`` for what is left. All that the rules decide is decided when the function is built.
 """
 
 import re
@@ -22,12 +20,12 @@ from typing import Any, TypeAlias
 from airflow_provider_p2psms.batch import Batch, join_messages
 from airflow_provider_p2psms.identity import SIMPLE_LETTERS, is_simple
 from airflow_provider_p2psms.rows.damage import SIGNS
+from airflow_provider_p2psms.rows.fast.texts import check_texts
 from airflow_provider_p2psms.rows.headers import Columns
 from airflow_provider_p2psms.rows.invisible import is_blank
 from airflow_provider_p2psms.rows.message import encode_all
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.row import GROUP, Header
-from airflow_provider_p2psms.rows.sms_text import check_texts
 from airflow_provider_p2psms.rows.stand_ins import as_words
 from airflow_provider_p2psms.rows.table import Columnar, is_blank_cell
 from airflow_provider_p2psms.rows.template import Place, Template
@@ -43,7 +41,7 @@ _LEAST_GOOD = 2
 # Gives the values in one place of all rows; raises LookupError or ValueError if they are not all there.
 Take: TypeAlias = Callable[[Place], Sequence[Any]]
 # Gives the messages of the good rows, numbered from the first one on, and the places of all others.
-Bulk: TypeAlias = Callable[[int, Sequence[Any]], tuple[Batch, list[int]] | None]
+CheckColumns: TypeAlias = Callable[[int, Sequence[Any]], tuple[Batch, list[int]] | None]
 # Gives the E.164 form of each number, "" where it is not certain.
 Known: TypeAlias = Callable[[Sequence[Any]], list[str]]
 
@@ -59,7 +57,27 @@ class _Places:
     text_values: Collection[str]
 
 
-def for_mappings(columns: Columns, known: Known, reading: Reading) -> Bulk:
+def build_check(
+    columns: Columns,
+    known: Known,
+    reading: Reading,
+    *,
+    header: Header | None = None,
+    blank_is_nothing: bool = False,
+) -> CheckColumns:
+    """
+    Give what checks chunks of rows: records below this header, or else mappings and pairs.
+
+    :param known: reads a column of numbers.
+    :param blank_is_nothing: whether a blank cell stands for no value, as in a file.
+    """
+    if header is not None:
+        return _for_records(columns, header, known, reading, blank_is_nothing=blank_is_nothing)
+    mappings, pairs = _for_mappings(columns, known, reading), _for_pairs(columns, known, reading)
+    return lambda first, rows: (mappings if type(rows[0]) is dict else pairs)(first, rows)
+
+
+def _for_mappings(columns: Columns, known: Known, reading: Reading) -> CheckColumns:
     """Check dicts (not what only behaves like one) that are no groups."""
     needed = (columns.key, *columns.template.columns) if columns.template else (columns.message,)
     may_lack = None if columns.message in needed else columns.message
@@ -79,7 +97,7 @@ def for_mappings(columns: Columns, known: Known, reading: Reading) -> Bulk:
     return _build(places, known, open_rows, reading)
 
 
-def for_pairs(columns: Columns, known: Known, reading: Reading) -> Bulk:
+def _for_pairs(columns: Columns, known: Known, reading: Reading) -> CheckColumns:
     """Check pairs with a text of their own."""
     if columns.key is not None:
         return _unsure
@@ -93,9 +111,9 @@ def for_pairs(columns: Columns, known: Known, reading: Reading) -> Bulk:
     return _build(_Places(0, 1, None, None, columns.text_values), known, open_rows, reading)
 
 
-def for_records(
+def _for_records(
     columns: Columns, header: Header, known: Known, reading: Reading, *, blank_is_nothing: bool
-) -> Bulk:
+) -> CheckColumns:
     """Check the records of a table that have as many cells as its header."""
     index = {name: place for place, name in enumerate(header.columns)}
     if GROUP in index and columns.recipient != GROUP:
@@ -127,8 +145,8 @@ def for_records(
 
 def _build(
     places: _Places, known: Known, open_rows: Callable[[Sequence[Any]], Take], reading: Reading
-) -> Bulk:
-    def bulk(first: int, rows: Sequence[Any]) -> tuple[Batch, list[int]] | None:
+) -> CheckColumns:
+    def check_columns(first: int, rows: Sequence[Any]) -> tuple[Batch, list[int]] | None:
         try:
             take, size = open_rows(rows), len(rows)
             recipients = known(take(places.recipient))
@@ -160,7 +178,7 @@ def _build(
         batch = Batch(rows=numbers, keys=keys, messages=messages, parts=parts, are_simple=are_simple)
         return batch, others
 
-    return bulk
+    return check_columns
 
 
 def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> tuple[list[bytes], bytes, bool] | None:

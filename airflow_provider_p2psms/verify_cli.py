@@ -160,7 +160,7 @@ def _read_options(options: argparse.Namespace) -> "Order":
         raise InvalidMessageError(f"--to, or a number in the connection, is no phone number: {err}") from err
     if (allowed and recipient not in allowed) or (redirect and recipient != redirect):
         raise InvalidMessageError(
-            "The connection is for staging: its allowed_recipients or redirect_to do not let --to through."
+            "The connection is for staging: its allowed_recipients or redirect_to keep messages from --to."
         )
     tag = "".join(secrets.choice(_LETTERS) for _ in range(5))
     # The sandbox, which listens on this machine, needs no pace.

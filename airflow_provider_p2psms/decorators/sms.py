@@ -64,7 +64,7 @@ class P2PSMSDecoratedOperator(DecoratedOperator, PeerToPeerSMSOperator):
 
     def _check_source(self) -> None:
         if self.messages is not None or self.file is not None:
-            raise InvalidMessageError("the function returns the rows; leave out messages and file.")
+            raise InvalidMessageError("the rows come from the function. Remove messages and file.")
 
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - nothing to close
         from airflow_provider_p2psms.rows import read_rows
@@ -74,7 +74,7 @@ class P2PSMSDecoratedOperator(DecoratedOperator, PeerToPeerSMSOperator):
         rows = self.python_callable(*args, **determine_kwargs(self.python_callable, args, context))
         if rows is None:
             name = self.python_callable.__name__
-            raise InvalidMessageError(f"{name} returned None; it is to return rows, an empty list for none.")
+            raise InvalidMessageError(f"{name} returned None. It must return rows, or an empty list.")
         return read_rows(rows)
 
     def _conceal(self) -> None:

@@ -86,7 +86,8 @@ def _warn_of_late(records: Iterable[OutboxRecord]) -> None:
     late = [each.outbox_id for each in records if each.send_at is not None and each.send_at < latest]
     if late:
         log.warning(
-            "%s messages are due in less than 5 minutes; the gateway may not cancel them.", f"{len(late):,}"
+            "%s messages are due in less than 5 minutes. The gateway may refuse to cancel them.",
+            f"{len(late):,}",
         )
 
 

@@ -69,8 +69,8 @@ def _ids(value: object, *, none_is_empty: bool) -> Iterator[int]:
             yield from _ids(each, none_is_empty=none_is_empty)
     else:
         raise InvalidMessageError(
-            f"message_outbox_ids holds {_kind(value)} where an outbox id is due. It takes the "
-            "message_outbox_ids of a send task: one id, a list, or JSON text of one."
+            f"message_outbox_ids holds {_kind(value)} in place of an outbox id. Give it the "
+            "message_outbox_ids of a send task, one id, a list of ids, or a list as JSON text."
         )
 
 

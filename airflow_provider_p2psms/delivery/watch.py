@@ -122,7 +122,9 @@ class DeliveryWatch:
         if unasked:
             log.info("%s of them were not asked for yet: one look asks for a part of them.", f"{unasked:,}")
         if unknown:
-            log.warning("States that this version does not know are taken for pending: %s", dict(unknown))
+            log.warning(
+                "These states are unknown to this version. It counts them as pending: %s", dict(unknown)
+            )
 
     def pause_s(self, interval_s: float) -> float:
         """Return how long to wait for the next look: longer after each that stayed without an answer."""
@@ -141,9 +143,11 @@ class DeliveryWatch:
             raise UnreachableError(
                 lay_out(
                     f"The gateway's reports gave no answer {self.failures} times in a row.",
-                    "The messages are not touched by that; only what became of them is not known.",
-                    f"The last time: {err.summary}",
-                    options=("Try again: retries of a task ask anew.",),
+                    "The messages are not affected. Only what became of them is not known.",
+                    f"The last error: {err.summary}",
+                    options=(
+                        "Do nothing while retries are left: each asks again. Without any, clear the task.",
+                    ),
                 )
             ) from err
         log.warning("No answer from the reports (%s in a row). %s", self.failures, err.headline)

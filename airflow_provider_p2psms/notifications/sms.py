@@ -143,7 +143,7 @@ class SMSNotifier(BaseNotifier):
         except Exception as err:  # noqa: BLE001 - a template may raise anything
             fault = describe_fault(err)
         # Not in the handler: the error, with what the template holds, would be logged with it.
-        self.log.error("The template %s of an SMS cannot be filled in: %s.", name, fault)
+        self.log.error('The template in "%s" of SMSNotifier fails: %s.', name, fault)
         return None
 
     def notify(self, context: Any) -> None:
@@ -174,7 +174,7 @@ class SMSNotifier(BaseNotifier):
             with notice_store(*place, forever=bool(self.dedup_key) or event.is_known) as store:
                 # The text may differ between two callbacks of one event: the reasons that they know of do.
                 if store.read(_SENT):
-                    self.log.info("An SMS about this was sent before; none is sent now.")
+                    self.log.info("An SMS about this event was sent before. No SMS is sent now.")
                     return
                 row = {"recipients": numbers, "message": self._fit_text(hook, context), "key": place[-1]}
                 result = self._send_at_last(hook, store, row, scope="/".join(place))
@@ -206,12 +206,16 @@ class SMSNotifier(BaseNotifier):
                     faults.append(str(err))
             if numbers:
                 if faults:
-                    self.log.warning("%s recipients got no SMS; the first: %s.", len(faults), faults[0])
+                    self.log.warning(
+                        "%s recipients got no SMS, since they are no phone numbers. The first %s.",
+                        len(faults),
+                        faults[0],
+                    )
                 return numbers
         if faults:
-            raise InvalidMessageError(f"None of its recipients is a phone number; the first: {faults[0]}.")
+            raise InvalidMessageError(f"No recipient is a phone number. The first {faults[0]}.")
         raise InvalidMessageError(
-            "It has no recipients. Name them in SMSNotifier(recipients=…), or in the extra "
+            "SMSNotifier has no recipients. Name them in SMSNotifier(recipients=…), or in the extra "
             f"notifier_recipients of connection {self.p2psms_conn_id}."
         )
 
@@ -298,7 +302,7 @@ def _check_recipients(recipients: object) -> None:
     fit = all(isinstance(each, str | int) and str(each).strip() for each in numbers)
     if recipients is not None and not (numbers and fit):
         raise ValueError(
-            "SMSNotifier: recipients names the numbers to alert, as a list or separated by commas. Leave it "
+            "SMSNotifier: recipients must be phone numbers, as a list or separated by commas. Leave it "
             "out to alert the connection's notifier_recipients."
         )
 
@@ -315,5 +319,5 @@ def _check_template(name: str, template: object) -> None:
             Environment(autoescape=False).parse(template)  # noqa: S701 - a text message is no HTML
         except TemplateSyntaxError as err:
             raise ValueError(
-                f"SMSNotifier: {name} is a Jinja template, and a broken one: {err.message}"
+                f"SMSNotifier: {name} is a Jinja template with an error: {err.message}"
             ) from None

@@ -58,4 +58,6 @@ def _push_of_failure(context: Context, ids: IdsInXCom) -> None:
         if push := getattr(context.get("ti"), "xcom_push", None):
             push(key="return_value", value={"message_outbox_ids": ids})
     except Exception as err:  # noqa: BLE001 - a backend may raise anything, and the first error counts
-        log.warning("The outbox ids of what was accepted are no XCom (%s).", type(err).__name__)
+        log.warning(
+            "The outbox ids of the accepted messages could not be pushed as an XCom (%s).", type(err).__name__
+        )

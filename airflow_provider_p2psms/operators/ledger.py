@@ -48,7 +48,9 @@ def ledger_rules(
     if ti is None:
         from airflow_provider_p2psms.ledger.stores import MemoryStore
 
-        log.warning("This send runs outside of an Airflow task: its ledger ends with it.")
+        log.warning(
+            "This send runs outside of an Airflow task. Its ledger is in memory, and is lost when it ends."
+        )
         return LedgerRules(store=MemoryStore(), on_in_doubt=on_in_doubt, report_lag_s=report_lag_s)
     name = f"p2psms-{blake2b(resend.encode(), digest_size=6).hexdigest()}" if resend else "p2psms"
     main, *others = _places(context, ti, name)
@@ -79,7 +81,7 @@ def parse_resend(value: object) -> str | None:
     if value is None or value is False:
         return None
     if not isinstance(value, str | int | float):
-        raise InvalidMessageError(f"resend came out as {type(value).__name__}; it is a word.")
+        raise InvalidMessageError(f"resend must be a word. It is of the type {type(value).__name__}.")
     word = str(value)
     # As Jinja and JSON write them.
     return None if word.strip().casefold() in {"", "none", "null", "false"} else word

@@ -34,8 +34,7 @@ def record_in_words(context: Context, name: str, standing: Standing) -> None:
         store.set(name, _describe(context, standing), retention=airflow_compat.never_expire())
     except Exception as err:  # noqa: BLE001 - the send has ended, and its ledger says how
         log.warning(
-            "The task state store did not take the sentence on how this send stands (%s). The ledger is not "
-            "concerned.",
+            "The sentence on how this send stands could not be written (%s). The ledger is not affected.",
             type(err).__name__,
         )
 

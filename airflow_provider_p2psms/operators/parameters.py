@@ -71,7 +71,7 @@ class Parameter:
             raise
         except _REFUSED:
             pass  # not chained: such an error may quote the value
-        raise InvalidMessageError(f"{name} is {self._wanted}; it came out as {_describe(value)}.")
+        raise InvalidMessageError(f"{name} must be {self._wanted}. It is {_describe(value)}.")
 
 
 def choice(allowed: object) -> Parameter:
@@ -338,4 +338,4 @@ def _describe(value: object) -> str:
     if isinstance(value, str) and not value.strip():
         return "an empty text"
     is_shown = isinstance(value, int | float) and -_SHOWN_UP_TO < value < _SHOWN_UP_TO
-    return f"{kind} {value}" if is_shown else kind
+    return f"{value} ({kind})" if is_shown else f"of the type {kind}"

@@ -222,7 +222,9 @@ class _Fields:
             raise _UnrenderedError
         parameter = self._task._parameters.get(name)  # noqa: SLF001
         if found is None and parameter is not None and parameter.is_guard:
-            raise InvalidMessageError(f"{name} comes from another task, and is None. It must be a limit.")
+            raise InvalidMessageError(
+                f"{name} comes from another task, which returned None. It must be a number."
+            )
         return found
 
     def _text(self, name: str, source: str) -> str | None:

@@ -264,13 +264,17 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
     def _check_together(self) -> None:
         self._check_source()
         if self.file is None and (self.sheet, self.hidden_rows, self.encoding) != (None, "fail", None):
-            raise InvalidMessageError("sheet, hidden_rows and encoding belong to file; leave them out.")
+            raise InvalidMessageError(
+                "sheet, hidden_rows and encoding can be used with file alone. Remove them."
+            )
         if isinstance(self.file, Mapping):
             self._check_read_as_cut(self.file)
         if self.identity == "key" and not self.key_column:
             raise InvalidMessageError('identity="key" needs key_column, the column of the keys.')
         if self.recipient_column == self.message_column:
-            raise InvalidMessageError("recipient_column and message_column are the same.")
+            raise InvalidMessageError(
+                "recipient_column and message_column must be two columns. They have the same name."
+            )
 
     def _check_read_as_cut(self, part: Mapping[str, Any]) -> None:
         """Refuse to read a slice in another way than the file was read in when it was cut."""
@@ -278,8 +282,8 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         usual = {"sheet": None, "hidden_rows": "fail", "encoding": None}
         if others := [name for name in given if given[name] not in (usual[name], part.get(name))]:
             raise InvalidMessageError(
-                f"file is a slice, which is read as shards() has read the whole file. Give {others[0]} to "
-                "shards(), and leave it out here."
+                f"file is a slice. It is read with the options that shards() had. Give {others[0]} to "
+                "shards(), and remove it here."
             )
 
     def _check_rendered(self) -> None:
@@ -291,7 +295,8 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
     def _check_source(self) -> None:
         if (self.messages is None) == (self.file is None):
             raise InvalidMessageError(
-                "give either messages or file, and not both. Has a task before this one returned None?"
+                "give messages or file, one of the two. If a task before this one gives it, that task has "
+                "returned None."
             )
 
     def _timing(self, send_time: object) -> Timing:
@@ -307,7 +312,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         run_type = getattr(context.get("dag_run"), "run_type", "")
         if self.on_backfill == "send" or getattr(run_type, "value", run_type) != "backfill":
             return
-        told = f'A backfill, and on_backfill is "{self.on_backfill}": nothing is sent.'
+        told = f'This is a backfill run, and on_backfill is "{self.on_backfill}". Nothing was sent.'
         raise AirflowSkipException(told) if self.on_backfill == "skip" else AirflowFailException(told)
 
     def _check_age(self, context: Context, ledger: OpenLedger) -> None:
@@ -321,7 +326,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
     def _apply_on_empty(self, result: SendResult) -> None:
         if self.on_empty == "succeed" or result.handed_in:
             return
-        told = f'No rows, and on_empty is "{self.on_empty}".'
+        told = f'There are no rows, and on_empty is "{self.on_empty}". Nothing was sent.'
         raise AirflowSkipException(told) if self.on_empty == "skip" else AirflowFailException(told)
 
     # --- what it takes

@@ -133,7 +133,7 @@ class SMSDeliverySensor(AuthorsTemplates, HasSMSHook, BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature
         """Look once."""
         if self._watch is None:
-            raise AirflowException("This sensor looks only while it is executed.")
+            raise AirflowException("poke() of this sensor works only while execute() runs.")
         with self._errors():
             look = self._watch.look()
             self._is_complete = look.complete

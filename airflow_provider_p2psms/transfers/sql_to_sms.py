@@ -86,7 +86,7 @@ class SQLToSMSOperator(PeerToPeerSMSOperator):
 
     def _check_source(self) -> None:
         if self.messages is not None or self.file is not None:
-            raise InvalidMessageError("the rows come from sql; leave out messages and file.")
+            raise InvalidMessageError("the rows come from sql. Remove messages and file.")
 
     def _open_source(self, context: Context, stack: ExitStack) -> Iterable[Row]:  # noqa: ARG002 - a query needs none
         from airflow_provider_p2psms.transfers.query import open_query
@@ -125,7 +125,7 @@ def database_hook(conn_id: str, hook_params: Any) -> Any:
     hook = connection.get_hook(hook_params=hook_params)
     if not isinstance(hook, DbApiHook):
         raise InvalidMessageError(
-            f"The connection {conn_id} is not of a database: {type(hook).__name__} runs no SQL. "
-            "Name one whose provider builds upon common.sql."
+            f"The connection {conn_id} is not one of a database: {type(hook).__name__} runs no SQL. "
+            "Use a connection whose provider is built on common.sql."
         )
     return hook

@@ -206,9 +206,9 @@ def test_a_backfill_does_not_call_the_function(dag, p2psms_sandbox):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"messages": []}, "the function returns the rows"),
-        ({"file": "a.csv"}, "the function returns the rows"),
-        ({"on_invalid": "ignore"}, "on_invalid is one of"),
+        ({"messages": []}, "the rows come from the function"),
+        ({"file": "a.csv"}, "the rows come from the function"),
+        ({"on_invalid": "ignore"}, "on_invalid must be one of"),
         ({"text": "Dear {name"}, "brace"),
     ],
 )

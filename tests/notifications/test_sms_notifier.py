@@ -442,17 +442,17 @@ def test_a_missed_sla_is_told_of(dag, p2psms_sandbox):
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"recipients": []}, "recipients names the numbers"),
-        ({"recipients": " , "}, "recipients names the numbers"),
-        ({"recipients": {"0912": "a"}}, "recipients names the numbers"),
-        ({"recipients": ["0912", ""]}, "recipients names the numbers"),
-        ({"recipients": ["0912", None]}, "recipients names the numbers"),
-        ({"recipients": [object()]}, "recipients names the numbers"),
+        ({"recipients": []}, "recipients must be phone numbers"),
+        ({"recipients": " , "}, "recipients must be phone numbers"),
+        ({"recipients": {"0912": "a"}}, "recipients must be phone numbers"),
+        ({"recipients": ["0912", ""]}, "recipients must be phone numbers"),
+        ({"recipients": ["0912", None]}, "recipients must be phone numbers"),
+        ({"recipients": [object()]}, "recipients must be phone numbers"),
         ({"recipients": NUMBERS, "text": " "}, "text is empty"),
         ({"recipients": NUMBERS, "dedup_key": ""}, "dedup_key is empty"),
-        ({"recipients": NUMBERS, "dedup_key": "{{ ds"}, "a broken one"),
-        ({"recipients": NUMBERS, "text": "{{ ti"}, "a broken one"),
-        ({"recipients": NUMBERS, "text": "{% if %}"}, "a broken one"),
+        ({"recipients": NUMBERS, "dedup_key": "{{ ds"}, "is a Jinja template with an error"),
+        ({"recipients": NUMBERS, "text": "{{ ti"}, "is a Jinja template with an error"),
+        ({"recipients": NUMBERS, "text": "{% if %}"}, "is a Jinja template with an error"),
     ],
 )
 def test_wrong_parameters_are_refused_at_parse(parameters, told):
@@ -589,7 +589,7 @@ def test_a_connection_s_text_that_fails_is_the_default(dag, p2psms_sandbox, monk
     notifier()(context(dag))
 
     assert {"Airflow: shop.notify failed"} == set(p2psms_sandbox.texts_arrived)
-    assert "template notifier_text" in logged()
+    assert 'template in "notifier_text"' in logged()
 
 
 @pytest.mark.parametrize(
@@ -600,11 +600,14 @@ def test_a_connection_s_text_that_fails_is_the_default(dag, p2psms_sandbox, monk
             r"no recipients. Name them in SMSNotifier(?s:.*)notifier_recipients of connection p2psms_default",
         ),
         ("{{ none }}", "no recipients"),
-        ("{{ nothing.there }}", "template recipients of an SMS cannot be filled in: 'nothing' is undefined"),
+        (
+            "{{ nothing.there }}",
+            'template in "recipients" of SMSNotifier fails',
+        ),
         ("{{ '' }}", "no recipients"),
-        (["{{ '' }}", "{{ none }}"], "None of its recipients is a phone number; the first: is empty"),
-        (["12", "09120000"], "None of its recipients is a phone number; the first: "),
-        ("{{ params }}", "None of its recipients is a phone number"),
+        (["{{ '' }}", "{{ none }}"], "No recipient is a phone number. The first is empty"),
+        (["12", "09120000"], "No recipient is a phone number. The first "),
+        ("{{ params }}", "No recipient is a phone number"),
     ],
 )
 def test_the_log_has_the_reason(recipients, reason, dag, p2psms_sandbox, logged):
@@ -621,7 +624,7 @@ def test_a_number_that_is_none_is_in_the_log(dag, p2psms_sandbox, logged):
 
     assert 2 == len(p2psms_sandbox.arrived)
     written = logged()
-    assert "1 recipients got no SMS; the first: " in written
+    assert "1 recipients got no SMS, since they are no phone numbers. The first " in written
     assert "0912" not in written
 
 

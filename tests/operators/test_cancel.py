@@ -218,5 +218,5 @@ def test_ids_of_its_own(ids, state, dag, run, p2psms_sandbox):
 
 def test_wrong_parameters():
     """What can never work is refused when the DAG is parsed."""
-    with pytest.raises(ValueError, match="on_failed is one of fail, continue"):
+    with pytest.raises(ValueError, match="on_failed must be one of fail, continue"):
         CancelScheduledSMSOperator(task_id="cancel", message_outbox_ids=[1], on_failed="ignore")

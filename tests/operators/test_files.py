@@ -135,11 +135,11 @@ def test_a_number_range_that_is_new(tmp_path, p2psms_sandbox):
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"messages": [], "sheet": "List"}, "belong to file"),
-        ({"messages": [], "hidden_rows": "skip"}, "belong to file"),
-        ({"messages": [], "encoding": "cp1256"}, "belong to file"),
-        ({"file": "x.csv", "hidden_rows": "drop"}, "hidden_rows is one of fail, skip, send"),
-        ({"file": "x.csv", "text_values": "NULL"}, "text_values is a list of words"),
+        ({"messages": [], "sheet": "List"}, "can be used with file"),
+        ({"messages": [], "hidden_rows": "skip"}, "can be used with file"),
+        ({"messages": [], "encoding": "cp1256"}, "can be used with file"),
+        ({"file": "x.csv", "hidden_rows": "drop"}, "hidden_rows must be one of fail, skip, send"),
+        ({"file": "x.csv", "text_values": "NULL"}, "text_values must be a list of words"),
     ],
 )
 def test_what_cannot_work_is_refused_when_the_dag_is_parsed(how, reason):

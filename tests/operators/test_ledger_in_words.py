@@ -156,7 +156,7 @@ class TestTries:
 
         assert 40 == result["accepted"]
         written = caplog.text + "".join(capfd.readouterr())
-        assert "sentence on how this send stands (ConnectionError)" in written
+        assert "sentence on how this send stands could not be written (ConnectionError)" in written
         assert "0912 000" not in written
 
     def test_a_word_has_a_sentence_of_its_own(self, p2psms_sandbox):

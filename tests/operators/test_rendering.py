@@ -478,9 +478,8 @@ def test_a_number_where_a_text_belongs(field, value, dag, run, p2psms_sandbox, c
         send(**{**options, field: upstream(value)})
 
     assert {"rows": "success", "send": "failed"} == run(dag)
-    assert (
-        f"{field} is a text: a number has lost its plus and its leading zeros; it came out as int"
-        in "".join(capfd.readouterr())
+    assert f"{field} must be a text: a number has lost its plus and its leading zeros. It is" in "".join(
+        capfd.readouterr()
     )
     assert not p2psms_sandbox.arrived
 
@@ -623,7 +622,7 @@ def test_what_counts_as_a_word_to_send_anew(value, word):
 @pytest.mark.parametrize("value", [[], {}, dt.date(2026, 1, 1)])
 def test_what_is_no_word_to_send_anew(value):
     """It is refused by its type."""
-    with pytest.raises(InvalidMessageError, match="it is a word"):
+    with pytest.raises(InvalidMessageError, match="resend must be a word"):
         parse_resend(value)
 
 

@@ -275,7 +275,7 @@ def test_a_guard_that_got_lost(way, dag, run, p2psms_sandbox, capfd):
             PeerToPeerSMSOperator.partial(**options).expand_kwargs(upstream([{"max_cost": None}]))
 
     assert ("failed", 1) in run(dag).values()
-    assert "max_cost comes from another task, and is None" in "".join(capfd.readouterr())
+    assert "max_cost comes from another task, which returned None" in "".join(capfd.readouterr())
     assert [] == p2psms_sandbox.arrived
 
 
@@ -297,7 +297,10 @@ def test_a_wrong_value_fails_for_good(way, dag, run, p2psms_sandbox, capfd):
     states.pop("given", None)
     assert [("failed", 1)] == list(states.values())
     output = "".join(capfd.readouterr())
-    assert "report_lag is a number of seconds, from 0 to 604,800 (7 days); it came out as list." in output
+    assert (
+        "report_lag must be a number of seconds, from 0 to 604,800 (7 days). It is of the type list."
+        in output
+    )
     assert "9351234567" not in output
     assert not p2psms_sandbox.arrived
 
@@ -326,10 +329,10 @@ def test_guards_of_mapped_tasks(dag, run, p2psms_sandbox):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"messages": None}, "give either messages or file"),
-        ({"recipient_column": "greeting"}, "recipient_column and message_column are the same"),
+        ({"messages": None}, "give messages or file"),
+        ({"recipient_column": "greeting"}, "recipient_column and message_column must be two columns"),
         ({"identity": "key"}, "needs key_column"),
-        ({"sheet": 1}, "belong to file"),
+        ({"sheet": 1}, "can be used with file"),
         ({"nothing": 1}, "there are no parameters nothing"),
     ],
 )
@@ -468,7 +471,7 @@ def test_tasks_behind_a_send(operator, given, bad, request, run, p2psms_sandbox,
     assert {"templates": "success", "mapped0": "success", "mapped1": "failed"} == {
         name: state for name, (state, _) in states.items()
     }
-    assert f"{bad} is " in "".join(capfd.readouterr())
+    assert f"{bad} must be " in "".join(capfd.readouterr())
 
 
 def test_parameters_of_a_query(p2psms_sandbox):
@@ -483,7 +486,7 @@ def test_parameters_of_a_query(p2psms_sandbox):
     assert "{'a': <int>}" == str(operator.hook_params)
 
     for name, value in [("parameters", "5"), ("hook_params", ["a"]), ("hook_params", {1: 2})]:
-        with pytest.raises(ValueError, match=f"send: {name} is a mapping"):
+        with pytest.raises(ValueError, match=f"send: {name} must be a mapping"):
             SQLToSMSOperator(task_id="send", sql="SELECT 1", conn_id="shop", **{name: value})
 
 

@@ -340,8 +340,8 @@ def test_the_timeout_ends_a_worker_that_is_kept(dag, run, p2psms_sandbox, monkey
 @pytest.mark.parametrize(
     ("parameters", "told"),
     [
-        ({"until": "read"}, "until is one of sent, delivered"),
-        ({"on_failed": "ignore"}, "on_failed is one of fail, continue"),
+        ({"until": "read"}, "until must be one of sent, delivered"),
+        ({"on_failed": "ignore"}, "on_failed must be one of fail, continue"),
         ({"until": "delivered", "min_delivered": 1.1}, "share from 0 to 1"),
         ({"until": "delivered", "min_delivered": True}, "share from 0 to 1"),
         ({"until": "delivered", "min_delivered": "all"}, "share from 0 to 1"),
@@ -371,7 +371,7 @@ def test_airflow_says_whether_a_sensor_is_deferred(default):
 
 def test_a_poke_of_its_own():
     """Outside of its own execution the sensor has no connection to look by, and says so."""
-    with pytest.raises(Exception, match="only while it is executed"):
+    with pytest.raises(Exception, match=r"works only while execute\(\) runs"):
         SMSDeliverySensor(task_id="wait", message_outbox_ids=[1]).poke({})
 
 

@@ -174,7 +174,7 @@ def test_a_definition_opens_no_file(dag):
         ShardsOperator(task_id="cut", file=shards("/nowhere/other.csv", "{{ 5 }}"))
 
     assert {"shards", "send", "shards__1", "cut"} == set(dag.task_ids)
-    with pytest.raises(ValueError, match="rows is a whole number of at least 1; it came out as int 0"), dag:
+    with pytest.raises(ValueError, match=r"rows must be a whole number of at least 1\. It is 0"), dag:
         shards("/nowhere/list.csv", rows=0)
 
 
@@ -240,7 +240,7 @@ def test_a_slice_is_read_as_it_was_cut(how, name, file):
     [part] = shards(file, encoding="cp1256")
 
     PeerToPeerSMSOperator(task_id="same", file=part, encoding="cp1256")
-    with pytest.raises(ValueError, match=rf"Give {name} to shards\(\), and leave it out here"):
+    with pytest.raises(ValueError, match=rf"Give {name} to shards\(\), and remove it here"):
         PeerToPeerSMSOperator(task_id="send", file=part, **how)
 
 
@@ -265,9 +265,9 @@ def test_what_is_no_slice(dag, run_dag, kept, p2psms_sandbox):
 @pytest.mark.parametrize(
     ("how", "fault"),
     [
-        ({"rows": 0}, "rows is a whole number of at least 1; it came out as int 0"),
+        ({"rows": 0}, "rows must be a whole number of at least 1. It is 0"),
         ({"encoding": "nope"}, "encoding is not a text encoding that Python knows"),
-        ({"hidden_rows": "hide"}, "hidden_rows is one of fail, skip, send"),
+        ({"hidden_rows": "hide"}, "hidden_rows must be one of fail, skip, send"),
         ({"region": "ZZ"}, "region is not a country"),
         ({"sheet": "List"}, r"list\.csv is a text file and has no sheets"),
     ],

@@ -301,10 +301,10 @@ def test_no_connection_is_open_while_requests_leave(dag, run, postgres_shop, p2p
     [
         ({"messages": []}, "the rows come from sql"),
         ({"file": "a.csv"}, "the rows come from sql"),
-        ({"sql": ""}, "sql is one query"),
-        ({"sql": ["SELECT 1", "SELECT 2"]}, "sql is one query"),
-        ({"conn_id": ""}, "conn_id is the name of a connection; it came out as an empty text"),
-        ({"on_invalid": "ignore"}, "on_invalid is one of"),
+        ({"sql": ""}, "sql must be one query"),
+        ({"sql": ["SELECT 1", "SELECT 2"]}, "sql must be one query"),
+        ({"conn_id": ""}, "conn_id must be the name of a connection. It is an empty text"),
+        ({"on_invalid": "ignore"}, "on_invalid must be one of"),
     ],
 )
 def test_wrong_parameters_are_refused_at_parse(options, told):
@@ -315,7 +315,7 @@ def test_wrong_parameters_are_refused_at_parse(options, told):
 
 def test_a_connection_that_is_no_database(p2psms_sandbox):
     """It is named, with what is needed."""
-    with pytest.raises(Exception, match=r"p2psms_default is not of a database: SMSHook"):
+    with pytest.raises(Exception, match=r"p2psms_default is not one of a database: SMSHook"):
         send(conn_id="p2psms_default").execute({})
 
 

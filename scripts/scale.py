@@ -38,7 +38,8 @@ class Figures:
     shard_rows: int = 100_000
     batch_rows: int = 1_000
     page_records: int = 100
-    most_pages: int = 200
+    most_pages: int = 600
+    most_unknown: int = 600
     questions_a_minute: int = 30
     most_slices: int = 1_024
     unnoticed_s: int = 300
@@ -197,6 +198,11 @@ def most_settled(figures: Figures, *, step: int = 10_000) -> int:
     return volume
 
 
+def most_unknown(figures: Figures) -> int:
+    """Return how much of other ledgers the time of a killed process's requests may hold, by the day."""
+    return figures.most_unknown * DAY_S // (figures.before_s + figures.over_s)
+
+
 def duration_lines(figures: Figures, messages: int) -> list[list[str]]:
     """Return how long so many messages take by the number of sends at once."""
     return [
@@ -215,6 +221,7 @@ def limits(figures: Figures) -> list[tuple[str, int]]:
     found = [
         ("A killed process that sent personal texts: what is in doubt is settled", most_settled(figures)),
         ("A killed worker that sent personal texts: what is in doubt is settled", most_settled(unnoticed)),
+        ("The same, beside personal texts of sends with ledgers of their own", most_unknown(figures)),
         ("Slices of one file, by Airflow's `max_map_length`", figures.most_slices * figures.shard_rows),
         ("Four sends at once on two cores", fastest * DAY_S),
     ]

@@ -28,6 +28,8 @@ PAGE = 100
 # the longest texts stay well below the most that is read of an answer.
 LARGE_PAGE = 500
 _LONG = 20 * PAGE
+# Of a list, or of one record's recipients. At 30 questions a minute they take 20 minutes.
+MOST_PAGES = 600
 # A refusal with one of these says nothing about the record that was asked for.
 _NO_ANSWER = frozenset({403, 429})
 
@@ -106,7 +108,7 @@ class Outbox:
     """
 
     def __init__(
-        self, client: Reports, *, pace: QuestionPace, stop: threading.Event, most_pages: int = 200
+        self, client: Reports, *, pace: QuestionPace, stop: threading.Event, most_pages: int = MOST_PAGES
     ) -> None:
         self._client, self._pace, self._stop, self._most_pages = client, pace, stop, most_pages
         self._recipients: dict[int, tuple[Recipient, ...]] = {}

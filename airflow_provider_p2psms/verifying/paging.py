@@ -22,8 +22,8 @@ _UNPROVEN = (
 )
 _BY_DATE = {
     "works": "The package filters by date alone.",
-    "is ignored": "The package reads the whole list of the account. If that has more than 20,000 records "
-    "(100,000 where the gateway gives pages of 500), absence is never believed.",
+    "is ignored": "The package reads the whole list of the account. If that has more than 60,000 records "
+    "(300,000 where the gateway gives pages of 500), absence is never believed.",
 }
 _PROVEN = "The package can read the whole list and prove it."
 _UNKNOWN = "Nothing is known about it."

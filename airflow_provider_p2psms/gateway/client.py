@@ -247,8 +247,8 @@ class GatewayClient:
         except OutcomeUnknownError as err:
             raise UnreachableError(
                 lay_out(
-                    "The gateway gave no answer to trust to a question.",
-                    f"The last time: {err.headline}",
+                    "The gateway did not answer a question.",
+                    f"The last error: {err.headline}",
                     "Asking again is safe.",
                 )
             ) from err

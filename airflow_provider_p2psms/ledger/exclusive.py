@@ -136,7 +136,9 @@ class Epochs:
             if epoch is None:
                 raise damage(self._store.where(self._key(number)), "it is missing")
             if epoch == _UNWRITTEN:
-                raise LedgerError("An epoch is not written yet.")
+                raise LedgerError(
+                    "Another try is taking over this ledger, and its record is not complete yet."
+                )
             return epoch
 
         try:

@@ -156,7 +156,7 @@ class TaskStateStore:
         try:
             return self._accessor.get(key)
         except Exception as err:
-            raise LedgerError(f"Airflow's state store cannot be read ({type(err).__name__}).") from err
+            raise LedgerError(f"Airflow's task state store cannot be read ({type(err).__name__}).") from err
 
     def write(self, key: str, value: Any) -> None:
         """Write; any failure may mean that this try was replaced, and ``ReplacedError`` does."""
@@ -167,7 +167,9 @@ class TaskStateStore:
                 raise ReplacedError(
                     "Airflow has given this task to a newer try; this one sends nothing."
                 ) from err
-            raise LedgerError(f"Airflow's state store did not take a record ({type(err).__name__}).") from err
+            raise LedgerError(
+                f"Airflow's task state store did not take a record ({type(err).__name__})."
+            ) from err
 
     def write_all(self, records: Mapping[str, Any]) -> None:
         """Write one after another: Airflow takes one at a time."""

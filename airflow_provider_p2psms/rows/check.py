@@ -194,7 +194,7 @@ def _check_row(
 
 def _name_pair(pair: tuple[Any, Any], columns: Columns) -> dict[Any, Any] | InvalidValueError:
     if columns.key is not None:
-        return InvalidValueError("a pair has no key column; hand in mappings with one", column=columns.key)
+        return InvalidValueError("a pair has no key column; give mappings with one", column=columns.key)
     return {columns.recipient: pair[0], columns.message: pair[1]}
 
 

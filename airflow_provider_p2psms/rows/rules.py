@@ -27,11 +27,11 @@ class FileRules:
 
     def __post_init__(self) -> None:
         if self.hidden_rows not in get_args(HiddenRows):
-            raise InvalidMessageError(f"hidden_rows is one of {', '.join(get_args(HiddenRows))}")
+            raise InvalidMessageError(f"hidden_rows must be one of {', '.join(get_args(HiddenRows))}")
         if self.sheet is not None and (
             isinstance(self.sheet, bool) or not isinstance(self.sheet, str | int) or self.sheet in ("", 0)
         ):
-            raise InvalidMessageError("sheet is the name of a worksheet, or its number from 1")
+            raise InvalidMessageError("sheet must be the name of a worksheet, or its number from 1")
         if self.encoding is not None:
             try:
                 known = "".encode(self.encoding)
@@ -79,6 +79,6 @@ class RowRules:
         if self.recipient_column == self.message_column:
             raise InvalidMessageError("recipient_column and message_column name the same column")
         if isinstance(self.text_values, str) or not all(isinstance(word, str) for word in self.text_values):
-            raise InvalidMessageError("text_values is a list of words, such as ['NULL', 'NA']")
+            raise InvalidMessageError("text_values must be a list of words, such as ['NULL', 'NA']")
         if self.text is not None:
             parse_template(self.text, self.text_values)

@@ -36,7 +36,9 @@ def read_rows(messages: object) -> Iterator[Row]:
     :raises InvalidMessageError: at once, where ``messages`` as a whole is nothing that holds rows.
     """
     if messages is None:
-        raise InvalidMessageError(f"messages is None: did the task before it return nothing? {_ACCEPTED}")
+        raise InvalidMessageError(
+            f"messages is None: the task before it may have returned nothing. {_ACCEPTED}"
+        )
     if isinstance(messages, str | bytes | bytearray):
         messages = _decode_json(messages)
     if is_frame(messages):

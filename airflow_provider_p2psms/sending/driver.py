@@ -249,7 +249,7 @@ class Driver:
                 machine.written()
 
     def _ledger_failed(self, err: LedgerError) -> None:
-        log.error("The ledger failed, so nothing more leaves.")
+        log.error("The ledger cannot be written, so no further request is sent.")
         self._machine.ledger_failed(err)
 
 

@@ -500,7 +500,7 @@ class SendMachine:
     def _unsettled(self) -> P2PSMSError:
         fact = "The gateway's reports do not show them so far."
         if self._no_answer is not None:
-            fact = f"The gateway's reports gave no answer: {self._no_answer.summary}"
+            fact = f"The last question to the gateway's reports failed: {self._no_answer.summary}"
         return UnsettledError(
             lay_out(f"The outcome of {self._count_in_doubt():,} messages is not known yet.", fact)
         )

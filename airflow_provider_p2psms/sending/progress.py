@@ -24,6 +24,14 @@ class Progress:
             return
         accepted = self._outcomes.count()["accepted"]
         rate, left = (accepted - self._before) / seconds, len(self._outcomes) - accepted
-        eta = f"about {left / rate:,.0f} s" if rate else "unknown time"
-        log.info("Accepted %s, left %s, %.0f a second, %s to go.", f"{accepted:,}", f"{left:,}", rate, eta)
+        share = 100 * accepted // len(self._outcomes) if self._outcomes else 100
+        left_s = f"{left / rate:,.0f} s left" if rate else "time left unknown"
+        log.info(
+            "Sent %s of %s recipients (%d %%), %s/s, %s.",
+            f"{accepted:,}",
+            f"{len(self._outcomes):,}",
+            share,
+            f"{rate:,.0f}",
+            left_s,
+        )
         self._said, self._before = elapsed(), accepted

@@ -144,7 +144,7 @@ def parse_send_time(value: object) -> datetime | None:
     moment = _parse_text(value.strip()) if isinstance(value, str) else value
     if not isinstance(moment, datetime):
         raise InvalidMessageError(
-            "send_time is no time: give an aware datetime, ISO text with an offset such as "
+            "send_time must be an aware datetime, ISO text with an offset such as "
             "2026-03-20T09:00:00+03:30, or YYYY-MM-DD HH:MM:SS in UTC."
         )
     if moment.utcoffset() is None:

@@ -180,7 +180,7 @@ def test_a_value_that_is_no_record_is_an_error(store, part):
     writer = send(store)
     records(store)[f"p2psms.{writer}.{part}"] = {"a": 1}
 
-    with pytest.raises(LedgerError, match=rf"{writer}\.{part}.*none of the ledger's own"):
+    with pytest.raises(LedgerError, match=rf"{writer}\.{part}.*not written by the ledger"):
         reopen(store)
 
 

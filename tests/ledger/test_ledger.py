@@ -483,8 +483,8 @@ class TestOldLedgers:
     @pytest.mark.parametrize(
         ("record", "told"),
         [
-            ([{"kind": "?"}], "none of the ledger's own"),
-            ({"a": 1}, "none of the ledger's own"),
+            ([{"kind": "?"}], "not written by the ledger"),
+            ({"a": 1}, "not written by the ledger"),
             (
                 [{"kind": "intent", "number": 0, "at": 1, "until": 2, "sender": "", "digests": "?"}],
                 "cannot be read",

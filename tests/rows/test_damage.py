@@ -269,7 +269,7 @@ def test_words_for_no_value_may_be_meant(word):
 @pytest.mark.parametrize("words", ["NULL", [1]])
 def test_words_that_are_meant_are_a_list_of_texts(words):
     """One text is no list of words."""
-    with pytest.raises(ValueError, match="text_values is a list of words"):
+    with pytest.raises(ValueError, match="text_values must be a list of words"):
         RowRules(text_values=words)
 
 

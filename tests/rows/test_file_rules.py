@@ -15,11 +15,11 @@ CSV = b"recipient,message,name\n09121234567,hi,a\n09121234568,,b\n"
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ({"hidden_rows": "show"}, "hidden_rows is one of"),
-        ({"sheet": 0}, "sheet is the name of a worksheet, or its number from 1"),
-        ({"sheet": ""}, "sheet is the name"),
-        ({"sheet": True}, "sheet is the name"),
-        ({"sheet": 1.5}, "sheet is the name"),
+        ({"hidden_rows": "show"}, "hidden_rows must be one of"),
+        ({"sheet": 0}, "sheet must be the name of a worksheet, or its number from 1"),
+        ({"sheet": ""}, "sheet must be the name"),
+        ({"sheet": True}, "sheet must be the name"),
+        ({"sheet": 1.5}, "sheet must be the name"),
         ({"sheet": 1}, "is a text file and has no sheets; leave sheet out"),
     ],
 )

@@ -140,7 +140,7 @@ def test_frames_with_two_columns_of_one_name():
 @pytest.mark.parametrize(
     ("messages", "reason"),
     [
-        (None, "is None: did the task before it return nothing"),
+        (None, "is None: the task before it may have returned nothing"),
         (7, "is a int; messages takes rows"),
         (object(), "is a object"),
         ("", r"not JSON \(line 1, column 1\); messages takes"),

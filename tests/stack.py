@@ -308,7 +308,7 @@ class AirflowStack:
 
     def start_worker(self, name: str) -> None:
         """Start one of ``workers``, in a home where nothing of another machine is."""
-        home = self._home_of(name)
+        home = self.home_of(name)
         own = {
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
@@ -323,6 +323,10 @@ class AirflowStack:
         options += ["--without-mingle", "--without-gossip", "--pid", f"{home}/{self._starts}.pid"]
         self._log_sizes[name] = len(self._log_of(name))
         self._start_component(name, "celery", "worker", *options, env=own)
+
+    def home_of(self, worker: str) -> Path:
+        """Return the home of one of ``workers``; it may be removed while that worker is down."""
+        return self.home / "workers" / worker
 
     def wait_for_worker(self, name: str) -> None:
         """Wait until a worker takes tasks: one that finds no broker before that ends."""
@@ -343,9 +347,6 @@ class AirflowStack:
     def _log_of(self, component: str) -> str:
         log = self.home / f"{component}.log"
         return log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-
-    def _home_of(self, worker: str) -> Path:
-        return self.home / "workers" / worker
 
     def wait_for(self, what: str, ready: Callable[[], Any], *, timeout_s: float = 60) -> Any:
         """
@@ -382,7 +383,7 @@ class AirflowStack:
         return "\n".join(map(self._end_of_log, sorted(self._logs_of_tasks(f"*/run_id={run_id}/**/*.log"))))
 
     def _logs_of_tasks(self, pattern: str) -> Iterator[Path]:
-        for home in (self.home, *map(self._home_of, self.workers)):
+        for home in (self.home, *map(self.home_of, self.workers)):
             yield from (home / "logs").glob(pattern)
 
     def _end_of_log(self, log: Path) -> str:

@@ -654,7 +654,8 @@ class SendMachine:
         if self._limits.report_lag_s is not None and self._in_doubt:
             # Not later than needed: then the user's word counts.
             due = self._all_over() + self._limits.report_lag_s + times.skew_s
-            self._poll_at = min(self._poll_at, max(due, asked_at) + 0.1)
+            if asked_at <= due:
+                self._poll_at = min(self._poll_at, due + 0.1)
         # While a request may still be under way a poll can only find what was taken: a few are enough.
         growth = 4 if self._in_doubt and asked_at <= self._all_over() else 2
         self._poll_every_s = min(self._poll_every_s * growth, times.poll_at_least_every_s)

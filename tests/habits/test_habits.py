@@ -444,6 +444,19 @@ def test_a_lost_batch_of_a_thousand_takes_few_questions(task, gateway, taken, su
     assert len(gateway.questions) <= 60
 
 
+@pytest.mark.parametrize("lag", [None, 0.2])
+def test_pauses_grow_while_the_reports_give_no_answer(task, gateway, monkeypatch, lag):
+    """With `report_lag`, too: the gateway is not flooded, nor the log."""
+    slow = replace(TIMES, patience_s=3.0, poll_every_s=0.1, poll_at_least_every_s=2.0)
+    monkeypatch.setattr(FORMS["json"], "_times", slow, raising=False)
+    task.options = {"report_lag": lag} if lag else {}
+    gateway.order(Fault(answer="cut", taken=False))
+    gateway.fail_questions("500")
+
+    assert "success" != task.once().kind
+    assert len(gateway.questions) <= 15
+
+
 @pytest.mark.parametrize(("page_size", "pages"), [(100, 21), (500, 5)])
 def test_what_other_map_indexes_send_meanwhile_is_known(task, gateway, page_size, pages):
     """They share the ledger: not one of their 2,010 messages takes a question of its own."""

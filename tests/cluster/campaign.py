@@ -8,10 +8,19 @@ _SHARD = 10_000
 _CITIES = ["تهران", "اصفهان", "شیراز", "تبریز"]
 
 
-def start_campaign(cluster: Cluster, name: str, count: int) -> tuple[str, list[tuple[str, str]]]:
-    """Start a campaign of so many rows; return its run and its messages."""
+def start_campaign(
+    cluster: Cluster, name: str, count: int, *, is_personal: bool = False
+) -> tuple[str, list[tuple[str, str]]]:
+    """
+    Start a campaign of so many rows; return its run and its messages.
+
+    :param is_personal: whether each row has a text of its own; else each city has one.
+    """
     rows = [
-        (f"+98912{place:07}", f"{name}: سفارش شما به {_CITIES[place % len(_CITIES)]} رسید.")
+        (
+            f"+98912{place:07}",
+            f"{name}: سفارش {place if is_personal else ''} شما به {_CITIES[place % len(_CITIES)]} رسید.",
+        )
         for place in range(count)
     ]
     lines = "".join(f"{recipient},{text}\n" for recipient, text in rows)

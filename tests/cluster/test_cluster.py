@@ -82,7 +82,7 @@ def sends_on(cluster: Cluster, worker: str, run: str) -> set[int]:
 def test_each_part_is_killed_in_the_middle(cluster: Cluster):
     """All rows arrive exactly once, nothing is in doubt, and the report counts all of them."""
     airflow, parts = cluster.airflow, kill_each_part(cluster)
-    run, rows = start_campaign(cluster, "killed", ROWS)
+    run, rows = start_campaign(cluster, "killed", ROWS, is_personal=True)
     homeless = set[int]()
 
     for place, (name, kill) in enumerate(parts.items()):

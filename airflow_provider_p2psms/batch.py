@@ -7,7 +7,6 @@ few steps then, and not in thousands.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, compress, pairwise
 from typing import Final, TypeAlias
 
@@ -19,8 +18,7 @@ BETWEEN: Final = b"\xff"
 IN_DOUBT: Final = -1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Batch:
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """
     Some messages in the order of their rows; the n-th values of all columns are one message.
 
@@ -31,6 +29,8 @@ class Batch:
     The plan fills the other columns. By its digest the ledger knows a message; ``digests`` are behind each
     other. ``ids`` has the outbox ids of messages that earlier tries sent, ``IN_DOUBT`` for those that one may
     have sent, and 0 for all others; it is empty if all are 0. ``places`` says where their outcomes stand.
+
+    A struct and no dataclass: bad rows cut a list into many, and one is made in a fraction of the time.
     """
 
     rows: Sequence[int] = ()

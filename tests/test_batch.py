@@ -1,10 +1,10 @@
 """A batch: however it is cut, joined and stored, each message keeps what is its own."""
 
-from dataclasses import replace
 from itertools import compress
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from airflow_provider_p2psms.batch import Batch, join_messages
 

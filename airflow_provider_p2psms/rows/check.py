@@ -6,6 +6,8 @@ from functools import partial
 from itertools import chain, groupby, pairwise
 from typing import Any, TypeAlias, cast
 
+from msgspec import structs
+
 from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import RowProblem
 from airflow_provider_p2psms.rows.cells import CellError
@@ -143,7 +145,7 @@ def _check_chunk(
         pieces = good.pieces(pairwise([0, *ends]))
         for piece, other in zip(pieces, [*others, None], strict=True):
             if piece:
-                yield replace(piece, rows=range(number, number + len(piece)))
+                yield structs.replace(piece, rows=range(number, number + len(piece)))
                 number += len(piece)
             if other is not None:
                 number = yield from check_one(number, rows[other], index + other)

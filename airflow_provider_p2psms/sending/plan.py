@@ -7,8 +7,10 @@ plan holds no text itself: checked messages wait in its spool.
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import compress
+
+from msgspec.structs import replace
 
 from airflow_provider_p2psms.batch import IN_DOUBT, Batch, join_messages
 from airflow_provider_p2psms.choices import OnInvalid

@@ -8,12 +8,13 @@ are read once, so that generators and cursors serve as well as lists. The file i
 import tempfile
 from bisect import bisect, bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import attrgetter, not_
 from os import SEEK_END
 from typing import Self
 
 import msgspec
+from msgspec.structs import replace
 
 from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.sending.outcomes import LeftOut

@@ -15,7 +15,7 @@ import pytest
 
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG, task
-from airflow_provider_p2psms.ledger.exclusive import Turns
+from airflow_provider_p2psms.ledger.exclusive import Epochs
 from airflow_provider_p2psms.notifications import deduplication
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
 
@@ -194,9 +194,9 @@ def test_two_processes_at_once_send_one_text(scheme, p2psms_sandbox, monkeypatch
 
 def test_who_gave_way_sends_after_all(dag, p2psms_sandbox, monkeypatch):
     """A callback that stops for another one tries again, and sends if that one has sent nothing."""
-    take_next, lost = Turns.take_next, [True]
+    take_next, lost = Epochs.take_next, [True]
     monkeypatch.setattr(
-        Turns, "take_next", lambda turns, length: not lost.pop() if lost else take_next(turns, length)
+        Epochs, "take_next", lambda epochs, length: not lost.pop() if lost else take_next(epochs, length)
     )
 
     notifier()(context(dag))

@@ -21,7 +21,7 @@ ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(30))]
 def _short_requests(send, monkeypatch):
     """A request that nobody heard of again is over soon."""
     send.times = replace(send.times, start_within_s=0.3)
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 0.5)
+    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
 
 
 @pytest.fixture
@@ -190,8 +190,9 @@ def test_doubts_of_another_map_index_are_its_own(send, sandbox, new):
     assert 10 == sum(len(doubt.digests) for doubt in read_history(new, "p2psms")[0].doubts)
 
 
-def test_a_large_request_of_an_earlier_try_is_one_request(send, sandbox):
+def test_a_large_request_of_an_earlier_try_is_one_request(send, sandbox, monkeypatch):
     """An intent holds 2,000 messages; those of one request are settled together, and leave together."""
+    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 30.0)
     rows = [(number, f"text {place}") for place, number in enumerate(numbers(4_500))]
     form = {"payload": PeerToPeerFile(), "batch_size": 4_500}
     sandbox.order_fault("500_before")

@@ -43,7 +43,7 @@ ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(60))]
 def _short_requests(send, monkeypatch):
     """A request that nobody heard of again is over soon."""
     send.times = replace(send.times, start_within_s=0.3)
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 0.5)
+    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
 
 
 def arrived(sandbox):

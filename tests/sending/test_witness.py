@@ -21,7 +21,7 @@ CANCEL = "/api/send/cancel"
 def _short_requests(send, monkeypatch):
     """A request that nobody heard of again is over soon."""
     send.times = replace(send.times, start_within_s=0.3)
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 0.5)
+    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
 
 
 @pytest.fixture

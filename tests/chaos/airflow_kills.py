@@ -35,7 +35,7 @@ from tests.stack import AirflowStack, StackError, TaskInstance, airflow_version
 
 # What is killed, and the size of the batches: an old try that lives on needs enough of them before it (the
 # gateway takes 20 a second) to meet its own retry.
-KINDS = {"task": 25, "supervisor": 5, "scheduler": 1, "freeze": 5}
+KINDS = {"task": 25, "supervisor": 1, "scheduler": 1, "freeze": 5}
 DAGS = Path(__file__).parent / "dags"
 TASK = "send"
 ROWS = 1_000

@@ -115,14 +115,14 @@ def test_a_retry_computes_anew_and_sends_the_rest(dag, run, p2psms_sandbox, monk
     p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
     calls = []
 
-    def mended(context):
+    def corrected(context):
         p2psms_sandbox.clear_faults()
 
     with dag:
 
         @task.p2psms(
             **SENDING, batch_size=1, max_in_flight=1, report_lag=0.1,
-            retries=1, retry_delay=dt.timedelta(0), on_retry_callback=mended,
+            retries=1, retry_delay=dt.timedelta(0), on_retry_callback=corrected,
         )  # fmt: skip
         def tell():
             calls.append(1)

@@ -59,10 +59,10 @@ def test_airflows_retry_goes_on_where_the_try_ended(operator, ledger, dag, run_d
     # The reports fail as well, so that this try cannot settle it.
     p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
 
-    def mended(context):
+    def corrected(context):
         p2psms_sandbox.clear_faults()
 
-    send_task(operator, dag, retries=1, on_retry_callback=mended)
+    send_task(operator, dag, retries=1, on_retry_callback=corrected)
     run = run_dag(dag)
 
     assert ("success", 2) == state(run)
@@ -77,13 +77,13 @@ def test_what_the_next_try_finds(operator, ledger, dag, run_dag, p2psms_sandbox)
     p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
     results = []
 
-    def mended(context):
+    def corrected(context):
         p2psms_sandbox.clear_faults()
 
     def keep(context):
         results.append(context["ti"].xcom_pull(task_ids="send"))
 
-    send_task(operator, dag, retries=1, on_retry_callback=mended, on_success_callback=keep)
+    send_task(operator, dag, retries=1, on_retry_callback=corrected, on_success_callback=keep)
     run = run_dag(dag)
 
     assert "success" == state(run)[0]

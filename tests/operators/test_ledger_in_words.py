@@ -72,12 +72,12 @@ def test_a_failed_try_says_what_is_in_doubt(dag, run_dag, p2psms_sandbox):
     p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
     told = []
 
-    def mended(context):
+    def corrected(context):
         told.append(records_of(dag)["p2psms"])
         p2psms_sandbox.clear_faults()
 
     with dag:
-        send_task(retries=1, retry_delay=dt.timedelta(0), on_retry_callback=mended)
+        send_task(retries=1, retry_delay=dt.timedelta(0), on_retry_callback=corrected)
     run_dag(dag)
 
     assert [("10 recipients accepted, 10 in doubt, 20 refused or not sent", 1)] == [*map(words, told)]

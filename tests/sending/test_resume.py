@@ -120,8 +120,8 @@ def test_the_rest_is_sent(payload, batch_size, stopped, sandbox):
 
 
 def test_order_additions_and_amendments(stopped, sandbox):
-    """Rows in another order, with some added, taken away and mended: what is new goes, nothing goes twice."""
-    rows = [*ROWS[5:], (ROWS[0][0], "mended text"), *[(number, "new") for number in numbers(70)[60:]]]
+    """Rows in another order, with some added, removed and corrected: what is new goes, nothing goes twice."""
+    rows = [*ROWS[5:], (ROWS[0][0], "corrected text"), *[(number, "new") for number in numbers(70)[60:]]]
     random.Random(1).shuffle(rows)
 
     result = stopped(rows)

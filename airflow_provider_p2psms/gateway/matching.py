@@ -67,8 +67,11 @@ class _Candidate:
 
     def turn(self) -> tuple[bool, int, float]:
         """Return what the candidates are sorted by: the named, then the largest, then the earliest."""
-        is_named = self.relations[0][1] is Relation.NAMED
-        return (not is_named, -len(self.shown or ()), self.record.at or 0.0)
+        return (not self.is_named(), -len(self.shown or ()), self.record.at or 0.0)
+
+    def is_named(self) -> bool:
+        """Return whether the answer to a request names it."""
+        return self.relations[0][1] is Relation.NAMED
 
     def is_by_text(self) -> bool:
         """Return whether its recipients may prove it to be ours: its text fits, or its id is named."""
@@ -109,8 +112,10 @@ class _Matching:
         """Assign the records whose text may be ours."""
         candidates = [each for each in self._candidates if each.is_by_text()]
         left = list(self._sampled(candidates))
-        for candidate in left if self._can_ask(left) else ():
-            self._ask(candidate)
+        can_ask = self._can_ask(each for each in left if not each.is_named())
+        for candidate in left:
+            if can_ask or candidate.is_named():  # those that an answer names are ours, however many they are
+                self._ask(candidate)
         # Of two requests in doubt the larger may hold all that the smaller does (copies that are sent on
         # purpose). Its record fits that one alone, so it has the first choice.
         for candidate in sorted(candidates, key=_Candidate.turn):

@@ -504,6 +504,15 @@ def test_many_messages_of_others_in_the_time_of_a_lost_batch(task, gateway, capl
     assert ends == ("messages of other sends that may be those in doubt" not in caplog.text)
 
 
+def test_a_large_batch_whose_answer_leaves_an_id_out(task, gateway):
+    """Its ids are its own, so each is asked about: the limit is for messages of other sends."""
+    task.rows = personal(710)
+    task.options = {"batch_size": 700}
+    gateway.order(Fault(answer="fewer_ids"))
+
+    assert "success" == task.run().kind
+
+
 def test_questions_keep_the_pace_that_is_set(task, gateway, monkeypatch):
     """At most so many questions are asked in any time as the pace says."""
     operator = FORMS["json"]

@@ -145,7 +145,7 @@ def test_nothing_is_written(tmp_path):
 
 
 def test_what_a_database_writes_without_a_commit_stays(tmp_path):
-    """SQLite drops a table at once; that the statement gives no rows is found out behind that."""
+    """SQLite drops the table at once. The check for rows comes after that."""
     with closing(sqlite3.connect(tmp_path / "a.db")) as made:
         made.execute("CREATE TABLE a (b TEXT)")
 

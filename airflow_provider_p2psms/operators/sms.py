@@ -332,13 +332,15 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
     # --- what it takes
 
     def _ready_to_check(self, context: Context, stack: ExitStack) -> Callable[[RowRules], Checked]:
-        from airflow_provider_p2psms.rows import FileRules, check_file, check_rows
+        from airflow_provider_p2psms.rows import check_rows
 
         if self.file is None:
             return lambda rules: check_rows(self._open_source(context, stack), rules)
         if isinstance(self.file, Mapping):
             table = self._open_slice(self.file, stack)
             return lambda rules: check_rows(table, rules)
+        from airflow_provider_p2psms.rows import FileRules, check_file
+
         stream, name = stack.enter_context(open_rows(self.file))
         how = FileRules(sheet=self.sheet, hidden_rows=self.hidden_rows, encoding=self.encoding)
         return stack.enter_context(check_file(stream, name=name, how=how))

@@ -6,7 +6,10 @@ What takes a real Airflow to measure: the ledger's price, the end of a resumed s
 2. A send whose last batch was refused, cleared: how long until that one batch is sent.
 3. A task that sends one message, in turns with an ``HttpOperator`` that posts the same.
 4. A task that sends a CSV of a million rows by the operator with its defaults, in turns with two that post
-   them in a loop: one returns the ids, as ours does, and one only their number.
+   them in a loop: one returns the ids, as ours does, and one only their number. What it leaves in Airflow's
+   database is counted.
+5. The same CSV to a gateway that takes 50 ms an answer, eight requests at once, against the time that this
+   gateway needs by itself.
 """
 
 import statistics
@@ -23,6 +26,10 @@ from tests.stack import AirflowStack
 
 DAGS = Path(__file__).parent / "dags"
 LATENCY_S = 0.2
+DISTANT_S = 0.05
+BATCH_SIZE = 1_000  # the default
+IN_FLIGHT = 8
+_SIZE = "select coalesce(sum(pg_column_size(value)), 0), count(*)"
 
 
 def measure(*, short: bool) -> Iterator[Line]:
@@ -34,20 +41,23 @@ def measure(*, short: bool) -> Iterator[Line]:
         tempfile.TemporaryDirectory() as folder,
         Sandbox(database=Path(folder) / "outbox.sqlite") as sandbox,
         gateway(latency_s=LATENCY_S) as slow,
+        gateway(latency_s=DISTANT_S) as distant,
         gateway() as fast,
     ):
         sandbox.duplicate_window_s = 0
-        env = {
+        connections = {
+            f"AIRFLOW_CONN_P2PSMS_{name}": f"p2psms://:x@127.0.0.1:{port}/v1?from_number=%2B983000505"
+            for name, port in {"SLOW": slow.port, "DISTANT": distant.port, "FAST": fast.port}.items()
+        }
+        env = connections | {
             "AIRFLOW_CONN_P2PSMS_DEFAULT": sandbox.connection_uri,
-            "AIRFLOW_CONN_P2PSMS_SLOW": f"p2psms://:x@127.0.0.1:{slow.port}/v1?from_number=%2B983000505",
-            "AIRFLOW_CONN_P2PSMS_FAST": f"p2psms://:x@127.0.0.1:{fast.port}/v1?from_number=%2B983000505",
             "BENCH_GATEWAY": fast.url,
             "AIRFLOW_CONN_HTTP_DEFAULT": sandbox.base_url.removesuffix("/v1"),
             "BENCH_TOKEN": sandbox.token,
         }
         with AirflowStack(DAGS, env=env) as airflow:
-            yield one_message(airflow, pairs)
-            yield from campaign(airflow, write_csv(Path(folder), rows), pairs=1 if short else 3)
+            yield one_message(airflow, 1 if short else 15)
+            yield from campaign(airflow, write_csv(Path(folder), rows), rows, pairs=1 if short else 3)
             yield ledger(airflow, pairs, batches, batch_size)
             yield resume(airflow, sandbox, resumed, resumed_size)
 
@@ -71,20 +81,48 @@ def one_message(airflow: AirflowStack, pairs: int) -> Line:
     return compare(label, times["one_message"], times["one_message_by_http"], goal="at most 1.0")
 
 
-def campaign(airflow: AirflowStack, path: Path, *, pairs: int) -> Iterator[Line]:
+def campaign(airflow: AirflowStack, path: Path, rows: int, *, pairs: int) -> Iterator[Line]:
     """Send a CSV by the operator as it is, and by loops in tasks."""
     times: dict[str, list[float]] = {"campaign": [], "loop_to_ids": [], "loop_to_count": []}
     for _ in range(pairs):
         for dag_id, seconds in times.items():
-            run_id = airflow.trigger(dag_id, {"file": str(path)})
-            if airflow.wait(run_id, timeout_s=600) != "success":
-                raise SystemExit(f"{dag_id} failed:\n{airflow.logs()}")
-            seconds.append(airflow.task_seconds(run_id, "send"))
-    rows = f"{int(path.stem.partition('-')[0]):,} Persian rows"
+            seconds.append(campaign_seconds(airflow, dag_id, path))
+    title = f"Airflow {airflow}, {rows:,} Persian rows by the operator"
     ours, to_ids, to_count = times.values()
-    label = f"Airflow {airflow}, {rows} by the operator with its defaults: wall time of a task with a loop"
+    label = f"{title} with its defaults: wall time of a task with a loop"
     yield compare(f"{label} that returns the ids", ours, to_ids, goal="at most 1.2")
     yield compare(f"{label} that returns their number", ours, to_count)
+    yield bytes_left(airflow, title, rows, pairs)
+
+    own = rows / BATCH_SIZE * DISTANT_S / IN_FLIGHT
+    conf = {"conn_id": "p2psms_distant", "max_in_flight": IN_FLIGHT}
+    distant = [campaign_seconds(airflow, "campaign", path, **conf) for _ in range(pairs)]
+    label = f"{title} at {DISTANT_S * 1_000:.0f} ms an answer, {IN_FLIGHT} in flight: the gateway's own time"
+    yield compare(label, distant, [own] * pairs, goal="at most 1.15")
+
+
+def campaign_seconds(airflow: AirflowStack, dag_id: str, path: Path, **conf: object) -> float:
+    """Run a DAG over a CSV; return what its task took, in seconds."""
+    run_id = airflow.trigger(dag_id, {"file": str(path)} | conf)
+    if airflow.wait(run_id, timeout_s=600) != "success":
+        raise SystemExit(f"{dag_id} failed:\n{airflow.logs()}")
+    return airflow.task_seconds(run_id, "send")
+
+
+def bytes_left(airflow: AirflowStack, title: str, rows: int, runs: int) -> Line:
+    """Count what a campaign leaves in Airflow's database, as that stores it: ledger, result and ids."""
+    sizes = {
+        table: next(iter(airflow.sql(f"{_SIZE} from {table} where dag_id = 'campaign'")))
+        for table in ("task_state_store", "xcom")
+    }
+    ledger, xcoms = (size[0] / runs / 1e6 for size in sizes.values())
+    records = sizes["task_state_store"][1] // runs
+    return Line(
+        f"{title} with its defaults: MB left in Airflow's database",
+        f"{ledger + xcoms:.1f}",
+        f"at most {12 * rows / 1e6:g}",
+        f"ledger {ledger:.1f} MB in {records} records, XComs {xcoms:.1f} MB",
+    )
 
 
 def ledger(airflow: AirflowStack, pairs: int, batches: int, batch_size: int) -> Line:

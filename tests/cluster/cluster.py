@@ -66,6 +66,9 @@ def run_cluster() -> Iterator[Cluster]:
             "AIRFLOW_CONN_P2PSMS_DEFAULT": gateway.connection_uri,
             "AIRFLOW_CONN_STORE": storage.connection_uri,
             "AIRFLOW__CELERY__BROKER_URL": broker.url,
+            # A restart of the API server takes a busy machine as long as this; a task that starts waits for it.
+            "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "10",
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
             "AIRFLOW__P2PSMS__LEDGER_PATH": f"s3://store@{LEDGERS}/p2psms",
         }
         airflow = AirflowStack(DAGS, env=env, database="postgresql", triggerer=True, workers=2, slots=SLOTS)

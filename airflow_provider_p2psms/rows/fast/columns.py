@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 from airflow_provider_p2psms.batch import Batch, join_messages
 from airflow_provider_p2psms.identity import SIMPLE_LETTERS, is_simple
-from airflow_provider_p2psms.rows.damage import SIGNS
+from airflow_provider_p2psms.rows.damage import SIGNS, signs_in
 from airflow_provider_p2psms.rows.fast.texts import check_texts
 from airflow_provider_p2psms.rows.headers import Columns
 from airflow_provider_p2psms.rows.invisible import is_blank
@@ -42,6 +42,8 @@ _LEAST_GOOD = 2
 Take: TypeAlias = Callable[[Place], Sequence[Any]]
 # Gives the messages of the good rows, numbered from the first one on, and the places of all others.
 CheckColumns: TypeAlias = Callable[[int, Sequence[Any]], tuple[Batch, list[int]] | None]
+# Texts in UTF-8, the parts of each, and whether all are simple.
+_CheckedTexts: TypeAlias = tuple[list[bytes], bytes, bool]
 # Gives the E.164 form of each number, "" where it is not certain.
 Known: TypeAlias = Callable[[Sequence[Any]], list[str]]
 
@@ -152,28 +154,18 @@ def _build(
             recipients = known(take(places.recipient))
             texts, are_own = _texts(places, take, size)
             keys = [""] * size if places.key is None else _keys(take(places.key), places.text_values)
-            others = (
-                [] if all(recipients) else [place for place, number in enumerate(recipients) if not number]
-            )
-            checked = _check(texts, are_own)
-            if checked is None:
-                others = sorted({*others, *_unfit_places(texts, are_own)})
-            if len(others) * _LEAST_GOOD > size:
-                return None
-            if others:
-                good = [True] * size
-                for place in others:
-                    good[place] = False
-                recipients, texts = list(compress(recipients, good)), list(compress(texts, good))
-                are_own, keys = list(compress(are_own, good)), list(compress(keys, good))
-                checked = _check(texts, are_own)
+            found = _find_good(recipients, texts, are_own)
         except (LookupError, TypeError, ValueError):  # an `InvalidValueError` is one, too
             return None
-        if checked is None:
+        if found is None:
             return None
-        encoded, parts, are_simple = checked
-        reading.count_texts(len(texts), of_column=are_own.count(True))
-        numbers = range(first, first + len(texts))
+        (encoded, parts, are_simple), others = found
+        if others:
+            good = _all_but(others, size)
+            recipients, keys = list(compress(recipients, good)), list(compress(keys, good))
+            are_own = list(compress(are_own, good))
+        reading.count_texts(len(encoded), of_column=are_own.count(True))
+        numbers = range(first, first + len(encoded))
         messages = join_messages(encode_all(recipients), encoded)
         batch = Batch(rows=numbers, keys=keys, messages=messages, parts=parts, are_simple=are_simple)
         return batch, others
@@ -181,8 +173,43 @@ def _build(
     return check_columns
 
 
-def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> tuple[list[bytes], bytes, bool] | None:
-    """Give the texts in UTF-8, their parts, and whether all are simple; ``None`` if one may be unfit."""
+def _find_good(
+    recipients: Sequence[str], texts: Sequence[Any], are_own: Sequence[bool]
+) -> tuple[_CheckedTexts, list[int]] | None:
+    """Give the good texts and the places of the other rows; ``None`` if too few rows are good, or unsure."""
+    size = len(texts)
+    others = [] if all(recipients) else [place for place, number in enumerate(recipients) if not number]
+    if checked := _check(texts, are_own):
+        if not others:
+            return checked, others
+        encoded, parts, are_simple = checked
+        good = _all_but(others, size)
+        checked = list(compress(encoded, good)), bytes(compress(parts, good)), are_simple
+        return (checked, others) if _are_enough(others, size) else None
+    # Mostly, the empty texts are all that is unfit, or those with a sign of damage: both are found fast.
+    for unfit_places in (_empty_places, _places_with_signs, _unfit_places):
+        unfit = unfit_places(texts, are_own)
+        places = sorted({*others, *unfit})
+        if unfit and _are_enough(places, size):
+            good = _all_but(places, size)
+            if checked := _check(list(compress(texts, good)), list(compress(are_own, good))):
+                return checked, places
+    return None
+
+
+def _are_enough(others: Sequence[int], size: int) -> bool:
+    return len(others) * _LEAST_GOOD <= size
+
+
+def _all_but(others: Iterable[int], size: int) -> Sequence[bool]:
+    good = [True] * size
+    for place in others:
+        good[place] = False
+    return good
+
+
+def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> _CheckedTexts | None:
+    """Check texts; ``None`` if one may be unfit."""
     try:
         encoded, text = encode_all(texts), "".join(texts)
         # One search says of nearly all lists that they have no sign of damage, and how they are folded.
@@ -193,11 +220,17 @@ def _check(texts: Sequence[Any], are_own: Sequence[bool]) -> tuple[list[bytes], 
         return None
 
 
-def _unfit_places(texts: Sequence[Any], are_own: Sequence[bool]) -> Iterable[int]:
-    """Find the texts that cannot certainly be sent: mostly the empty ones, and no other is looked at then."""
-    empty = [place for place, text in enumerate(texts) if not text]
-    if empty and _check(list(filter(None, texts)), are_own):
-        return empty
+def _empty_places(texts: Sequence[Any], _are_own: Sequence[bool]) -> list[int]:
+    return [place for place, text in enumerate(texts) if not text]
+
+
+def _places_with_signs(texts: Sequence[str | None], _are_own: Sequence[bool]) -> list[int]:
+    return [
+        place for place, text in enumerate(texts) if not text or signs_in(text.encode(errors="surrogatepass"))
+    ]
+
+
+def _unfit_places(texts: Sequence[Any], are_own: Sequence[bool]) -> list[int]:
     return [
         place
         for place, (text, is_own) in enumerate(zip(texts, are_own, strict=True))

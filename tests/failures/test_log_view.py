@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.failures.dags.failures import dag
@@ -87,6 +88,22 @@ def test_the_whole_error_is_seen(task_id, run, browser):
     ends, view = browser.execute_script(MEASURE, lines)
 
     assert [] == [line for line, end in zip(lines, ends, strict=True) if end is None or end > view]
+
+
+def test_a_sentence_says_how_a_send_stands(run, browser):
+    """The tab of the task state store has a line in words, between records that are packed."""
+    airflow, run_id = run
+
+    browser.get(f"{airflow.url}/dags/{dag.dag_id}/runs/{run_id}/tasks/for_a_person")
+    wait = WebDriverWait(browser, 30)
+    wait.until(lambda _: [browser.find_element(By.LINK_TEXT, "Task State Store").click()], "the tab is not there")
+    wait.until(lambda _: "recipients accepted" in browser.page_source, "the sentence is not there")
+    PICTURES.mkdir(exist_ok=True)
+    browser.save_screenshot(str(PICTURES / "task-state-store.png"))
+
+    [row] = [row for row in browser.find_elements(By.CSS_SELECTOR, "tr") if "recipients" in row.text]
+    assert "p2psms" in row.text.split()
+    assert "0 recipients accepted, 3 in doubt, 0 refused or not sent." in row.text
 
 
 def _errors(airflow, run_id, task_id):

@@ -66,7 +66,7 @@ def run_cluster() -> Iterator[Cluster]:
             "AIRFLOW_CONN_P2PSMS_DEFAULT": gateway.connection_uri,
             "AIRFLOW_CONN_STORE": storage.connection_uri,
             "AIRFLOW__CELERY__BROKER_URL": broker.url,
-            # A restart of the API server takes a busy machine as long as this; a task that starts waits for it.
+            # A task that starts waits for the API server, whose restart takes long on a busy machine.
             "AIRFLOW__WORKERS__EXECUTION_API_RETRIES": "10",
             "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "45",
             "AIRFLOW__P2PSMS__LEDGER_PATH": f"s3://store@{LEDGERS}/p2psms",

@@ -96,8 +96,8 @@ def test_a_sentence_says_how_a_send_stands(run, browser):
 
     browser.get(f"{airflow.url}/dags/{dag.dag_id}/runs/{run_id}/tasks/for_a_person")
     wait = WebDriverWait(browser, 30)
-    wait.until(lambda _: [browser.find_element(By.LINK_TEXT, "Task State Store").click()], "the tab is not there")
-    wait.until(lambda _: "recipients accepted" in browser.page_source, "the sentence is not there")
+    wait.until(lambda _: [browser.find_element(By.LINK_TEXT, "Task State Store").click()])
+    wait.until(lambda _: "recipients accepted" in browser.page_source)
     PICTURES.mkdir(exist_ok=True)
     browser.save_screenshot(str(PICTURES / "task-state-store.png"))
 

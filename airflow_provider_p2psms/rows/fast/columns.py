@@ -224,9 +224,12 @@ def _empty_places(texts: Sequence[Any], _are_own: Sequence[bool]) -> list[int]:
     return [place for place, text in enumerate(texts) if not text]
 
 
-def _places_with_signs(texts: Sequence[str | None], _are_own: Sequence[bool]) -> list[int]:
+def _places_with_signs(texts: Sequence[Any], _are_own: Sequence[bool]) -> list[int]:
+    """Find what is no text, too."""
     return [
-        place for place, text in enumerate(texts) if not text or signs_in(text.encode(errors="surrogatepass"))
+        place
+        for place, text in enumerate(texts)
+        if type(text) is not str or not text or signs_in(text.encode(errors="surrogatepass"))
     ]
 
 

@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from difflib import SequenceMatcher
 
 from airflow_provider_p2psms.errors import name_some
 from airflow_provider_p2psms.rows.cells import CellError
@@ -68,8 +67,11 @@ def escape_strangers(name: str, others: Iterable[str]) -> str:
 
 
 def _are_alike(name: str, other: str) -> bool:
-    most = _LONGEST_NAME
-    return max(len(name), len(other)) <= most and SequenceMatcher(None, name, other).ratio() >= _ALIKE
+    if max(len(name), len(other)) > _LONGEST_NAME:
+        return False
+    from difflib import SequenceMatcher  # not while a DAG file is parsed
+
+    return SequenceMatcher(None, name, other).ratio() >= _ALIKE
 
 
 def _escape(char: str) -> str:

@@ -69,7 +69,7 @@ def escape_strangers(name: str, others: Iterable[str]) -> str:
 def _are_alike(name: str, other: str) -> bool:
     if max(len(name), len(other)) > _LONGEST_NAME:
         return False
-    from difflib import SequenceMatcher  # not while a DAG file is parsed
+    from difflib import SequenceMatcher  # noqa: PLC0415 - not while a DAG file is parsed
 
     return SequenceMatcher(None, name, other).ratio() >= _ALIKE
 

@@ -42,6 +42,6 @@ def record_in_words(context: Context, name: str, standing: Standing) -> None:
 def _describe(context: Context, standing: Standing) -> str:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     return (
-        f"{standing.accepted:,} recipients accepted, {standing.in_doubt:,} in doubt, "
+        f"Recipients: {standing.accepted:,} accepted, {standing.in_doubt:,} in doubt, "
         f"{standing.not_sent:,} refused or not sent. As of {now}, when try {context['ti'].try_number} ended."
     )

@@ -60,7 +60,7 @@ def test_the_page_of_a_task_says_how_its_send_stands(dag, run_dag, p2psms_sandbo
 
     records = records_of(dag)
     assert "p2psms" == next(iter(records))
-    assert ("40 recipients accepted, 0 in doubt, 0 refused or not sent", 1) == words(records["p2psms"])
+    assert ("Recipients: 40 accepted, 0 in doubt, 0 refused or not sent", 1) == words(records["p2psms"])
     # One more than the journal's head and the list of journals.
     assert 3 == len(records)
 
@@ -80,8 +80,8 @@ def test_a_failed_try_says_what_is_in_doubt(dag, run_dag, p2psms_sandbox):
         send_task(retries=1, retry_delay=dt.timedelta(0), on_retry_callback=corrected)
     run_dag(dag)
 
-    assert [("10 recipients accepted, 10 in doubt, 20 refused or not sent", 1)] == [*map(words, told)]
-    assert ("40 recipients accepted, 0 in doubt, 0 refused or not sent", 2) == words(
+    assert [("Recipients: 10 accepted, 10 in doubt, 20 refused or not sent", 1)] == [*map(words, told)]
+    assert ("Recipients: 40 accepted, 0 in doubt, 0 refused or not sent", 2) == words(
         records_of(dag)["p2psms"]
     )
 

@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import functools
 import gc
+import importlib
 import importlib.metadata
 import inspect
 import logging
@@ -249,15 +250,14 @@ def register(dag: Any) -> None:
         return
     DagBundlesManager().sync_bundles_to_db()
     if AIRFLOW_VERSION.startswith("3.0."):
-        from airflow.serialization.serialized_objects import SerializedDAG
-
-        serialized = SerializedDAG.deserialize_dag(SerializedDAG.serialize_dag(dag))
-        SerializedDAG.bulk_write_to_db("dags-folder", None, [serialized])
+        module = importlib.import_module("airflow.serialization.serialized_objects")
+        serialized = module.SerializedDAG.deserialize_dag(module.SerializedDAG.serialize_dag(dag))
+        module.SerializedDAG.bulk_write_to_db("dags-folder", None, [serialized])
         return
     try:
         from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
     except ImportError:
-        from airflow.models.dagbag import DagBag, sync_bag_to_db
+        from airflow.models.dagbag import DagBag, sync_bag_to_db  # type: ignore[no-redef]
 
     bag = DagBag(dag_folder=os.devnull)
     bag.bag_dag(dag)

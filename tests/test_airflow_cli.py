@@ -7,19 +7,19 @@ import sys
 
 import pytest
 
-from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.cli import COMMANDS, main
+from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [
     pytest.mark.airflow,
     pytest.mark.skipif(
-        tuple(map(int, airflow_compat.airflow_version.split(".")[:2])) < (3, 2),
+        tuple(map(int, AIRFLOW_VERSION.split(".")[:2])) < (3, 2),
         reason="providers have had commands since Airflow 3.2",
     ),
 ]
 
 
-def airflow(*arguments, **environment):
+def airflow(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "airflow", "p2psms", *map(str, arguments)]
     return subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, check=False, timeout=110

@@ -1,6 +1,8 @@
 """A batch: however it is cut, joined and stored, each message keeps what is its own."""
 
+from collections.abc import Sequence
 from itertools import compress
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,15 +17,17 @@ messages = st.lists(
 )
 
 
-def batch_of(messages, first=1, *, is_run=True):
+def batch_of(messages: Sequence[tuple[str, str, str, int]], first: int = 1, *, is_run: bool = True) -> Batch:
     """Put messages into columns, some of which say where each stood."""
-    run = range(first, first + len(messages))
-    run = run if is_run else list(run)
+    rows = range(first, first + len(messages))
+    run = rows if is_run else list(rows)
     ids = [outbox_id for *_, outbox_id in messages]
     return Batch(
         rows=run,
         keys=[key for *_, key, _ in messages],
-        messages=join_messages(*([each[at].encode() for each in messages] for at in (0, 1))),
+        messages=join_messages(
+            [each[0].encode() for each in messages], [each[1].encode() for each in messages]
+        ),
         parts=bytes(each % 21 for each in run),
         digests=b"".join(b"%08d" % each for each in run),
         ids=ids if any(ids) else (),
@@ -31,7 +35,7 @@ def batch_of(messages, first=1, *, is_run=True):
     )
 
 
-def flat(batch):
+def flat(batch: Batch) -> list[tuple[Any, ...]]:
     """Give each message with all that belongs to it."""
     digests = [batch.digests[at : at + 8] for at in range(0, len(batch.digests), 8)]
     ids = batch.ids or [0] * len(batch)

@@ -38,8 +38,11 @@ def test_the_memory_of_a_child_is_not_that_of_its_parent(start, counts):
         "if counts := not isinstance(child, int): child.stdout.read(1)\n"
         "print(child.pid if counts else child, flush=True); sys.stdin.read()"
     )
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen([sys.executable, "-c", code], **pipes) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdin
+        assert parent.stdout
         child = int(parent.stdout.readline())
 
         assert counts == bool(memory_of(child, parent=parent.pid))

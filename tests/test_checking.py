@@ -6,7 +6,10 @@ import pty
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,16 +25,16 @@ FILE = """mobile,name
 
 
 @pytest.fixture(autouse=True)
-def _no_connection(monkeypatch):
+def _no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the shell says about a gateway is not to reach these tests."""
     monkeypatch.delenv("AIRFLOW_CONN_P2PSMS_DEFAULT", raising=False)
 
 
 @pytest.fixture
-def file(tmp_path):
+def file(tmp_path: Path) -> Callable[..., str]:
     """Write rows to a file; give its path."""
 
-    def write(content=FILE):
+    def write(content: str = FILE) -> str:
         path = tmp_path / "customers.csv"
         path.write_text(content, encoding="utf-8")
         return str(path)
@@ -39,11 +42,11 @@ def file(tmp_path):
     return write
 
 
-def check(*arguments):
+def check(*arguments: str) -> int:
     return main(["check", *arguments])
 
 
-def as_json(capsys, *arguments):
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
     code = check(*arguments, "--json")
     return code, json.loads(capsys.readouterr().out)
 
@@ -179,7 +182,7 @@ ABOUT_A_TERMINAL = {
 }  # fmt: skip
 
 
-def run_in_terminal(*arguments, **environment):
+def run_in_terminal(*arguments: str, **environment: str) -> tuple[int, str]:
     """Run the command with stderr on a terminal and without Airflow; give its exit code and what it drew."""
     here, there = pty.openpty()
     inherited = {name: value for name, value in os.environ.items() if name not in ABOUT_A_TERMINAL}

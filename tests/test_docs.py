@@ -6,9 +6,11 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pendulum
 import pytest
@@ -23,9 +25,9 @@ from tests.pages import DOCS, PAGES, ROOT, blocks, check_command, commands, lang
 NOT_A_DAG_FILE = {"versions.md"}
 
 
-def dag_of(page, name, changes=None, number=0):
+def dag_of(page: str, name: str, changes: Mapping[str, str] | None = None, number: int = 0) -> Any:
     """Build a DAG of a page, with what has to differ in a test."""
-    namespace = {"__name__": name}
+    namespace: dict[str, Any] = {"__name__": name}
     code = blocks(PAGES[page], "python")[number].replace(f"\n{name}()\n", f"\ndag_object = {name}()\n")
     for old, new in (changes or {}).items():
         assert old in code
@@ -34,7 +36,7 @@ def dag_of(page, name, changes=None, number=0):
     return namespace["dag_object"]
 
 
-def states_of(run):
+def states_of(run: Any) -> dict[str, str]:
     return {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
 
 
@@ -132,7 +134,7 @@ def test_a_file_in_object_storage_is_sent(p2psms_sandbox, run_dag, tmp_path):
     ]
 
 
-def answer_at_once(approve, answer, context):
+def answer_at_once(approve: Any, answer: str, context: Any) -> Any:
     """Go on as Airflow does when a person has answered."""
     event = {"chosen_options": [answer], "params_input": {}, "responded_at": pendulum.now("UTC")}
     return approve.execute_complete(context, {**event, "responded_by_user": None, "timedout": False})
@@ -229,7 +231,7 @@ def test_the_connections_lead_to_the_gateway(code, monkeypatch):
     )  # fmt: skip
 
 
-def names_of(page):
+def names_of(page: str) -> set[str]:
     """Give the names in the first column of a page's tables."""
     rows = re.findall(r"^\| (`.*?`) \|", PAGES[page], re.MULTILINE)
     return {name for row in rows for name in re.findall(r"`(\w+)`", row)}

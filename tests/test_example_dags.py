@@ -5,15 +5,17 @@ import importlib
 import json
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pendulum
 import pytest
 
 import example_dags
-from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.sandbox.pricing import count_parts, price_of
+from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = pytest.mark.airflow
 
@@ -21,22 +23,28 @@ HERE = Path(example_dags.__file__).parent
 EXAMPLES = sorted(file.stem for file in HERE.glob("p2psms_*.py"))
 
 
-def example(name):
+def example(name: str) -> Any:
     """Return the one DAG of an example's file, parsed anew."""
     module = importlib.reload(importlib.import_module(f"example_dags.{name}"))
     return getattr(module, name)()
 
 
+class Examples:
+    """Runs an example; gives the states of its tasks, and keeps the tasks."""
+
+    def __init__(self, run_dag: Callable[..., Any]) -> None:
+        self.tasks: dict[str, Any] = {}
+        self._run_dag = run_dag
+
+    def __call__(self, name: str, *, logical_date: Any = None, **conf: object) -> Counter[str]:
+        run = self._run_dag(example(name), logical_date=logical_date, run_conf=conf)
+        self.tasks = {ti.task_id: ti for ti in run.get_task_instances()}
+        return Counter(f"{ti.task_id} {ti.state}" for ti in self.tasks.values())
+
+
 @pytest.fixture
-def run(run_dag):
-    """Run an example; give the states of its tasks."""
-
-    def run(name, *, logical_date=None, **conf):
-        tasks = run_dag(example(name), logical_date=logical_date, run_conf=conf).get_task_instances()
-        run.tasks = {ti.task_id: ti for ti in tasks}
-        return Counter(f"{ti.task_id} {ti.state}" for ti in tasks)
-
-    return run
+def run(run_dag: Callable[..., Any]) -> Examples:
+    return Examples(run_dag)
 
 
 def test_each_example_has_a_test():
@@ -79,9 +87,7 @@ def test_the_reminder_waits_for_the_morning(run, p2psms_sandbox):
     assert {"+989120000011", "+989350000012"} == {message.recipient for message in p2psms_sandbox.arrived}
 
 
-@pytest.mark.skipif(
-    airflow_compat.airflow_version.startswith("2."), reason="each run of Airflow 2 has a date"
-)
+@pytest.mark.skipif(AIRFLOW_VERSION.startswith("2."), reason="each run of Airflow 2 has a date")
 def test_the_reminder_by_hand(run, p2psms_sandbox):
     """A run without a date reminds the next morning, too."""
     assert {"appointments success": 1, "remind success": 1} == run("p2psms_reminder")

@@ -17,7 +17,7 @@ def test_that_sends(p2psms_sandbox): pass
 """
 
 
-def python(code, *missing, cwd=None):
+def python(code: str, *missing: str, cwd: Path | None = None) -> tuple[int, str]:
     """Run code in an interpreter that has no such packages or modules; give its exit code and output."""
     without = (
         "import sys\n"
@@ -43,7 +43,7 @@ def test_every_module_imports_without_pytest():
     assert 0 == code, output
 
 
-def module_names():
+def module_names() -> list[str]:
     files = [file.relative_to(PACKAGE.parent) for file in sorted(PACKAGE.rglob("*.py"))]
     names = [".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in files]
     return [name for name in names if not name.endswith("__main__")]

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 
 
-def workflow(name):
+def workflow(name: str) -> Any:
     yaml = pytest.importorskip("yaml")
     return yaml.safe_load((ROOT / ".github/workflows" / name).read_text("utf-8"))
 

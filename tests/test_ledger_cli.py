@@ -4,6 +4,8 @@ import io
 import json
 import os
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,18 +20,28 @@ LINE = "+983000505"
 
 
 @pytest.fixture(autouse=True)
-def _no_settings(monkeypatch, tmp_path):
+def _no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """What the shell says about Airflow is not to reach these tests."""
     monkeypatch.delenv("AIRFLOW__P2PSMS__LEDGER_PATH", raising=False)
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path: Path) -> Path:
     return tmp_path / "home" / "p2psms_ledger"
 
 
-def write(root, *place, accepted=3, in_doubt=0, days=0, name="p2psms", owner="", said_taken=False, start=1):
+def write(
+    root: Path,
+    *place: str,
+    accepted: int = 3,
+    in_doubt: int = 0,
+    days: float = 0,
+    name: str = "p2psms",
+    owner: str = "",
+    said_taken: bool = False,
+    start: int = 1,
+) -> Path:
     """Write a ledger of one try; return its folder."""
     folder = root.joinpath(*place)
     ledger = Ledger(ObjectStore(folder), name=name, owner=owner)
@@ -52,11 +64,11 @@ def write(root, *place, accepted=3, in_doubt=0, days=0, name="p2psms", owner="",
     return folder
 
 
-def ledger(*arguments):
+def ledger(*arguments: object) -> int:
     return main(["ledger", *map(str, arguments)])
 
 
-def as_json(capsys, *arguments):
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
     assert 0 == ledger(*arguments, "--json")
     return json.loads(capsys.readouterr().out)
 
@@ -191,7 +203,7 @@ def test_where_ledgers_lie(way, tmp_path, capsys, monkeypatch):
 class TestPrune:
     """What is old is removed, and nothing that a person has still to settle."""
 
-    def left(self, root):
+    def left(self, root: Path) -> list[str]:
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_dir())
 
     def test_old_runs_are_removed(self, root, capsys):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from airflow_provider_p2psms.provider_info import CONN_FIELDS, get_provider_info
 ROOT = Path(__file__).parents[1]
 
 
-def attribute(path: str) -> object:
+def attribute(path: str) -> Any:
     """Import a dotted path to a module's attribute."""
     module, _, name = path.rpartition(".")
     return getattr(importlib.import_module(module), name)

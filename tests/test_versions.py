@@ -15,7 +15,7 @@ VENV = (ROOT / "scripts/venv.sh").read_text("utf-8")
 DECLARED = [each.rpartition(" ")[2] for each in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", each)]
 
 
-def table(heading):
+def table(heading: str) -> list[list[str]]:
     """Give the cells of the rows of the table below a heading."""
     rows = re.findall(
         r"^\| (.*) \|$", PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0], re.MULTILINE
@@ -26,13 +26,13 @@ def table(heading):
 TRIED = {row[0].partition(" ")[0]: row for row in table("What is tried")}
 
 
-def pins(name):
+def pins(name: str) -> dict[str, str]:
     """Give the versions that a file of requirements pins."""
     lines = (ROOT / f"requirements/{name}.txt").read_text("utf-8").splitlines()
-    return dict(re.match(r"([\w.-]+)==([^\s;]+)", line).groups() for line in lines if "==" in line)
+    return dict(re.findall(r"^([\w.-]+)==([^\s;]+)", line)[0] for line in lines if "==" in line)
 
 
-def file_of(airflow):
+def file_of(airflow: str) -> str:
     """Name the requirements by which an Airflow of the table is tried."""
     if airflow == max(each for each in TRIED if "pre-release" not in TRIED[each][0]):
         return "dev"

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
@@ -24,7 +26,7 @@ OPTIONS = (
 
 
 @pytest.fixture
-def browser(tmp_path):
+def browser(tmp_path: Path) -> Iterator[Chrome]:
     """Open a Chromium that knows nothing yet."""
     chromium, driver = shutil.which("chromium") or shutil.which("google-chrome"), shutil.which("chromedriver")
     if not (chromium and driver):
@@ -41,13 +43,13 @@ def browser(tmp_path):
 
 
 @pytest.fixture
-def sandbox():
+def sandbox() -> Iterator[Sandbox]:
     """Run a sandbox whose messages are delivered within a fifth of a second."""
     with Sandbox(queue_s=0.1, delivery_s=0.1, duplicate_window_s=0) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def page(browser, sandbox):
+def page(browser: Chrome, sandbox: Sandbox) -> Page:
     """Drive the page of the sandbox."""
     return Page(browser, sandbox)

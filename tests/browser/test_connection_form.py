@@ -68,7 +68,7 @@ def api(airflow_url):
         except urllib.error.URLError:
             return None
 
-    token = WebDriverWait(None, STARTUP_S).until(sign_in, "Airflow's pages do not answer")
+    token = WebDriverWait(airflow_url, STARTUP_S).until(sign_in, "Airflow's pages do not answer")
     return lambda path: ask(f"/api/v2{path}", token)
 
 
@@ -96,7 +96,12 @@ def click(within, text) -> None:
 
 def write(within: WebElement, selector: str, *keys: str) -> None:
     """Write into a field once it takes keys: it is there before the dialog has come to rest."""
-    wait(within, lambda _: [within.find_element(By.CSS_SELECTOR, selector).send_keys(*keys)])
+
+    def is_written(_) -> bool:
+        within.find_element(By.CSS_SELECTOR, selector).send_keys(*keys)
+        return True
+
+    wait(within, is_written)
 
 
 def unfold(form: WebElement, section: str, field: str) -> None:

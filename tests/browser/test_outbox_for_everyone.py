@@ -20,6 +20,8 @@ PICTURES = Path(__file__).parents[2] / ".cache"
 def axe(page):
     """Look for violations of WCAG 2.1 AA on the page that is open."""
     spec = importlib.util.find_spec("axe_core_python")
+    assert spec
+    assert spec.submodule_search_locations
     script = Path(spec.submodule_search_locations[0], "axe.min.js").read_text("utf-8")
 
     def look():

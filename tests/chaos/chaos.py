@@ -347,7 +347,7 @@ class Trial:
     def _end_fits(self, last: Try) -> bool:
         outcome = self.outcome
         if "result" in last.said:
-            return outcome.accepted == outcome.messages == last.said["result"]["accepted"]
+            return bool(outcome.accepted == outcome.messages == last.result["accepted"])
         return last.said.get("error") in {"OutcomeUnknownError", "UnsettledError"}
 
 

@@ -120,7 +120,8 @@ class Try:
     def result(self) -> dict[str, Any]:
         """The result that it returned."""
         assert "result" in self.said, self.said
-        return self.said["result"]
+        result: dict[str, Any] = self.said["result"]
+        return result
 
     @property
     def said(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -88,7 +89,7 @@ def test_each_part_is_killed_in_the_middle(cluster: Cluster):
     for place, (name, kill) in enumerate(parts.items()):
         share = int(ROWS * (0.1 + 0.15 * place))
         airflow.wait_for(
-            f"{share:,} rows", lambda share=share: cluster.gateway.count() >= share, timeout_s=600
+            f"{share:,} rows", partial(lambda rows: cluster.gateway.count() >= rows, share), timeout_s=600
         )
         if name == "a worker":
             homeless = sends_on(cluster, "worker-1", run)

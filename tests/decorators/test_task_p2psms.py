@@ -5,6 +5,7 @@ import inspect
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pendulum
 import pytest
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 LINE = "+983000505"
 ROWS = [{"recipient": f"0912000{number:04d}", "name": f"n{number}"} for number in range(1, 6)]
 TEXTS = [f"Dear {row['name']}" for row in ROWS]
-SENDING = {"text": "Dear {name}", "from_number": LINE}
+SENDING: dict[str, Any] = {"text": "Dear {name}", "from_number": LINE}
 
 
 @pytest.fixture

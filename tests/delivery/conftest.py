@@ -1,6 +1,6 @@
 """A sandbox with a clock of the test's own, a client of it, and messages that it took."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -42,10 +42,15 @@ def client(sandbox: Sandbox) -> Iterator[GatewayClient]:
 
 
 @pytest.fixture
-def send(client: GatewayClient):
+def send(client: GatewayClient) -> Callable[..., list[int]]:
     """Send texts, each to numbers of its own; give the outbox ids."""
 
-    def send(*texts: str, to: tuple[str, ...] = ("+989120000000",), line=LINE, send_time=None) -> list[int]:
+    def send(
+        *texts: str,
+        to: tuple[str, ...] = ("+989120000000",),
+        line: str = LINE,
+        send_time: str | None = None,
+    ) -> list[int]:
         groups = [Group(list(to), text) for text in texts]
         return list(client.send_peer_to_peer(groups, from_number=line, send_time=send_time).outbox_ids)
 
@@ -53,7 +58,7 @@ def send(client: GatewayClient):
 
 
 @pytest.fixture
-def send_many(client: GatewayClient):
+def send_many(client: GatewayClient) -> Callable[..., list[int]]:
     """Send so many texts by files of 10,000, one recipient each; give the outbox ids."""
 
     def send(count: int, *, text: str = "hello", line: str = LINE) -> list[int]:
@@ -64,7 +69,7 @@ def send_many(client: GatewayClient):
 
 
 @pytest.fixture
-def asked(sandbox: Sandbox):
+def asked(sandbox: Sandbox) -> Callable[[], int]:
     """Count the questions to the reports since the last time it was asked."""
     seen = 0
 

@@ -1,5 +1,6 @@
 """Cancelling: an outcome for each id, whatever is asked twice or answered not at all."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from airflow_provider_p2psms.delivery.cancel import cancel_messages
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from tests.delivery.conftest import Clock
 
 CANCEL = "/api/send/cancel"
 
@@ -19,17 +21,17 @@ def _no_pauses(monkeypatch):
 
 
 @pytest.fixture
-def clock(clock):
+def clock(clock: Clock) -> Clock:
     """The time of this machine, since the rule of five minutes is told by it."""
     clock.now = datetime.now(UTC).timestamp()
     return clock
 
 
 @pytest.fixture
-def schedule(send, clock):
+def schedule(send: Callable[..., list[int]], clock: Clock) -> Callable[..., list[int]]:
     """Schedule texts so many minutes ahead."""
 
-    def schedule(*texts, minutes=60):
+    def schedule(*texts: str, minutes: float = 60) -> list[int]:
         at = datetime.fromtimestamp(clock.now, UTC) + timedelta(minutes=minutes)
         return send(*texts, send_time=f"{at:%Y-%m-%d %H:%M:%S}")
 
@@ -75,7 +77,7 @@ def test_a_second_time_without_reports(client, schedule, sandbox):
 
 def test_too_late_is_said_before_it_is_asked(client, schedule, send, clock, caplog):
     """Less than five minutes before, and after, the rule is told; each id has its outcome."""
-    soon, sent, far = *schedule("soon", minutes=6), *send("now"), *schedule("far")
+    [soon], [sent], [far] = schedule("soon", minutes=6), send("now"), schedule("far")
     clock.now += 90  # the gateway's; by ours it is 6 minutes ahead, so only what is sent is known to be late
 
     outcomes = cancel_messages(client, [soon, sent, far, 999])
@@ -187,7 +189,7 @@ def test_a_refusal_is_raised(sandbox, schedule):
 def test_what_is_due_first_is_cancelled_first(client, schedule, sandbox, monkeypatch):
     """Time runs out for what is due soonest: where the gateway refuses after one, that one was it."""
     monkeypatch.setattr(cancel, "_AT_ONCE", 1)
-    later, soon = *schedule("later", minutes=90), *schedule("soon", minutes=10)
+    [later], [soon] = schedule("later", minutes=90), schedule("soon", minutes=10)
     sandbox.order_fault("refuse_401", path=CANCEL, after=1, times=None)
 
     with pytest.raises(AuthenticationError):

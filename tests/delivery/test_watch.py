@@ -252,6 +252,7 @@ def test_pages_are_asked_four_at_a_time(client, send_many, asked, clock):
 
     class WaitingForThree:
         report_by_bulk = client.report_by_bulk
+        report_bulk_stats = client.report_bulk_stats
 
         def report_list(self, filters, *, page, limit):
             if page > 1:
@@ -430,6 +431,12 @@ class Printed:
         document = Path(__file__).parents[1] / "documents/report_by_bulk.response_200.json"
         record = json.loads(document.read_bytes())["data"]
         return {**record, "messages_outbox_id": str(outbox_id), **self.changes}
+
+    def report_list(self, filters, *, page, limit):
+        raise AssertionError("not asked for a list")
+
+    def report_bulk_stats(self, outbox_id):
+        raise AssertionError("not asked for counts")
 
 
 def test_the_printed_record():

@@ -4,9 +4,8 @@ import pickle
 
 import pytest
 
-from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.errors import LINE_WIDTH
-from tests.conftest import register, shorten_times
+from tests.conftest import AIRFLOW_VERSION, register, shorten_times
 from tests.failures.dags.failures import NAMES, dag
 from tests.failures.gateways import OLD_TOKEN, failing_gateways
 
@@ -33,7 +32,7 @@ def errors(_one_api_server, airflow_database, tmp_path_factory):
             patch.setenv(name, value)
         register(dag)
         dag.test()
-    if not raised and airflow_compat.airflow_version < "3.3":
+    if not raised and AIRFLOW_VERSION < "3.3":
         pytest.skip("dag.test() of this Airflow calls no callbacks")
     return raised
 

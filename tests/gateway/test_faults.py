@@ -22,7 +22,7 @@ from airflow_provider_p2psms.gateway import transport
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.request import Group
 
-from .conftest import Script, answer, http, read_request
+from .conftest import Script, ScriptedGateway, answer, http, read_request
 
 GROUPS = [Group(["+989120000000"], "a text of one customer"), Group(["+989130000000"], "another text")]
 IDS = json.dumps({"data": {"message_outbox_ids": [11, 12]}, "meta": {"status": True}}).encode()
@@ -113,7 +113,7 @@ UNKNOWN_ANSWERS = {
     "200 with too many ids": answer(http(200, b'{"data": {"message_outbox_ids": [1, 2, 3]}, "meta": {}}')),
     "200 with ids and status false": answer(http(200, IDS.replace(b"true", b"false"))),
     "200 with broken compression": answer(http(200, b"not gzip", "Content-Encoding: gzip")),
-    "200 too large": lambda conn, _: [conn.sendall(http(200, b" " * 2**20 * 9))],
+    "200 too large": lambda conn, _: conn.sendall(http(200, b" " * 2**20 * 9)),
     "a status that there is not": answer(http(799, b"")),
 }
 
@@ -375,7 +375,12 @@ class TestOverTLS:
 def test_cut_while_the_body_is_written_is_unknown(scripted, client):
     """A gateway that hangs up in the middle of a large request may have read enough of it."""
     groups = [Group(["+989120000000"], "متن " * 300) for _ in range(5_000)]
-    gateway = scripted(lambda conn, _: (conn.recv(1000), reset(conn, b"")), read_request=False)
+
+    def hang_up(conn, _) -> None:
+        conn.recv(1000)
+        reset(conn, b"")
+
+    gateway = scripted(hang_up, read_request=False)
 
     with pytest.raises(OutcomeUnknownError):
         client(f"http://127.0.0.1:{gateway.port}/v1").send_peer_to_peer(groups, from_number="+983000505")
@@ -407,7 +412,7 @@ def test_a_large_request_to_a_slow_reader_arrives_whole(scripted, client):
 def test_a_stalled_write_ends_by_the_read_timeout(scripted, client):
     """A gateway that stops reading does not hold the send for ever."""
     groups = [Group(["+989120000000"], "متن " * 300) for _ in range(20_000)]
-    gateway = scripted(lambda conn, _: gateway.over.wait(60), read_request=False)
+    gateway: ScriptedGateway = scripted(lambda conn, _: gateway.over.wait(60), read_request=False)
     # The deadline of the whole exchange is far away.
     one = client(f"http://127.0.0.1:{gateway.port}/v1", connect_timeout_s=60.0, read_timeout_s=0.5)
 

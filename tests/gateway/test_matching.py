@@ -23,7 +23,7 @@ def digest(recipient, text, copy):
 
 def doubt(*messages, gone=(), settled=(), since=NOW, until=NOW + 100, line=LINE, **options):
     """Make a request in doubt; the rows at the places ``gone`` are not there any more."""
-    copies = {}
+    copies: dict[tuple[str, str], int] = {}
     digests = []
     for place, (recipient, text) in enumerate(messages):
         copy = copies[recipient, fold(text)] = copies.get((recipient, fold(text)), -1) + 1
@@ -321,7 +321,12 @@ def test_a_gone_message_has_its_copies():
 def test_copies_may_have_one_digest():
     """A send that counts copies once is searched once."""
     request = Doubted(
-        [digest(A, "hi", 0)] * 2, {}, lambda *message: digest(*message[:2], 0), LINE, NOW, NOW + 9
+        [digest(A, "hi", 0)] * 2,
+        {},
+        lambda recipient, text, _: digest(recipient, text, 0),
+        LINE,
+        NOW,
+        NOW + 9,
     )
     outbox = Outbox().add(7, "hi", [A], at=NOW).add(8, "hi", [A], at=NOW)
 
@@ -525,7 +530,9 @@ def test_nothing_is_taken_for_what_it_is_not(data):
         )
     )
     alter, spell = draw(st.sampled_from(ALTERED)), draw(st.sampled_from(SPELT))
-    outbox, messages, taken = Outbox(), [], {}
+    outbox = Outbox()
+    messages: list[tuple[str, str]] = []
+    taken: dict[int, int] = {}
     for outbox_id, (text, numbers, is_taken) in enumerate(groups, 1):
         for number in sorted(numbers):
             taken[len(messages)] = outbox_id * is_taken

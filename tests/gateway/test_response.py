@@ -15,8 +15,8 @@ RECEIPT, SAID_TAKEN, NOT_TAKEN, BUSY, UNKNOWN = Verdict
 DUE = {"message_outbox_ids": [7, 8]}
 FEWER = {"message_outbox_ids": [7]}
 ELSEWHERE = {"results": [{"outbox_id": "7"}]}
-STATUSES = (100, 199, 200, 201, 204, 299, 300, 302, 399, 400, 401, 404, 408, 418, 422, 429, 498, 499)
-STATUSES += (500, 502, 503, 504, 599, 600, 799)
+STATUSES = [100, 199, 200, 201, 204, 299, 300, 302, 399, 400, 401, 404, 408, 418, 422, 429, 498, 499]
+STATUSES += [500, 502, 503, 504, 599, 600, 799]
 
 
 def answer(status, *, ok, data=None, retry_after=None):

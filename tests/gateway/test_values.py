@@ -129,7 +129,8 @@ def test_all_readers_agree(value):
     assert number == parse_page([], {"total": value}).total
     if not isinstance(value, dict):  # those are added up
         assert (number or 0) == read_deliveries({"operators_delivered": {"mci": value}}).delivered
-    assert ({int(each): each for each in State}.get(number, str(value))) == read_state(value)
+    states: dict[int | None, State] = {int(each): each for each in State}
+    assert states.get(number, str(value)) == read_state(value)
 
 
 def id_of_answer(document):

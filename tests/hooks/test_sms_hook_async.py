@@ -186,10 +186,10 @@ def test_a_send_that_had_not_begun_sends_nothing(p2psms_sandbox):
         late = asyncio.create_task(SENDS["file"](hook))
         await _until(lambda: not pool._work_queue.empty())
         late.cancel()
-        [ended] = await asyncio.gather(late, return_exceptions=True)
+        ends = await asyncio.gather(late, return_exceptions=True)
         await asyncio.to_thread(p2psms_sandbox.stop)
         others = await asyncio.gather(*busy, return_exceptions=True)
-        return ended, {type(other) for other in others}
+        return ends[0], {type(other) for other in others}
 
     ended, others = asyncio.run(many())
 

@@ -8,7 +8,7 @@ import pytest
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
 from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, Digests
 from airflow_provider_p2psms.ledger.exclusive import FRESH_S
-from airflow_provider_p2psms.ledger.ledger import Ledger
+from airflow_provider_p2psms.ledger.ledger import History, Ledger
 from airflow_provider_p2psms.ledger.stores import ObjectStore, epochs_in
 
 SOME = Digests(bytes(range(1, DIGEST_BYTES + 1)))
@@ -121,7 +121,7 @@ def test_one_of_two_tries_sees_the_other(tmp_path, kind, same_number):
     place, outcomes = 0, set()
     while True:
         old, _ = begin(kind(tmp_path / f"{place}"))
-        owner = []
+        owner: list[bool] = []
 
         def send(old=old, owner=owner):
             write_intent(old)
@@ -144,7 +144,7 @@ def test_a_new_try_that_begins_while_the_old_one_asks(tmp_path, kind):
     """The same with the parts changed: the new one begins at any access of the old one."""
     place = 0
     while True:
-        histories = []
+        histories: list[History] = []
 
         def take_over(place=place, histories=histories):
             histories.append(begin(kind(tmp_path / f"{place}"), 2)[1])

@@ -1,6 +1,7 @@
 """A journal knows its length: what is missing of it, or changed, is an error, never *nothing there*."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def records(store):
     return store._accessor.records if isinstance(store, TaskStateStore) else store.records
 
 
-class Files(dict):
+class Files(dict[str, Any]):
     """A folder's files as a dictionary of their values."""
 
     def __init__(self, folder):
@@ -331,7 +332,7 @@ class TestPatience:
         journal.flush()
         new = store.read("a.1-0123456789ab.head")
         store.write("a.1-0123456789ab.head", old)
-        self.waits = []
+        self.waits: list[float] = []
 
         def sleep(seconds):
             self.waits.append(seconds)

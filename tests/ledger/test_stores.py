@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -23,11 +24,20 @@ from airflow_provider_p2psms.ledger.stores import (
 )
 
 
+class ServerError(RuntimeError):
+    """Airflow's answer that is an error, with its details."""
+
+    def __init__(self, error):
+        super().__init__("text")
+        self.error = error
+
+
 class Accessor:
     """What Airflow gives as ``task_state_store``, with an error to raise."""
 
     def __init__(self) -> None:
-        self.records, self.error = {}, None
+        self.records: dict[str, Any] = {}
+        self.error: Exception | None = None
 
     def get(self, key):
         if self.error:
@@ -199,7 +209,12 @@ def test_new_folders_are_durable(tmp_path, monkeypatch):
 def test_the_last_record_is_written_when_the_others_are_durable(tmp_path, monkeypatch):
     """A head never says more than there is, even after a power failure."""
     steps, replace, sync = [], Path.replace, os.fsync
-    monkeypatch.setattr(Path, "replace", lambda old, new: (steps.append(new.name), replace(old, new))[1])
+
+    def watched_replace(old, new):
+        steps.append(new.name)
+        return replace(old, new)
+
+    monkeypatch.setattr(Path, "replace", watched_replace)
 
     def watched(descriptor):
         if isinstance(descriptor, int):
@@ -317,10 +332,7 @@ class TestObjectStorage:
 def test_why_airflow_does_not_take_a_record(error, kind):
     """Without its supervisor, or not known any more, a try was replaced; all else may pass."""
     accessor = Accessor()
-    accessor.error = error
-    if isinstance(error, SimpleNamespace):
-        accessor.error = RuntimeError("text")
-        accessor.error.error = error
+    accessor.error = error if isinstance(error, Exception) else ServerError(error)
 
     with pytest.raises(LedgerError) as caught:
         TaskStateStore(accessor, retention="never").write("a", [])

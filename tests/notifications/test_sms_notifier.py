@@ -8,20 +8,21 @@ import os
 import re
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pendulum
 import pytest
 
-from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.ledger.exclusive import Epochs
 from airflow_provider_p2psms.notifications import deduplication
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
+from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
-IN_AIRFLOW_3 = airflow_compat.airflow_version >= "3"
+IN_AIRFLOW_3 = AIRFLOW_VERSION >= "3"
 NUMBERS = ["0912 000 0001", "+989350000002"]
 E164 = ["+989120000001", "+989350000002"]
 
@@ -252,7 +253,8 @@ def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox, monkeypatch
 @pytest.mark.parametrize("fault", ["refuse_401", "refuse_422", "status_false", "500_before", "no connection"])
 def test_a_failure_is_logged_and_breaks_nothing(fault, dag, run_dag, p2psms_sandbox, monkeypatch, capfd):
     """The task's state, and its other callbacks, are as they would have been; the log says what failed."""
-    called, options = [], {}
+    called: list[str] = []
+    options: dict[str, Any] = {}
     p2psms_sandbox.reports = False
     if fault == "no connection":
         options["p2psms_conn_id"] = "there_is_none"
@@ -408,12 +410,14 @@ def test_a_deadline_is_told_of_from_an_event_loop(p2psms_sandbox):
 @pytest.mark.skipif(not IN_AIRFLOW_3, reason="Airflow 2 has no deadlines")
 def test_airflows_own_trigger_calls_it_back(p2psms_sandbox):
     """The trigger of a deadline alert makes the notifier of its path and arguments, and reports success."""
-    if airflow_compat.airflow_version.startswith("3.0."):
+    if AIRFLOW_VERSION.startswith("3.0."):
         pytest.skip("deadlines are there since Airflow 3.1")
     try:
         from airflow.triggers.callback import CallbackTrigger
     except ImportError:
-        from airflow.triggers.deadline import DeadlineCallbackTrigger as CallbackTrigger
+        from airflow.triggers.deadline import (  # type: ignore[no-redef]
+            DeadlineCallbackTrigger as CallbackTrigger,
+        )
     trigger = CallbackTrigger(
         "airflow_provider_p2psms.notifications.sms.SMSNotifier",
         {"recipients": NUMBERS, "text": "{{ dag_run.dag_id }} is late", "context": {**DEADLINE}},

@@ -5,7 +5,6 @@ from functools import cached_property
 import pendulum
 import pytest
 
-from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import (
@@ -13,6 +12,7 @@ from airflow_provider_p2psms.operators.sms import (
     PeerToPeerFileOperator,
     PeerToPeerSMSOperator,
 )
+from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = pytest.mark.airflow
 
@@ -167,9 +167,7 @@ def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox, monkeypatc
     assert [{f"{message.outbox_id}": "cancelled"}] == got
 
 
-@pytest.mark.skipif(
-    airflow_compat.airflow_version.startswith("2."), reason="a time-out ends Airflow 2's dag.test(), too"
-)
+@pytest.mark.skipif(AIRFLOW_VERSION.startswith("2."), reason="a time-out ends Airflow 2's dag.test(), too")
 def test_what_a_send_has_sent_that_is_timed_out(dag, run, p2psms_sandbox):
     """The `execution_timeout` ends a send between two requests; what was accepted is handed on."""
     sent = send_half(
@@ -219,4 +217,4 @@ def test_ids_of_its_own(ids, state, dag, run, p2psms_sandbox):
 def test_wrong_parameters():
     """What can never work is refused when the DAG is parsed."""
     with pytest.raises(ValueError, match="on_failed must be one of fail, continue"):
-        CancelScheduledSMSOperator(task_id="cancel", message_outbox_ids=[1], on_failed="ignore")
+        CancelScheduledSMSOperator(task_id="cancel", message_outbox_ids=[1], on_failed="ignore")  # type: ignore[arg-type]

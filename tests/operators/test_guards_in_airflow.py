@@ -170,4 +170,4 @@ def count_events(uri: str) -> int:
         thing = "asset" if "asset_event" in tables else "dataset"
         query = f"SELECT count(*) FROM {thing}_event e JOIN {thing} a ON a.id = e.{thing}_id WHERE a.uri = ?"
         [[count]] = database.execute(query, [uri])
-    return count
+    return int(count)

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pendulum
 import pytest
@@ -78,7 +79,7 @@ RESULT = {
 
 def xcoms(dag, task_id, keys):
     """Let a task pull what another has pushed under these keys; it stands in the list returned."""
-    got = []
+    got: list[Any] = []
 
     @task(dag=dag)
     def pull(ti=None):
@@ -352,9 +353,10 @@ def test_backfills(on_backfill, outcome, p2psms_sandbox):
 
     options = {"on_backfill": on_backfill} if on_backfill else {}
     operator = PeerToPeerSMSOperator(task_id="send", messages=ROWS, text=TEXT, from_number=LINE, **options)
+    context: Any = {"dag_run": Backfill()}
     raised = None
     try:
-        operator.execute({"dag_run": Backfill()})
+        operator.execute(context)
     except Exception as err:  # noqa: BLE001 - its class is what is asserted
         raised = type(err).__name__
 
@@ -381,7 +383,7 @@ def test_a_window_schedules(p2psms_sandbox, caplog):
 def test_a_hook_of_ones_own(operator, p2psms_sandbox):
     """A subclass may bring its own hook: all that the task asks of the connection, it asks of this one."""
 
-    class Own(operator):
+    class Own(operator):  # type: ignore[misc, valid-type]
         @cached_property
         def hook(self):
             return SMSHook("p2psms_default")

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pendulum
 import pytest
@@ -14,12 +15,13 @@ from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG
 from airflow_provider_p2psms.cli import main
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
 OPERATORS = [PeerToPeerSMSOperator, PeerToPeerFileOperator]
 ROWS = [{"recipient": f"0912000{number:04d}", "name": f"n{number}"} for number in range(1, 41)]
-HAS_STORE = airflow_compat.airflow_version >= "3.3"
+HAS_STORE = AIRFLOW_VERSION >= "3.3"
 
 
 @pytest.fixture(params=["store", "files"])
@@ -142,7 +144,8 @@ class TestTries:
         operator = PeerToPeerSMSOperator(
             task_id="send", messages=ROWS, text="Dear {name}", batch_size=10, report_lag=0.2, **options
         )
-        return operator.execute({"ti": _Ti(try_number, max_tries=max_tries)})
+        context: Any = {"ti": _Ti(try_number, max_tries=max_tries)}
+        return operator.execute(context)
 
     def test_a_clear_sends_nothing_again(self, p2psms_sandbox):
         """A cleared success makes no request and returns the same result."""
@@ -187,7 +190,7 @@ class TestTries:
         self, place, folder, p2psms_sandbox, monkeypatch, tmp_path
     ):
         """What an earlier version wrote, also below 3.3, counts: 10 accepted, 10 in doubt, 20 to send."""
-        context = {"ti": _Ti(2, max_tries=1)}
+        context: Any = {"ti": _Ti(2, max_tries=1)}
         if place == "ledger":
             root = tmp_path / "ledger"
         elif HAS_STORE:
@@ -200,7 +203,7 @@ class TestTries:
         there = root / "dag" / "run one" / "send" / folder
         there.mkdir(parents=True)
         shutil.copy(Path(__file__).parent / "ledger_of_format_1.json", there / "p2psms.1-eaa4d460.0.json")
-        options = {
+        options: dict[str, Any] = {
             "task_id": "send", "messages": ROWS, "text": "Dear {name}, سلام علي", "batch_size": 10,
             "from_number": "3000505",
         }  # fmt: skip

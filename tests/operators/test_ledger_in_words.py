@@ -14,12 +14,11 @@ import pytest
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
-needs_store = pytest.mark.skipif(
-    airflow_compat.airflow_version < "3.3", reason="Airflow has a task state store since 3.3."
-)
+needs_store = pytest.mark.skipif(AIRFLOW_VERSION < "3.3", reason="Airflow has a task state store since 3.3.")
 
 ROWS = [{"recipient": f"0912000{number:04d}", "name": f"n{number}"} for number in range(1, 41)]
 ENDED = r"As of 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC, when try (\d+) ended\.$"
@@ -48,7 +47,9 @@ def records_of(dag):
 def words(text):
     """Give the sentence's counts, and the try that it names."""
     counts, _, ended = text.partition(". ")
-    return counts, int(re.match(ENDED, ended)[1])
+    found = re.match(ENDED, ended)
+    assert found, ended
+    return counts, int(found[1])
 
 
 @needs_store

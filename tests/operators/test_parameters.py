@@ -77,4 +77,4 @@ def test_what_is_known_only_later_is_let_through(parameters):
 def test_no_default_for_what_is_sent():
     """Neither rows nor texts have a default; forgetting them is an error."""
     with pytest.raises(TypeError):
-        PeerToPeerSMSOperator("send")
+        PeerToPeerSMSOperator("send")  # type: ignore[call-arg]

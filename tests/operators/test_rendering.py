@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pendulum
 import pytest
@@ -28,7 +28,7 @@ from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 try:
     from airflow.sdk.definitions.template import literal
 except ImportError:
-    from airflow.utils.template import literal
+    from airflow.utils.template import literal  # type: ignore[no-redef]
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
@@ -215,7 +215,7 @@ def test_rows_of_other_tasks_are_data(way, native, request, run, p2psms_sandbox)
 def test_an_object_in_rows_is_not_rendered(dag, run, p2psms_sandbox):
     """A row of a class that has template fields, as Airflow's own have, is a row."""
 
-    class Row(dict):
+    class Row(dict[str, Any]):
         template_fields = ("note",)
         note = "{{ nope }}"
 
@@ -265,7 +265,11 @@ def test_a_subclass_has_templates_of_its_own(dag, run, p2psms_sandbox):
 @pytest.mark.parametrize("way", ["output", "expand", "expand_kwargs"])
 def test_a_parameter_of_another_task_is_no_template(field, way, dag, run, p2psms_sandbox, capfd):
     """It is neither rendered nor sent as it is: the task fails, and says which parameter it was."""
-    options = {"messages": [{"recipient": "09120000001", "n": 1}], "from_number": LINE, "text": "{n}"}
+    options: dict[str, Any] = {
+        "messages": [{"recipient": "09120000001", "n": 1}],
+        "from_number": LINE,
+        "text": "{n}",
+    }
     options.pop(field, None)
     with dag:
         if way == "output":
@@ -488,7 +492,7 @@ def test_a_number_where_a_text_belongs(field, value, dag, run, p2psms_sandbox, c
 def test_rows_that_are_handed_in_as_parameters_are_not_shown(way, dag, run, p2psms_sandbox, capfd):
     """`.expand_kwargs(rows)` is an easy mistake: the error names the columns, and nothing of the rows."""
     number, word = f"935{secrets.randbelow(10**7):07d}", secrets.token_hex(8)
-    classes = {
+    classes: dict[str, tuple[Any, dict[str, Any]]] = {
         "operator": (PeerToPeerSMSOperator, {"messages": []}),
         "query": (SQLToSMSOperator, {"sql": "SELECT 1", "conn_id": "shop"}),
         "cancel": (CancelScheduledSMSOperator, {"message_outbox_ids": []}),

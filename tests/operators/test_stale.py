@@ -68,6 +68,7 @@ def test_the_age_in_words(age, max_age, told):
 
     text = describe_staleness(found, max_age=max_age, now=NOW)
 
+    assert text is not None
     assert told in text
     assert text.endswith('set a longer max_age=timedelta(…), or on_stale="send" for any age.')
 

@@ -5,7 +5,7 @@ import math
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import get_args
+from typing import Any, get_args
 
 import pendulum
 import pytest
@@ -168,7 +168,7 @@ def test_odd_values_in_a_dag_file(name):
     for value in ODD:
         if callable(value):  # Airflow calls it when the task runs
             continue
-        rows = {"messages": None if name == "file" and value is not None else []}
+        rows: dict[str, Any] = {"messages": None if name == "file" and value is not None else []}
         try:
             operator = PeerToPeerSMSOperator(task_id="send", **{**rows, "key_column": "k", name: value})
         except ValueError:
@@ -181,8 +181,8 @@ def test_odd_values_of_a_template(name, p2psms_sandbox, tmp_path, monkeypatch):
     """Each fails the task for good before anything is sent, or comes to the send as the parameter's type."""
     monkeypatch.chdir(tmp_path)
     for value in ODD:
-        rows = {"file": "x.csv"} if name in {"file", *OF_A_FILE} else {"messages": []}
-        options = {"from_number": LINE, "key_column": "k", **rows}
+        rows: dict[str, Any] = {"file": "x.csv"} if name in {"file", *OF_A_FILE} else {"messages": []}
+        options: dict[str, Any] = {"from_number": LINE, "key_column": "k", **rows}
         options[name] = lambda context, jinja_env, value=value: value
         operator = PeerToPeerSMSOperator(task_id="send", **options)
         try:
@@ -271,7 +271,7 @@ def test_a_guard_that_got_lost(way, dag, run, p2psms_sandbox, capfd):
         if way == "output":
             send(max_cost=upstream(None))
         else:
-            options = {"task_id": "send", "messages": ROWS, "from_number": LINE, **COLUMNS}
+            options: dict[str, Any] = {"task_id": "send", "messages": ROWS, "from_number": LINE, **COLUMNS}
             PeerToPeerSMSOperator.partial(**options).expand_kwargs(upstream([{"max_cost": None}]))
 
     assert ("failed", 1) in run(dag).values()
@@ -283,7 +283,13 @@ def test_a_guard_that_got_lost(way, dag, run, p2psms_sandbox, capfd):
 def test_a_wrong_value_fails_for_good(way, dag, run, p2psms_sandbox, capfd):
     """No retry follows, nothing is sent, and neither log nor page shows what came."""
     rows = [{"mobile": "09351234567"}]
-    options = {"task_id": "send", "messages": ROWS, "from_number": LINE, "retries": 2, **COLUMNS}
+    options: dict[str, Any] = {
+        "task_id": "send",
+        "messages": ROWS,
+        "from_number": LINE,
+        "retries": 2,
+        **COLUMNS,
+    }
     with dag:
         if way == "output":
             PeerToPeerSMSOperator(**options, report_lag=upstream(rows))
@@ -353,7 +359,7 @@ def test_outcomes_of_mapped_tasks(dag, run, p2psms_sandbox, tmp_path):
     """Each map index writes a file of its own, whether or not the path says so."""
     rows = [[{"mobile": "09120000001", "id": f"{index}"}] for index in range(2)]
     # Each its own text: the gateway refuses a text that it got in the last 40 seconds.
-    options = {
+    options: dict[str, Any] = {
         "from_number": LINE, "key_column": "id", "recipient_column": "mobile",
         "text": "{id} {{ task.task_id }}",
     }  # fmt: skip
@@ -476,16 +482,18 @@ def test_tasks_behind_a_send(operator, given, bad, request, run, p2psms_sandbox,
 
 def test_parameters_of_a_query(p2psms_sandbox):
     """A template's text of a mapping or a list is one; what is neither is refused."""
-    context = SimpleNamespace(parameters='{"day": 1}', hook_params="{'a': 1}")
+    given = SimpleNamespace(parameters='{"day": 1}', hook_params="{'a': 1}")
     operator = SQLToSMSOperator(
         task_id="send", sql="SELECT 1", conn_id="shop",
         parameters="{{ given.parameters }}", hook_params="{{ given.hook_params }}",
     )  # fmt: skip
-    operator.render_template_fields({"given": context})
+    context: Any = {"given": given}
+    operator.render_template_fields(context)
     assert "{'day': <int>}" == str(operator.parameters)
     assert "{'a': <int>}" == str(operator.hook_params)
 
-    for name, value in [("parameters", "5"), ("hook_params", ["a"]), ("hook_params", {1: 2})]:
+    bad: list[tuple[str, Any]] = [("parameters", "5"), ("hook_params", ["a"]), ("hook_params", {1: 2})]
+    for name, value in bad:
         with pytest.raises(ValueError, match=f"send: {name} must be a mapping"):
             SQLToSMSOperator(task_id="send", sql="SELECT 1", conn_id="shop", **{name: value})
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_p2psms.errors import InvalidMessageError, RowProblem
 from airflow_provider_p2psms.rows import RowRules, check_rows, csv_file, read_file
 from airflow_provider_p2psms.rows.reading import Reading
+from airflow_provider_p2psms.rows.table import Placed
 
 
 def places(content, **rules):
@@ -65,11 +67,12 @@ def test_lines_are_counted_as_pythons_reader_counts_them(text, at_once, head):
             above = reader.line_num
     except csv.Error:
         expected = []
-    found = []
+    found: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_file, "_BYTES", at_once)
         try:
-            for chunk in csv_file.read_csv(io.BytesIO((head + text).encode()), "utf-8", Reading()):
+            for records in csv_file.read_csv(io.BytesIO((head + text).encode()), "utf-8", Reading()):
+                chunk = cast("Placed", records)
                 half = len(chunk) // 2
                 assert [*chunk[:half].places, *chunk[half:].places] == list(chunk.places)
                 assert len(chunk) == len(chunk.places)

@@ -241,7 +241,7 @@ def test_the_encoding_that_is_named_is_used(said, written, shown):
     """By any of its names, with and without a mark, and shown by its usual one."""
     (message,), found = read("recipient;message\n09121234567;Größe\n".encode(written), encoding=said)
 
-    assert (shown, "Größe") == (found, message.text)  # type: ignore[union-attr]
+    assert (shown, "Größe") == (found, message.text)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_a_mark_that_agrees_is_no_text(said):
     """It is taken off."""
     content = codecs.BOM_UTF16_LE + "recipient;message\n09121234567;hi\n".encode("utf-16-le")
 
-    assert "hi" == read(content, encoding=said)[0][0].text  # type: ignore[union-attr]
+    assert "hi" == read(content, encoding=said)[0][0].text
 
 
 @pytest.mark.parametrize(

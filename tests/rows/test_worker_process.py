@@ -165,7 +165,7 @@ def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
     ).stdout
 
     for length in range(len(said)):
-        cut = f"import sys; sys.stdout.buffer.write({said[:length]})"
+        cut = f"import sys; sys.stdout.buffer.write({said[:length]!r})"
         monkeypatch.setattr(worker_process, "_START", cut.replace("{", "{{").replace("}", "}}"))
         with (
             pytest.raises(P2PSMSError, match=r"has ended before its work \(code 0\)"),

@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
+from typing import Any
 
 NS = (
     'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
@@ -11,7 +13,7 @@ TYPE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 RELS = "http://schemas.openxmlformats.org/package/2006/relationships"
 
 
-def cell(reference, value):
+def cell(reference: str, value: object) -> str:
     """Write one cell; a text that begins with ``<`` is XML already."""
     place = f' r="{reference}"' if reference else ""
     if isinstance(value, str) and value.startswith("<"):
@@ -21,7 +23,7 @@ def cell(reference, value):
     return f"<c{place}><v>{value}</v></c>"
 
 
-def row(number, *values, attributes=""):
+def row(number: int, *values: object, attributes: str = "") -> str:
     """Write one row, its cells from column A on; ``None`` for no cell."""
     cells = (
         cell(f"{chr(ord('A') + place)}{number}", value)
@@ -34,12 +36,12 @@ def row(number, *values, attributes=""):
 LIST = row(1, "recipient", "message") + row(2, "09121234567", "hi")
 
 
-def sheet_xml(rows, before="", after=""):
+def sheet_xml(rows: str, before: str = "", after: str = "") -> str:
     """Write the XML of a sheet around its rows."""
     return f"<worksheet {NS}>{before}<sheetData>{rows}</sheetData>{after}</worksheet>"
 
 
-def relationships(*targets):
+def relationships(*targets: tuple[str, str, str]) -> str:
     """Write relationships: an id, the last word of a type, and a target each."""
     inner = "".join(
         f'<Relationship Id="{name}" Type="{TYPE}/{kind}" Target="{target}"/>'
@@ -48,7 +50,7 @@ def relationships(*targets):
     return f'<Relationships xmlns="{RELS}">{inner}</Relationships>'
 
 
-def pack(parts, **how):
+def pack(parts: Mapping[str, str | bytes], **how: Any) -> bytes:
     """Zip parts into a file."""
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, **how) as archive:
@@ -57,14 +59,14 @@ def pack(parts, **how):
     return content.getvalue()
 
 
-def parts_of(*sheets, inside="", **more):
+def parts_of(*sheets: str | tuple[str, ...], inside: str = "", **more: str) -> dict[str, str]:
     """
     Give the parts of a workbook.
 
     :param sheets: the rows of each, or its name, rows, state and kind.
     :param inside: what else stands in the workbook's own part.
     """
-    given = [sheet if isinstance(sheet, tuple) else ("List", sheet) for sheet in sheets]
+    given = [("List", sheet) if isinstance(sheet, str) else sheet for sheet in sheets]
     tabs, related, parts = [], [], {}
     for number, (name, rows, *rest) in enumerate(given, 1):
         state, kind = (*rest, *("visible", "worksheet")[len(rest) :])
@@ -81,6 +83,6 @@ def parts_of(*sheets, inside="", **more):
     }
 
 
-def build(*sheets, inside="", **more):
+def build(*sheets: str | tuple[str, ...], inside: str = "", **more: str) -> bytes:
     """Write a workbook from the rows of its sheets."""
     return pack(parts_of(*sheets, inside=inside, **more))

@@ -39,11 +39,13 @@ class Reply:
 
     @property
     def ids(self) -> list[int]:
-        return self.json["data"]["message_outbox_ids"]
+        ids: list[int] = self.json["data"]["message_outbox_ids"]
+        return ids
 
     @property
     def errors(self) -> dict[str, list[str]]:
-        return self.json["meta"]["errors"]
+        errors: dict[str, list[str]] = self.json["meta"]["errors"]
+        return errors
 
 
 class Asker:

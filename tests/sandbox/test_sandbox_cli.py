@@ -33,7 +33,7 @@ class Started:
 @pytest.fixture
 def start(tmp_path):
     """Start the command line and wait for its port; every process is ended."""
-    processes = []
+    processes: list[subprocess.Popen[str]] = []
 
     def run(*arguments, command=MODULE):
         port_file = tmp_path / f"port-{len(processes)}"
@@ -84,7 +84,7 @@ def test_it_says_where_it_is_and_ends_cleanly(number, start, tmp_path):
 def test_the_printed_curl_commands_work(start, asker):
     """Both sends and the order can be pasted into a shell as they are printed."""
     started = start()
-    commands = []
+    commands: list[str] = []
     while len(commands) < 3:
         line = started.process.stdout.readline().strip()
         if line.startswith(("curl", "printf")):
@@ -233,7 +233,7 @@ def test_others_need_the_printed_token(start, asker):
     assert ask("GET", "/sandbox/state").status == 401  # with the token that everybody knows
     _, out, err = end(started.process)
 
-    token = re.search(r"token +(\S+)", out)[1]
+    [token] = re.findall(r"token +(\S+)", out)
     assert token != "sandbox-token"
     assert f"http://127.0.0.1:{started.bound_port}/?token={token}\n" in out
     for address in own_addresses():

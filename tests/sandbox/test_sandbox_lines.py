@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from time import monotonic
+from typing import Any
 
 import pytest
 
@@ -220,7 +221,8 @@ def test_bad_trouble_of_a_line_is_refused(path, given, sentence, sandbox, ask):
 
 def test_the_fixture_names_a_bad_value(sandbox):
     """As the API does; for all lines it takes latency and credit beside habits."""
-    for given in ([], {"latency_s": -1}, {"report_lag_s": 5, "credit": "much"}):
+    bad: list[Any] = [[], {"latency_s": -1}, {"report_lag_s": 5, "credit": "much"}]
+    for given in bad:
         with pytest.raises(
             ValueError, match=r"habits are an object|latency_s is a number|credit is a number"
         ):

@@ -18,12 +18,12 @@ def send_through(base_url, **settings):
     """Send one message, and return the head of the request as it came."""
     gateway = ScriptedGateway(answer(ACCEPTED))
     try:
-        settings = GatewaySettings(
+        filled = GatewaySettings(
             base_url=base_url.format(gateway.port),
             token="secret",
             **{name: value.format(gateway.port) for name, value in settings.items()},
         )
-        with GatewayClient(settings, origin=ORIGIN) as client:
+        with GatewayClient(filled, origin=ORIGIN) as client:
             client.send_peer_to_peer([Group(["+989120000001"], "the text")], from_number="+983000505")
     finally:
         gateway.close()

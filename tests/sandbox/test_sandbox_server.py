@@ -178,7 +178,7 @@ def test_an_option_out_of_range(option, sentence):
 
 def test_a_line_for_each_request(asker, clock):
     """The log counts messages and ids, names faults and fields, and shows no number and no text."""
-    lines = []
+    lines: list[str] = []
     with Sandbox(clock=clock, log=lines.append) as sandbox:
         ask = asker(sandbox)
         ask.send("secret", "two")
@@ -193,7 +193,7 @@ def test_a_line_for_each_request(asker, clock):
         ask.get("payment/credit/mine")
         ask("GET", "/v1/api/a%1Bb")
 
-    told = [re.fullmatch(r"\d\d:\d\d:\d\d (.+) [\d,]+ ms", line)[1] for line in lines]
+    told = [re.findall(r"^\d\d:\d\d:\d\d (.+) [\d,]+ ms\Z", line)[0] for line in lines]
     assert told == [
         "send 2 messages → 2 ids",
         "send 1 message → 1 id",

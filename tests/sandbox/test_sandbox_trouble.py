@@ -11,7 +11,7 @@ def outcomes(ask, clock):
 
     def count():
         clock.now += 60
-        total = {}
+        total: dict[str, int] = {}
         for record in ask("GET", "/sandbox/messages?limit=1000").json["records"]:
             for name, number in record["outcomes"].items():
                 total[name] = total.get(name, 0) + number

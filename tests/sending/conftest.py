@@ -69,7 +69,7 @@ class Sending:
         if options.pop("identity", "text") == "key":
             options["key_column"] = key_column
         rules = {name: options.pop(name) for name in list(options) if name in PlanRules.__dataclass_fields__}
-        sender = {
+        sender: dict[str, Any] = {
             "client": self.client,
             "payload": PeerToPeer(),
             "from_number": "+983000505",

@@ -76,7 +76,7 @@ def stopped(send, sandbox):
 def test_a_failure_hands_on_the_ids(rows, told, stopped, sandbox):
     """A later try that fails has all ids that were accepted, in the order of its rows and of the ledger."""
     sandbox.order_fault("refuse_422")
-    kept = []
+    kept: list[list[int]] = []
 
     with pytest.raises(P2PSMSError) as failed:
         stopped(rows, keep_ids=kept.append)
@@ -89,7 +89,7 @@ def test_a_failure_hands_on_the_ids(rows, told, stopped, sandbox):
 
 def test_a_success_hands_on_no_ids(send):
     """They are in its result."""
-    kept = []
+    kept: list[list[int]] = []
     send(ROWS, keep_ids=kept.append)
     assert [] == kept
 
@@ -98,7 +98,7 @@ def test_a_failed_map_index_hands_on_its_own_ids(send, sandbox):
     """Where map indexes share a ledger, one that fails names no message of another."""
     send(ROWS[:10], ledger=LedgerRules(store=send.store, owner="0"))
     sandbox.order_fault("refuse_422")
-    kept = []
+    kept: list[list[int]] = []
 
     with pytest.raises(GatewayRefusedError):
         send(ROWS[10:20], ledger=LedgerRules(store=send.store, owner="1"), keep_ids=kept.append)

@@ -251,7 +251,8 @@ def test_a_gateway_that_is_not_there_is_tried_again(send):
 
 def test_a_request_that_is_late_gets_a_new_intent(send, sandbox, monkeypatch):
     """A connection that took so long that its request may not begin any more is no reason to end the send."""
-    inner, late = send.client.send_groups, []
+    inner = send.client.send_groups
+    late: list[float] = []
 
     def slow_to_connect(*args, start_by, **kwargs):
         if len(late) < 2:

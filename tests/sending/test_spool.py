@@ -1,5 +1,7 @@
 """Batches between the check and the wire: written once, read as often as needed."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +17,8 @@ from tests.test_batch import batch_of, flat, messages
 )
 def test_what_goes_in_comes_out(runs, batch_size):
     """However messages come, all requests but the last are full and have what is to be sent."""
-    all_in, left_out = [], []
+    all_in: list[tuple[Any, ...]] = []
+    left_out: list[int] = []
     with Spool(batch_size=batch_size) as spool:
         for run, others in runs:
             places = sorted(len(all_in) + min(place, len(run)) for place in others)

@@ -5,15 +5,17 @@ import secrets
 import subprocess
 import sys
 from functools import cached_property
+from typing import Any
 
 import pendulum
 import pytest
 
-from airflow_provider_p2psms.airflow_compat import DAG, airflow_version, task
+from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
+from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = pytest.mark.airflow
 
@@ -26,7 +28,7 @@ COUNTS = {
 }  # fmt: skip
 
 NOT_ON_3_0 = pytest.mark.skipif(
-    airflow_version.startswith("3.0."), reason="in dag.test() of 3.0 the date of a first look is a text"
+    AIRFLOW_VERSION.startswith("3.0."), reason="in dag.test() of 3.0 the date of a first look is a text"
 )
 
 
@@ -211,7 +213,8 @@ def test_a_deferred_sensor_keeps_its_execution_timeout(p2psms_sandbox):
         )
         with pytest.raises(BaseException) as deferred:  # noqa: PT011 - each Airflow keeps it elsewhere
             waits.execute({})
-        return deferred.value.timeout.total_seconds()
+        deferral: Any = deferred.value
+        return deferral.timeout.total_seconds()
 
     assert 3600 < limit()
     assert 80 < limit(execution_timeout=pendulum.duration(seconds=90)) <= 90

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -69,7 +70,7 @@ def test_a_triggerer_that_is_killed_in_the_middle(airflow: AirflowStack, sandbox
     """The next triggerer watches on: what is delivered ends well, the timeout ends in its time."""
     runs = {name: airflow.trigger(name) for name in ("waits", "waits_in_vain")}
     for run_id in runs.values():
-        airflow.wait_for(f"{run_id} to be deferred", lambda run_id=run_id: is_deferred(airflow, run_id))
+        airflow.wait_for(f"{run_id} to be deferred", partial(is_deferred, airflow, run_id))
     seen = asked()
     airflow.wait_for("the triggerer to watch", lambda: asked() > seen + 2)
 

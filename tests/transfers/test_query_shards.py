@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections import Counter
+from typing import Any
 
 import pendulum
 import pytest
@@ -132,7 +133,7 @@ def test_a_query_that_fails(shop):
 def test_more_ranges_than_airflow_maps_over(shop, monkeypatch):
     """The error says how many rows a range needs, and that many are enough."""
     monkeypatch.setenv("AIRFLOW__CORE__MAX_MAP_LENGTH", "3")
-    how = {"conn_id": "shop", "parameters": {"city": "Shiraz"}}
+    how: dict[str, Any] = {"conn_id": "shop", "parameters": {"city": "Shiraz"}}
 
     for rows in (1, 2):
         with pytest.raises(InvalidMessageError, match=r"The query has 7 rows.*\n- Set rows to 3 or more\."):

@@ -4,6 +4,8 @@ import csv
 import datetime as dt
 import json
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pendulum
 import pytest
@@ -184,7 +186,8 @@ def test_where_the_file_lies(how, file, p2psms_sandbox):
     given = {"path": file, "uri": f"file://{file}"}.get(how, str(file))
 
     parts = shards(given, rows=10)
-    sent = [send({"json": json.dumps, "python": str}.get(how, dict)(part))["accepted"] for part in parts]
+    written: dict[str, Callable[[Any], Any]] = {"json": json.dumps, "python": str}
+    sent = [send(written.get(how, dict)(part))["accepted"] for part in parts]
 
     assert [10, 10, 5] == sent
     assert TEXTS == p2psms_sandbox.texts_arrived

@@ -151,7 +151,7 @@ async def _start(count, ids, **options):
     triggers = [
         SMSDeliveryTrigger(message_outbox_ids=ids, poke_interval=0.05, **options) for _ in range(count)
     ]
-    started = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
+    started = [asyncio.ensure_future(anext(trigger.run())) for trigger in triggers]
     await asyncio.sleep(0)
     return started
 
@@ -345,7 +345,7 @@ def test_a_cancelled_trigger_asks_no_more(p2psms_sandbox):
 
     async def cancel_in_the_middle():
         trigger = SMSDeliveryTrigger(message_outbox_ids=ids, poke_interval=0.01)
-        task = asyncio.create_task(anext(trigger.run()))
+        task = asyncio.ensure_future(anext(trigger.run()))
         while len(p2psms_sandbox.requests) < 2:  # noqa: ASYNC110 - the sandbox runs in a thread
             await asyncio.sleep(0.01)
         task.cancel()

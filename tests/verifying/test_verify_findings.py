@@ -2,7 +2,6 @@
 
 import pytest
 
-from airflow_provider_p2psms.gateway.response import Receipt
 from airflow_provider_p2psms.verifying import display_findings, schedule_findings, send_findings
 from airflow_provider_p2psms.verifying.asking import Reply
 from airflow_provider_p2psms.verifying.sends import Sent
@@ -13,7 +12,7 @@ TEXTS = Texts("BCDFG")
 
 
 def sent(ids, texts=TEXTS.rows, left_at=0.0):
-    return Sent(texts, left_at, left_at, ids=Receipt(tuple(ids)).outbox_ids)
+    return Sent(texts, left_at, left_at, ids=tuple(ids))
 
 
 def seen(outbox_id, text, **record):

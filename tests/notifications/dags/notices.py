@@ -17,15 +17,23 @@ LINE = "+983000505"
 def deadlines() -> dict[str, Any]:
     """Have a deadline that the triggerer tells of, and one that a worker does, where Airflow knows them."""
     try:
-        from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
+        from airflow.sdk.definitions.deadline import (  # type: ignore[attr-defined]
+            AsyncCallback,
+            DeadlineAlert,
+            DeadlineReference,
+        )
     except ImportError:  # Airflow 2; and from 3.2 on the callbacks have moved
         try:
-            from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+            from airflow.sdk import (  # type: ignore[attr-defined, no-redef]
+                AsyncCallback,
+                DeadlineAlert,
+                DeadlineReference,
+            )
         except ImportError:
             return {}
     callbacks: list[Any] = [AsyncCallback(SMSNotifier, {"recipients": ["09120000002"], "from_number": LINE})]
     try:
-        from airflow.sdk import SyncCallback
+        from airflow.sdk import SyncCallback  # type: ignore[attr-defined]
     except ImportError:
         pass
     else:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_p2psms.cli import main
+from airflow_provider_p2psms.sandbox import Sandbox
 
 TEXT = "سلام {name}"
 FILE = """mobile,name
@@ -70,7 +71,7 @@ def test_good_rows_end_well(file, capsys):
     assert "not asked" in capsys.readouterr().out
 
 
-def test_what_a_send_costs(file, capsys, p2psms_sandbox, monkeypatch):
+def test_what_a_send_costs(file, capsys, p2psms_sandbox: Sandbox, monkeypatch):
     """With a connection the prices are asked, one question an alphabet and length, and nothing is sent."""
     monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", p2psms_sandbox.connection_uri)
 
@@ -83,7 +84,7 @@ def test_what_a_send_costs(file, capsys, p2psms_sandbox, monkeypatch):
     assert 0 == p2psms_sandbox.send_requests
 
 
-def test_the_table_shows_all_of_it(file, capsys, p2psms_sandbox):
+def test_the_table_shows_all_of_it(file, capsys, p2psms_sandbox: Sandbox):
     """Counts, costs and bad rows stand in the tables, and nothing of a number or a text does."""
     arguments = [file(), "--recipient-column", "mobile", "--text", TEXT]
 
@@ -96,7 +97,7 @@ def test_the_table_shows_all_of_it(file, capsys, p2psms_sandbox):
     assert told.err == ""
 
 
-def test_offline_asks_nobody(file, capsys, p2psms_sandbox):
+def test_offline_asks_nobody(file, capsys, p2psms_sandbox: Sandbox):
     """With `--offline` the connection's staging and region count, and no request is made."""
     staging = f"{p2psms_sandbox.connection_uri}&allowed_recipients=09120000001"
 
@@ -108,7 +109,7 @@ def test_offline_asks_nobody(file, capsys, p2psms_sandbox):
     assert [] == p2psms_sandbox.requests
 
 
-def test_staging_shows_in_the_table(file, capsys, p2psms_sandbox):
+def test_staging_shows_in_the_table(file, capsys, p2psms_sandbox: Sandbox):
     """Numbers that staging holds back, and texts that it redirects, have their lines."""
     connection = f"{p2psms_sandbox.connection_uri}&redirect_to=09350000009"
     rows = file("recipient,message\n09120000001,a\n09120000002,b\n")
@@ -129,7 +130,7 @@ def test_a_hundred_bad_rows_are_shown_unless_all_are_asked_for(file, capsys):
     assert "… and 50 more" in capsys.readouterr().out
 
 
-def test_a_gateway_without_prices(file, capsys, p2psms_sandbox):
+def test_a_gateway_without_prices(file, capsys, p2psms_sandbox: Sandbox):
     """The rows are told of all the same, the reason goes to stderr, and the exit code is 1."""
     p2psms_sandbox.order_fault("refuse_403", path="/api/send/calculate-price", times=None)
     rows = file("recipient,message\n09120000001,hi\n")

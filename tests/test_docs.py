@@ -18,6 +18,7 @@ import pytest
 from airflow_provider_p2psms.gateway.settings import EXTRAS
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.send import SendResult
 from tests.pages import DOCS, PAGES, ROOT, blocks, check_command, commands, languages, make_targets
 
@@ -80,7 +81,7 @@ def test_the_code_of_a_page_is_parsed_as_a_dag_file_is(code):
         ("cancel.md", "remind", {"schedule": "success", "check": "success", "cancel": "success"}),
     ],
 )
-def test_the_dags_run(page, name, states, p2psms_sandbox, run_dag):
+def test_the_dags_run(page, name, states, p2psms_sandbox: Sandbox, run_dag):
     """The DAG of each page does what the page says."""
     p2psms_sandbox.queue_s = p2psms_sandbox.delivery_s = 0
 
@@ -90,7 +91,7 @@ def test_the_dags_run(page, name, states, p2psms_sandbox, run_dag):
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("fault", ["", "cut_before_answer"])
-def test_the_first_dag_runs(fault, p2psms_sandbox, run_dag):
+def test_the_first_dag_runs(fault, p2psms_sandbox: Sandbox, run_dag):
     """The first DAG sends two texts, once each, also if the answer is cut."""
     if fault:
         p2psms_sandbox.order_fault(fault)
@@ -104,7 +105,7 @@ def test_the_first_dag_runs(fault, p2psms_sandbox, run_dag):
 
 
 @pytest.mark.airflow
-def test_a_function_sends_what_it_returns(p2psms_sandbox, run_dag):
+def test_a_function_sends_what_it_returns(p2psms_sandbox: Sandbox, run_dag):
     """The DAG of the page on functions is a send for each city."""
     run_dag(dag_of("function.md", "invoices", number=0))
 
@@ -114,7 +115,7 @@ def test_a_function_sends_what_it_returns(p2psms_sandbox, run_dag):
 
 
 @pytest.mark.airflow
-def test_a_file_in_object_storage_is_sent(p2psms_sandbox, run_dag, tmp_path):
+def test_a_file_in_object_storage_is_sent(p2psms_sandbox: Sandbox, run_dag, tmp_path):
     """The DAG of the page waits for the file, sends its rows, and writes the outcomes beside it."""
     folder = tmp_path / "2026-02-03"
     folder.mkdir()
@@ -142,7 +143,9 @@ def answer_at_once(approve: Any, answer: str, context: Any) -> Any:
 
 @pytest.mark.airflow
 @pytest.mark.parametrize(("answer", "state"), [("Approve", "success"), ("Reject", "skipped")])
-def test_a_campaign_waits_for_its_approval(answer, state, p2psms_sandbox, run_dag, tmp_path, monkeypatch):
+def test_a_campaign_waits_for_its_approval(
+    answer, state, p2psms_sandbox: Sandbox, run_dag, tmp_path, monkeypatch
+):
     """The rows are checked, a person is asked, and only an approval sends, within what was approved."""
     pytest.importorskip("airflow.providers.standard.operators.hitl", reason="Airflow asks people since 3.1")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")

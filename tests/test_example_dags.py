@@ -14,6 +14,7 @@ import pytest
 
 import example_dags
 from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.pricing import count_parts, price_of
 from tests.conftest import AIRFLOW_VERSION
 
@@ -63,7 +64,7 @@ def test_each_example_has_a_test():
     ] == EXAMPLES
 
 
-def test_the_pipeline_tells_each_customer(run, p2psms_sandbox):
+def test_the_pipeline_tells_each_customer(run: Examples, p2psms_sandbox: Sandbox):
     """Each of the orders' customers gets their own text once, and the ids are fanned out."""
     states = run("p2psms_pipeline")
 
@@ -77,18 +78,18 @@ def test_the_pipeline_tells_each_customer(run, p2psms_sandbox):
         assert all(order[column] in text for column in ("name", "order_id", "amount", "city"))
 
 
-def test_the_reminder_waits_for_the_morning(run, p2psms_sandbox):
+def test_the_reminder_waits_for_the_morning(run: Examples, p2psms_sandbox: Sandbox):
     """Appointments are reminded of at eight in Tehran."""
     assert {"appointments success": 1, "remind success": 1} == run(
         "p2psms_reminder", logical_date=pendulum.now("Asia/Tehran").add(days=1).at(20, 1)
     )
 
-    assert {"04:30:00"} == {message.send_time.split()[1] for message in p2psms_sandbox.arrived}
+    assert {"04:30:00"} == {str(message.send_time).split()[1] for message in p2psms_sandbox.arrived}
     assert {"+989120000011", "+989350000012"} == {message.recipient for message in p2psms_sandbox.arrived}
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION.startswith("2."), reason="each run of Airflow 2 has a date")
-def test_the_reminder_by_hand(run, p2psms_sandbox):
+def test_the_reminder_by_hand(run: Examples, p2psms_sandbox: Sandbox):
     """A run without a date reminds the next morning, too."""
     assert {"appointments success": 1, "remind success": 1} == run("p2psms_reminder")
 
@@ -98,7 +99,7 @@ def test_the_reminder_by_hand(run, p2psms_sandbox):
     }
 
 
-def test_the_campaign_keeps_outcomes(run, p2psms_sandbox, tmp_path):
+def test_the_campaign_keeps_outcomes(run: Examples, p2psms_sandbox: Sandbox, tmp_path):
     """Good rows are uploaded, a damaged number and a repeated text are not, and each row is told of."""
     outcomes = tmp_path / "outcomes.csv"
 
@@ -114,7 +115,7 @@ def test_the_campaign_keeps_outcomes(run, p2psms_sandbox, tmp_path):
     assert 3 == len(p2psms_sandbox.arrived)
 
 
-def test_the_guarded_campaign_books_its_cost(run, p2psms_sandbox):
+def test_the_guarded_campaign_books_its_cost(run: Examples, p2psms_sandbox: Sandbox):
     """The estimate is what the gateway charges for what arrived."""
     assert {"send success": 1, "book success": 1} == run("p2psms_guarded")
 
@@ -125,7 +126,7 @@ def test_the_guarded_campaign_books_its_cost(run, p2psms_sandbox):
     assert f"{len(orders):,} parts, about {charged:,} rial" == booked
 
 
-def test_the_guarded_campaign_keeps_within_the_credit(run, p2psms_sandbox):
+def test_the_guarded_campaign_keeps_within_the_credit(run: Examples, p2psms_sandbox: Sandbox):
     """An account that cannot pay for all of it sends nothing."""
     p2psms_sandbox.credit = 1_000_000
 
@@ -134,7 +135,9 @@ def test_the_guarded_campaign_keeps_within_the_credit(run, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("orders", [120, 0])
-def test_the_alerts_tell_who_is_to_know(orders, run, p2psms_sandbox, monkeypatch, tmp_path):
+def test_the_alerts_tell_who_is_to_know(
+    orders, run: Examples, p2psms_sandbox: Sandbox, monkeypatch, tmp_path
+):
     """A failure is told to whoever is on call, a success to the team."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
 
@@ -150,7 +153,7 @@ def test_the_alerts_tell_who_is_to_know(orders, run, p2psms_sandbox, monkeypatch
         assert {("+989120000021", text), ("+989350000022", text)} == told
 
 
-def test_the_function_reminds_city_by_city(run, p2psms_sandbox):
+def test_the_function_reminds_city_by_city(run: Examples, p2psms_sandbox: Sandbox):
     """Each city's rows are sent by a task of their own; a city without any is no failure."""
     assert {"remind success": 3} == run("p2psms_function")
 
@@ -159,7 +162,7 @@ def test_the_function_reminds_city_by_city(run, p2psms_sandbox):
     assert "سارا عزیز، صورتحساب 501 به مبلغ 1,250,000 تومان فردا سررسید می‌شود." == arrived["+989120000031"]
 
 
-def test_the_query_tells_who_owes(run, p2psms_sandbox, monkeypatch, tmp_path):
+def test_the_query_tells_who_owes(run: Examples, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
     """Those who owe enough are told how much, and each row's outcome is written down."""
     with sqlite3.connect(tmp_path / "shop.db") as shop:
         shop.execute("CREATE TABLE customers (id INTEGER, name TEXT, mobile TEXT, debt INTEGER)")
@@ -178,7 +181,7 @@ def test_the_query_tells_who_owes(run, p2psms_sandbox, monkeypatch, tmp_path):
     assert {"1": "accepted", "3": "invalid"} == {row["key"]: row["outcome"] for row in rows}
 
 
-def test_delivery_is_waited_for(run, p2psms_sandbox):
+def test_delivery_is_waited_for(run: Examples, p2psms_sandbox: Sandbox):
     """Three are told, and the counts go on once the operators have reported."""
     p2psms_sandbox.queue_s = p2psms_sandbox.delivery_s = 0  # so that the first look ends it
 
@@ -187,7 +190,7 @@ def test_delivery_is_waited_for(run, p2psms_sandbox):
     assert 3 == len(p2psms_sandbox.arrived)
 
 
-def test_the_shards_are_sent_waited_for_and_reported_on(run, p2psms_sandbox):
+def test_the_shards_are_sent_waited_for_and_reported_on(run: Examples, p2psms_sandbox: Sandbox):
     """Each shard has its send and its sensor, and the report adds up all of them."""
     p2psms_sandbox.queue_s = 0  # so that the first look ends it
 
@@ -205,7 +208,9 @@ def test_the_shards_are_sent_waited_for_and_reported_on(run, p2psms_sandbox):
 
 
 @pytest.mark.parametrize(("paid", "cancelled", "state"), [(True, "success", 7), (False, "skipped", 5)])
-def test_a_reminder_is_cancelled_when_it_is_needless(paid, cancelled, state, run, p2psms_sandbox):
+def test_a_reminder_is_cancelled_when_it_is_needless(
+    paid, cancelled, state, run: Examples, p2psms_sandbox: Sandbox
+):
     """The reminder that was scheduled is cancelled at the gateway, or left alone."""
     assert {"remind success": 1, "is_paid success": 1, f"cancel {cancelled}": 1} == run(
         "p2psms_cancel", paid=paid

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from airflow_provider_p2psms.sandbox import Sandbox
 from tests.pages import DOCS, ROOT, blocks, check_command, commands, languages, make_targets
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -27,7 +28,7 @@ def test_the_commands_exist():
 
 
 @pytest.mark.airflow
-def test_the_dag_runs(p2psms_sandbox, run_dag, capfd):
+def test_the_dag_runs(p2psms_sandbox: Sandbox, run_dag, capfd):
     """The DAG to copy sends its texts, and no number stands in what Airflow writes meanwhile."""
     namespace = {"__name__": "readme"}
     [code] = blocks(README, "python")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.browser.sandbox_page import ORIGIN, PERSIAN
+from tests.browser.sandbox_page import ORIGIN, PERSIAN, Page
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ PICTURES = Path(__file__).parents[2] / ".cache"
 
 
 @pytest.fixture
-def axe(page):
+def axe(page: Page):
     """Look for violations of WCAG 2.1 AA on the page that is open."""
     spec = importlib.util.find_spec("axe_core_python")
     assert spec
@@ -43,7 +43,7 @@ def axe(page):
 
 
 @pytest.fixture
-def filled(page):
+def filled(page: Page):
     """Let the page have one of everything; return the id of a scheduled message."""
     page.sandbox.order_fault("silence", after=100)
     to = [f"+9891200010{number:02}" for number in range(9)] + ["+989120000003", "+989120000004"]
@@ -65,7 +65,7 @@ VIEWS = [
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_accessible_and_never_too_wide(width, dark, page, filled, axe):
+def test_accessible_and_never_too_wide(width, dark, page: Page, filled, axe):
     """No violation in any view; nothing sticks out of the screen."""
     page.resize(width, dark=dark)
     PICTURES.mkdir(exist_ok=True)
@@ -81,7 +81,7 @@ def test_accessible_and_never_too_wide(width, dark, page, filled, axe):
     assert max(widths.values()) <= width, widths
 
 
-def test_cards_on_a_narrow_screen(page, filled):
+def test_cards_on_a_narrow_screen(page: Page, filled):
     """Each message is a card of its own, with all of its facts; the opened one covers the screen."""
     page.resize(390)
     page.open()
@@ -94,7 +94,7 @@ def test_cards_on_a_narrow_screen(page, filled):
     page.wait(lambda: page.find("#detail").rect["width"] == 390)
 
 
-def test_dark_is_dark(page, filled):
+def test_dark_is_dark(page: Page, filled):
     """The page follows what the reader's system prefers."""
     brightness = {}
     for dark in (False, True):
@@ -107,7 +107,7 @@ def test_dark_is_dark(page, filled):
     assert brightness[False] > 200
 
 
-def test_nothing_is_asked_of_anywhere_else(page, filled):
+def test_nothing_is_asked_of_anywhere_else(page: Page, filled):
     """All requests of all views go to the sandbox, and no view breaks its content security policy."""
     page.browser.get_log("performance")
     for view in VIEWS:
@@ -125,7 +125,7 @@ def test_nothing_is_asked_of_anywhere_else(page, filled):
     assert [entry for entry in page.browser.get_log("browser") if entry["level"] == "SEVERE"] == []
 
 
-def test_without_its_script(page, browser, filled):
+def test_without_its_script(page: Page, browser, filled):
     """Search, opening and paging are links and a form: they work where no script runs."""
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     browser.get(page.sandbox.outbox_url)

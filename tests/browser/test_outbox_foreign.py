@@ -5,6 +5,8 @@ import threading
 
 import pytest
 
+from tests.browser.sandbox_page import Page
+
 pytestmark = pytest.mark.browser
 
 ATTACK = """
@@ -62,7 +64,7 @@ def foreign_site(tmp_path):
     thread.join(5)
 
 
-def test_another_origin_orders_and_reads_nothing(page, foreign_site):
+def test_another_origin_orders_and_reads_nothing(page: Page, foreign_site):
     """Even after the browser has the page's cookie, and though both are on one host."""
     page.send("secret")
     page.open()
@@ -77,7 +79,7 @@ def test_another_origin_orders_and_reads_nothing(page, foreign_site):
     assert (page.sandbox.state()["faults"], page.sandbox.state()["messages"]) == ([], 1)
 
 
-def test_the_page_shows_in_no_frame(page, foreign_site):
+def test_the_page_shows_in_no_frame(page: Page, foreign_site):
     """So nobody can be made to click on it."""
     page.browser.get(foreign_site)
     page.run(

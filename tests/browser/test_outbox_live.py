@@ -5,12 +5,14 @@ import time
 import pytest
 from selenium.webdriver.common.by import By
 
+from tests.browser.sandbox_page import Page
+
 pytestmark = pytest.mark.browser
 
 MANY = [f"text {number:02}" for number in range(60)]
 
 
-def test_a_message_appears_without_a_reload(page):
+def test_a_message_appears_without_a_reload(page: Page):
     """The first ones fill the empty list; a later one comes on top, marked as new."""
     page.open()
     assert "None." in page.shown("#list")
@@ -26,7 +28,7 @@ def test_a_message_appears_without_a_reload(page):
     assert page.browser.title.startswith("2 messages")
 
 
-def test_the_place_in_the_list_is_kept(page):
+def test_the_place_in_the_list_is_kept(page: Page):
     """A reader further down sees how many are new; the list stays until they ask for them."""
     page.send(*MANY)
     page.open()
@@ -44,7 +46,7 @@ def test_the_place_in_the_list_is_kept(page):
     assert page.is_same_load()
 
 
-def test_a_selection_is_kept(page):
+def test_a_selection_is_kept(page: Page):
     """Selected text stays selected, and its row where it is, while messages come and statuses move."""
     [outbox_id] = page.send("a long text")
     page.open()
@@ -58,7 +60,7 @@ def test_a_selection_is_kept(page):
     assert page.texts() == ["a long text"]
 
 
-def test_typing_is_not_disturbed(page):
+def test_typing_is_not_disturbed(page: Page):
     """What is in the search field stays there when messages come."""
     page.send("one")
     page.open()
@@ -71,7 +73,7 @@ def test_typing_is_not_disturbed(page):
     assert page.find("[name=q]").get_attribute("value") == "half a que"
 
 
-def test_a_pause(page):
+def test_a_pause(page: Page):
     """While it is paused the sandbox tells it nothing; all that came meanwhile is there afterwards."""
     page.open()
     page.wait(lambda: page.sandbox._feed._watchers)
@@ -85,7 +87,7 @@ def test_a_pause(page):
     page.wait(lambda: page.texts() == ["during the pause"])
 
 
-def test_statuses_move_on(page):
+def test_statuses_move_on(page: Page):
     """A badge goes from queued to delivered by itself, in the list and in the opened message."""
     now = time.time()
     page.sandbox.clock = lambda: now
@@ -103,7 +105,7 @@ def test_statuses_move_on(page):
     assert page.is_same_load()
 
 
-def test_deleted_messages_leave_other_pages(page, browser):
+def test_deleted_messages_leave_other_pages(page: Page, browser):
     """After "Delete all" is confirmed the list is empty, and no id is given twice."""
     [first] = page.send("hello")
     page.open()

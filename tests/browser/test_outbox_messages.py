@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from tests.browser.sandbox_page import ORIGIN, PERSIAN
+from tests.browser.sandbox_page import ORIGIN, PERSIAN, Page
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ def open_first(page):
     page.wait(lambda: page.find("#detail h2").is_displayed())
 
 
-def test_a_persian_message_as_on_a_phone(page):
+def test_a_persian_message_as_on_a_phone(page: Page):
     """It runs from right to left; the parts say what made it Unicode."""
     page.send("Sale! é", PERSIAN + " " + PERSIAN)
     page.open()
@@ -44,7 +44,7 @@ def test_a_persian_message_as_on_a_phone(page):
     page.wait(lambda: "1 part · GSM-7" in page.shown("#detail"))
 
 
-def test_one_line_for_many_recipients(page):
+def test_one_line_for_many_recipients(page: Page):
     """A text to many is one row; its badges put the bad first, and none is green over what did not arrive."""
     to = [f"+9891200010{number:02}" for number in range(48)] + ["+989120000003", "+989120000004"]
     [outbox_id] = page.send("to all", to=to)
@@ -64,7 +64,7 @@ def test_one_line_for_many_recipients(page):
     assert len(page.all("#detail .recipients tbody tr")) == 50
 
 
-def test_long_texts_are_folded(page):
+def test_long_texts_are_folded(page: Page):
     """The list shows the beginning of a long text, the opened message all of it."""
     text = "word " * 250
     page.send(text)
@@ -75,16 +75,16 @@ def test_long_texts_are_folded(page):
     assert page.texts("#detail .bubble") == [text]
 
 
-def test_hostile_texts_are_only_text(page):
+def test_hostile_texts_are_only_text(page: Page):
     """No text becomes HTML or runs, in the list or opened; characters that are not seen are named."""
     page.send(*HOSTILE)
     page.open()
 
     assert page.texts() == list(reversed(HOSTILE))
-    for link in [each.get_attribute("href") for each in page.all("#list a.open")]:
+    for link in [each.get_attribute("href") or "" for each in page.all("#list a.open")]:
         page.open(link.removeprefix(page.sandbox.outbox_url))
         assert page.texts("#detail .bubble")[0] in HOSTILE
-    page.open("?q=gnp.exe&open=" + page.find("#list tr:nth-child(3)").get_attribute("id")[1:])
+    page.open("?q=gnp.exe&open=" + (page.find("#list tr:nth-child(3)").get_attribute("id") or "")[1:])
     assert "U+202E RIGHT-TO-LEFT OVERRIDE" in page.shown("#detail .problem")
     assert page.find("#list td.text").value_of_css_property("unicode-bidi") == "isolate"
     assert page.run("return window.hacked") is None
@@ -103,7 +103,7 @@ def test_hostile_texts_are_only_text(page):
         "كاربر",
     ],
 )
-def test_search(query, page):
+def test_search(query, page: Page):
     """Numbers are found in any spelling, texts with either ya and kaf; the URL can be shared."""
     page.send("سفارش علی برای کاربر", to="+989123456789")
     page.send("another", to="+989350000000")
@@ -118,7 +118,7 @@ def test_search(query, page):
     assert page.find("[name=q]").get_attribute("value") == query
 
 
-def test_filters(page):
+def test_filters(page: Page):
     """A badge of the chart, and a DAG's name, lead to what they name."""
     page.send("fine", origin=ORIGIN)
     page.send("not fine", to="+989120000003")
@@ -136,7 +136,7 @@ def test_filters(page):
     page.wait(lambda: page.texts() == ["by a file's DAG", "fine"])
 
 
-def test_a_scheduled_message_is_cancelled(page):
+def test_a_scheduled_message_is_cancelled(page: Page):
     """It is shown with the time in UTC and in Tehran; its button cancels it as the gateway does."""
     at = int(time.time()) + 86_400
     [outbox_id] = page.send("later", send_time=time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at)))
@@ -152,7 +152,7 @@ def test_a_scheduled_message_is_cancelled(page):
     assert page.all("#detail button") == []
 
 
-def test_a_request_with_its_answer_and_as_curl(page):
+def test_a_request_with_its_answer_and_as_curl(page: Page):
     """A message leads to its request; the command for it has no token."""
     page.send("it's <here>", origin=ORIGIN)
     page.open()
@@ -167,7 +167,7 @@ def test_a_request_with_its_answer_and_as_curl(page):
     assert page.sandbox.token not in page.browser.page_source
 
 
-def test_keys(page):
+def test_keys(page: Page):
     """J and k go through the list, Enter opens, Escape closes and comes back."""
     first, second = page.send("one", "two")
     page.open()
@@ -187,12 +187,16 @@ def test_keys(page):
     assert page.is_same_load()
 
 
-def test_the_skip_link_comes_first(page):
+def test_the_skip_link_comes_first(page: Page):
     """The first Tab shows a link past the head of the page."""
     page.open()
     page.find("body").send_keys(Keys.TAB)
     link = page.browser.switch_to.active_element
 
-    assert (link.text, link.get_attribute("href").partition("#")[2]) == ("Skip to the content", "main")
+    place = (link.get_attribute("href") or "").partition("#")[2]
+    assert (link.text, place) == (
+        "Skip to the content",
+        "main",
+    )
     assert link.rect["x"] >= 0
     assert page.browser.find_element(By.ID, "main")

@@ -9,6 +9,8 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
+from tests.browser.sandbox_page import Page
+
 pytestmark = pytest.mark.browser
 
 
@@ -25,7 +27,7 @@ def order(page, section, **fields):
     form.find_element(By.TAG_NAME, "button").click()
 
 
-def test_a_fault_for_one_line(page):
+def test_a_fault_for_one_line(page: Page):
     """It is ordered by the form, stands in the banner of every page, hits that line alone, and is cleared."""
     page.open("trouble")
     assert page.all(".banner") == []
@@ -44,7 +46,7 @@ def test_a_fault_for_one_line(page):
     assert page.send("hello", from_number="1234567890")
 
 
-def test_a_banner_appears_by_itself(page):
+def test_a_banner_appears_by_itself(page: Page):
     """Trouble that a test or a script orders is seen on a page that is open."""
     page.open()
     page.sandbox.order_fault("silence", times=2)
@@ -55,7 +57,7 @@ def test_a_banner_appears_by_itself(page):
     assert page.is_same_load()
 
 
-def test_a_share_is_not_delivered(page):
+def test_a_share_is_not_delivered(page: Page):
     """A fifth of the messages end as not delivered."""
     page.open("trouble")
     order(page, "fault", fault="undelivered", times="null", share="0.2")
@@ -66,7 +68,7 @@ def test_a_share_is_not_delivered(page):
     page.wait(lambda: "2 not delivered" in page.shown("#stats") and "8 delivered" in page.shown("#stats"))
 
 
-def test_latency_habits_and_the_account(page):
+def test_latency_habits_and_the_account(page: Page):
     """The other two forms set what they say; a bad value is a sentence."""
     page.open("trouble")
     order(page, "account", latency_s="0.25", send_block="true")
@@ -87,7 +89,7 @@ def test_latency_habits_and_the_account(page):
     assert (page.sandbox.habits_turned(), page.sandbox.latency_s, page.sandbox.send_block) == ({}, 0, False)
 
 
-def test_trouble_of_one_line(page):
+def test_trouble_of_one_line(page: Page):
     """The line is chosen above the forms; what is like that of all lines is none of its own."""
     page.sandbox.turn({"report_lag_s": 5.0})
     page.open("trouble")
@@ -112,7 +114,7 @@ def test_trouble_of_one_line(page):
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("fault", ["cut_before_answer", "502_html", "busy"])
-def test_a_dag_copes(fault, page, run_dag, monkeypatch, short_times):
+def test_a_dag_copes(fault, page: Page, run_dag, monkeypatch, short_times):
     """A DAG's messages appear while a fault is ordered on the page, each of them once."""
     from airflow_provider_p2psms.airflow_compat import DAG
     from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
@@ -136,7 +138,7 @@ def test_a_dag_copes(fault, page, run_dag, monkeypatch, short_times):
     assert page.is_same_load()
 
 
-def test_a_sandbox_that_is_gone_and_back(page):
+def test_a_sandbox_that_is_gone_and_back(page: Page):
     """The page says that it is not live, and is again when the sandbox answers."""
     page.open()
     port = page.sandbox.bound_port

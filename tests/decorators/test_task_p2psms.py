@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.decorators.sms import p2psms_task
 from airflow_provider_p2psms.operators.sms import SOURCE_FIELDS, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
@@ -39,7 +40,7 @@ def run(dag, run_dag):
     return run
 
 
-def test_what_a_function_returns_is_sent(dag, run, p2psms_sandbox):
+def test_what_a_function_returns_is_sent(dag, run, p2psms_sandbox: Sandbox):
     """Its rows arrive with their texts, and each key of the result can be an XCom of its own."""
     got = []
     with dag:
@@ -60,7 +61,7 @@ def test_what_a_function_returns_is_sent(dag, run, p2psms_sandbox):
     assert [([message.outbox_id for message in p2psms_sandbox.arrived], 5)] == got
 
 
-def test_a_generator_streams(dag, run, p2psms_sandbox):
+def test_a_generator_streams(dag, run, p2psms_sandbox: Sandbox):
     """A function may yield its rows one by one."""
     with dag:
 
@@ -75,7 +76,7 @@ def test_a_generator_streams(dag, run, p2psms_sandbox):
     assert TEXTS == p2psms_sandbox.texts_arrived
 
 
-def test_arguments_and_context_reach_the_function(dag, run, p2psms_sandbox):
+def test_arguments_and_context_reach_the_function(dag, run, p2psms_sandbox: Sandbox):
     """Outputs of other tasks, templates and the names of Airflow's context are its arguments."""
     with dag:
 
@@ -94,7 +95,7 @@ def test_arguments_and_context_reach_the_function(dag, run, p2psms_sandbox):
     assert ["all: tell all"] == p2psms_sandbox.texts_arrived
 
 
-def test_it_can_be_mapped_with_partial_and_override(dag, run, p2psms_sandbox):
+def test_it_can_be_mapped_with_partial_and_override(dag, run, p2psms_sandbox: Sandbox):
     """Each mapped task calls the function for itself and sends its rows."""
     with dag:
 
@@ -109,7 +110,7 @@ def test_it_can_be_mapped_with_partial_and_override(dag, run, p2psms_sandbox):
     assert 3 == p2psms_sandbox.send_requests
 
 
-def test_a_retry_computes_anew_and_sends_the_rest(dag, run, p2psms_sandbox, monkeypatch, tmp_path):
+def test_a_retry_computes_anew_and_sends_the_rest(dag, run, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
     """Rows that a retry returns in another order, with one more, are sent once each."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
     p2psms_sandbox.order_fault("500_before", after=2)
@@ -136,7 +137,7 @@ def test_a_retry_computes_anew_and_sends_the_rest(dag, run, p2psms_sandbox, monk
     assert dict.fromkeys([*TEXTS, "Dear new"], 1) == Counter(p2psms_sandbox.texts_arrived)
 
 
-def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_sandbox, capfd, kept):
+def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_sandbox: Sandbox, capfd, kept):
     """Neither its arguments' values nor its rows are in logs, rendered fields or its own XComs."""
     word, number = "geheim", "09351112233"
     p2psms_sandbox.duplicate_window_s = 0
@@ -173,7 +174,7 @@ def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_san
     ("returned", "state"),
     [(None, "failed"), (7, "failed"), ("no rows", "failed"), ([("0912", "hi")], "failed"), ([], "skipped")],
 )
-def test_what_is_no_row_fails_before_any_request(returned, state, dag, run, p2psms_sandbox):
+def test_what_is_no_row_fails_before_any_request(returned, state, dag, run, p2psms_sandbox: Sandbox):
     """Nothing is sent of a result that is not rows, and none is asked for again."""
     with dag:
 
@@ -187,7 +188,7 @@ def test_what_is_no_row_fails_before_any_request(returned, state, dag, run, p2ps
     assert 0 == p2psms_sandbox.send_requests
 
 
-def test_a_backfill_does_not_call_the_function(dag, p2psms_sandbox):
+def test_a_backfill_does_not_call_the_function(dag, p2psms_sandbox: Sandbox):
     """Where nothing is to be sent, nothing is computed."""
 
     class Backfill:
@@ -237,7 +238,7 @@ def test_async_functions_are_refused_at_parse(dag):
             tell()
 
 
-def test_the_typed_name_is_the_same_decorator(dag, run, p2psms_sandbox):
+def test_the_typed_name_is_the_same_decorator(dag, run, p2psms_sandbox: Sandbox):
     """`p2psms_task`, which editors know the parameters of, makes the same task."""
     with dag:
 

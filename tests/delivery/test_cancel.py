@@ -10,6 +10,7 @@ from airflow_provider_p2psms.delivery.cancel import cancel_messages
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.sandbox import Sandbox
 from tests.delivery.conftest import Clock
 
 CANCEL = "/api/send/cancel"
@@ -42,7 +43,7 @@ def state(client, outbox_id):
     return client.report_by_bulk(outbox_id)["state_id"]
 
 
-def test_scheduled_messages_are_cancelled(client, schedule):
+def test_scheduled_messages_are_cancelled(client: GatewayClient, schedule):
     """Each is cancelled at the gateway, and told so."""
     ids = schedule("a", "b", "c")
 
@@ -50,13 +51,13 @@ def test_scheduled_messages_are_cancelled(client, schedule):
     assert [7, 7, 7] == [state(client, each) for each in ids]
 
 
-def test_no_ids(client, sandbox):
+def test_no_ids(client: GatewayClient, sandbox: Sandbox):
     """Nothing to cancel asks nothing."""
     assert {} == cancel_messages(client, ())
     assert [] == sandbox.requests
 
 
-def test_a_second_time_they_still_are(client, schedule, sandbox):
+def test_a_second_time_they_still_are(client: GatewayClient, schedule, sandbox: Sandbox):
     """What is cancelled already is cancelled, and not asked for again."""
     ids = schedule("a", "b")
     cancel_messages(client, ids)
@@ -66,7 +67,7 @@ def test_a_second_time_they_still_are(client, schedule, sandbox):
     assert before == len([request for request in sandbox.requests if request.path == CANCEL])
 
 
-def test_a_second_time_without_reports(client, schedule, sandbox):
+def test_a_second_time_without_reports(client: GatewayClient, schedule, sandbox: Sandbox):
     """Without reports an earlier cancel cannot be told from an unknown id; what can be cancelled is."""
     first, second = schedule("a", "b")
     cancel_messages(client, [first])
@@ -75,7 +76,7 @@ def test_a_second_time_without_reports(client, schedule, sandbox):
     assert {first: "not_found_or_too_late", second: "cancelled"} == cancel_messages(client, [first, second])
 
 
-def test_too_late_is_said_before_it_is_asked(client, schedule, send, clock, caplog):
+def test_too_late_is_said_before_it_is_asked(client: GatewayClient, schedule, send, clock: Clock, caplog):
     """Less than five minutes before, and after, the rule is told; each id has its outcome."""
     [soon], [sent], [far] = schedule("soon", minutes=6), send("now"), schedule("far")
     clock.now += 90  # the gateway's; by ours it is 6 minutes ahead, so only what is sent is known to be late
@@ -94,7 +95,7 @@ def test_too_late_is_said_before_it_is_asked(client, schedule, send, clock, capl
 @pytest.mark.parametrize(
     "fault", ["cut_before_answer", "500_after", "garbage", "502_html_before", "cut_before_taken"]
 )
-def test_a_lost_answer_is_settled(fault, client, schedule, sandbox):
+def test_a_lost_answer_is_settled(fault, client: GatewayClient, schedule, sandbox: Sandbox):
     """Where the answer is lost it is asked again, and the reports say whether it had been taken."""
     ids = schedule("a")
     sandbox.order_fault(fault, path=CANCEL)
@@ -103,7 +104,7 @@ def test_a_lost_answer_is_settled(fault, client, schedule, sandbox):
 
 
 @pytest.mark.parametrize(("fault", "outcome"), [("500_after", "cancelled"), ("500_before", "in_doubt")])
-def test_no_answer_at_all(fault, outcome, client, schedule, sandbox):
+def test_no_answer_at_all(fault, outcome, client: GatewayClient, schedule, sandbox: Sandbox):
     """Three times without an answer is in doubt, unless the reports show that it was cancelled."""
     ids = schedule("a")
     sandbox.order_fault(fault, path=CANCEL, times=None)
@@ -111,7 +112,7 @@ def test_no_answer_at_all(fault, outcome, client, schedule, sandbox):
     assert {ids[0]: outcome} == cancel_messages(client, ids)
 
 
-def test_no_answer_of_any_kind(client, schedule, sandbox):
+def test_no_answer_of_any_kind(client: GatewayClient, schedule, sandbox: Sandbox):
     """Silence of the reports as well leaves it in doubt."""
     ids = schedule("a")
     for path in (CANCEL, "/api/report/by_bulk"):
@@ -120,7 +121,7 @@ def test_no_answer_of_any_kind(client, schedule, sandbox):
     assert {ids[0]: "in_doubt"} == cancel_messages(client, ids)
 
 
-def test_more_ids_than_questions(client, schedule, monkeypatch):
+def test_more_ids_than_questions(client: GatewayClient, schedule, monkeypatch):
     """What the reports were not asked for is cancelled without."""
     monkeypatch.setattr(lookup, "MIN_QUESTIONS", 1)
     ids = schedule("a", "b", "c")
@@ -128,7 +129,7 @@ def test_more_ids_than_questions(client, schedule, monkeypatch):
     assert dict.fromkeys(ids, "cancelled") == cancel_messages(client, ids)
 
 
-def test_reports_that_fail_do_not_keep_from_cancelling(client, schedule, sandbox):
+def test_reports_that_fail_do_not_keep_from_cancelling(client: GatewayClient, schedule, sandbox: Sandbox):
     """Nobody waits for the reports while the time runs out."""
     ids = schedule("a")
     sandbox.order_fault("500_before", path="/api/report/by_bulk", times=None)
@@ -137,7 +138,9 @@ def test_reports_that_fail_do_not_keep_from_cancelling(client, schedule, sandbox
 
 
 @pytest.mark.parametrize("fault", ["refuse_400", "refuse_404", "refuse_409", "refuse_422"])
-def test_an_id_that_is_refused_keeps_no_other_from_it(fault, client, schedule, sandbox, monkeypatch):
+def test_an_id_that_is_refused_keeps_no_other_from_it(
+    fault, client: GatewayClient, schedule, sandbox: Sandbox, monkeypatch
+):
     """The reports say whether it is cancelled; the others are cancelled."""
     monkeypatch.setattr(cancel, "_AT_ONCE", 1)
     ids = schedule("a", "b", "c")
@@ -150,7 +153,9 @@ def test_an_id_that_is_refused_keeps_no_other_from_it(fault, client, schedule, s
 
 
 @pytest.mark.parametrize("fault", ["refuse_400", "refuse_409", "refuse_422"])
-def test_a_refused_id_without_reports_is_in_doubt(fault, client, schedule, sandbox, caplog):
+def test_a_refused_id_without_reports_is_in_doubt(
+    fault, client: GatewayClient, schedule, sandbox: Sandbox, caplog
+):
     """Such a refusal alone does not tell whether the message still goes; the log has the gateway's words."""
     [outbox_id] = schedule("a")
     sandbox.order_fault(fault, path=CANCEL)
@@ -161,7 +166,7 @@ def test_a_refused_id_without_reports_is_in_doubt(fault, client, schedule, sandb
 
 
 @pytest.mark.parametrize(("times", "outcome"), [(2, "cancelled"), (None, "in_doubt")])
-def test_a_busy_gateway_is_asked_again(times, outcome, client, schedule, sandbox):
+def test_a_busy_gateway_is_asked_again(times, outcome, client: GatewayClient, schedule, sandbox: Sandbox):
     """A gateway that asks to slow down is asked three times, and then left to a retry."""
     [outbox_id] = schedule("a")
     sandbox.order_fault("refuse_429", path=CANCEL, times=times)
@@ -170,7 +175,7 @@ def test_a_busy_gateway_is_asked_again(times, outcome, client, schedule, sandbox
 
 
 @pytest.mark.parametrize("fault", ["refuse_401", "refuse_403"])
-def test_a_refusal_of_the_account_ends_it(fault, client, schedule, sandbox):
+def test_a_refusal_of_the_account_ends_it(fault, client: GatewayClient, schedule, sandbox: Sandbox):
     """No other id would fare better."""
     sandbox.order_fault(fault, path=CANCEL, times=None)
 
@@ -178,7 +183,7 @@ def test_a_refusal_of_the_account_ends_it(fault, client, schedule, sandbox):
         cancel_messages(client, schedule("a", "b"))
 
 
-def test_a_refusal_is_raised(sandbox, schedule):
+def test_a_refusal_is_raised(sandbox: Sandbox, schedule):
     """A wrong token ends it at once."""
     ids = schedule("a", "b")
     settings = GatewaySettings(base_url=sandbox.base_url, token="other")
@@ -186,7 +191,7 @@ def test_a_refusal_is_raised(sandbox, schedule):
         cancel_messages(client, ids)
 
 
-def test_what_is_due_first_is_cancelled_first(client, schedule, sandbox, monkeypatch):
+def test_what_is_due_first_is_cancelled_first(client: GatewayClient, schedule, sandbox: Sandbox, monkeypatch):
     """Time runs out for what is due soonest: where the gateway refuses after one, that one was it."""
     monkeypatch.setattr(cancel, "_AT_ONCE", 1)
     [later], [soon] = schedule("later", minutes=90), schedule("soon", minutes=10)

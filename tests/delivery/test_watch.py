@@ -12,6 +12,8 @@ from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedEr
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.response import Page
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.sandbox import Sandbox
+from tests.delivery.conftest import Clock
 
 GOOD, UNDELIVERED, BLACKLISTED = "+989120000000", "+989120000003", "+989120000004"
 ALL_THREE = (GOOD, UNDELIVERED, BLACKLISTED)
@@ -20,7 +22,7 @@ ZEROS = dict.fromkeys(
 )
 
 
-def test_no_ids_are_done_at_once(client, asked):
+def test_no_ids_are_done_at_once(client: GatewayClient, asked):
     """Nothing to watch is done, all counts are zero, and the gateway is not asked."""
     look = DeliveryWatch(client, (), until="delivered", min_delivered=1).look()
 
@@ -28,7 +30,7 @@ def test_no_ids_are_done_at_once(client, asked):
     assert 0 == asked()
 
 
-def test_a_message_is_pending_until_it_is_sent(client, send, clock):
+def test_a_message_is_pending_until_it_is_sent(client: GatewayClient, send, clock: Clock):
     """Recipients of queued messages are pending; once sent they are counted with cost and parts."""
     ids = send("a" * 161, to=(GOOD, "+989350000000"))
     watch = DeliveryWatch(client, ids)
@@ -42,7 +44,7 @@ def test_a_message_is_pending_until_it_is_sent(client, send, clock):
     assert look.counts.cost > 0
 
 
-def test_delivery_is_counted_by_recipient(client, send, clock):
+def test_delivery_is_counted_by_recipient(client: GatewayClient, send, clock: Clock):
     """By until="delivered" each recipient is waited for, and counted by what the operator reports."""
     ids = send("hello", to=ALL_THREE)
     watch = DeliveryWatch(client, ids, until="delivered")
@@ -64,7 +66,7 @@ def test_delivery_is_counted_by_recipient(client, send, clock):
     ("share", "done", "fails"),
     [(0.0, True, False), (1 / 3, True, False), (0.34, False, True), (1, False, True)],
 )
-def test_the_share_that_must_be_delivered(share, done, fails, client, send, clock):
+def test_the_share_that_must_be_delivered(share, done, fails, client: GatewayClient, send, clock: Clock):
     """A share reached ends well, one out of reach ends badly, and the text says how far it came."""
     ids = send("hello", to=ALL_THREE)
     clock.now += 3
@@ -78,7 +80,7 @@ def test_the_share_that_must_be_delivered(share, done, fails, client, send, cloc
         )
 
 
-def test_a_share_is_reached_before_the_last_is_sent(client, send, clock):
+def test_a_share_is_reached_before_the_last_is_sent(client: GatewayClient, send, clock: Clock):
     """Stragglers are not waited for once the share is reached."""
     ids = send("now") + send("later", send_time="2025-10-09 12:00:00")
     clock.now += 3
@@ -97,7 +99,7 @@ def test_a_share_is_reached_before_the_last_is_sent(client, send, clock):
     ],
 )
 @pytest.mark.parametrize("others", [0, 10])
-def test_a_failed_message_says_why(others, text, english, persian, client, send, clock):
+def test_a_failed_message_says_why(others, text, english, persian, client: GatewayClient, send, clock: Clock):
     """A message that failed ends the watch at once, with reason, the gateway's own words, and the id."""
     good = send(*(f"good {number}" for number in range(others))) if others else []
     bad = send(f"bad {text}")
@@ -111,7 +113,7 @@ def test_a_failed_message_says_why(others, text, english, persian, client, send,
     assert str(bad[0]) in str(look.failure)
 
 
-def test_a_cancelled_message_fails(client, send):
+def test_a_cancelled_message_fails(client: GatewayClient, send):
     """State 7 counts as failed."""
     ids = send("hello", send_time="2025-10-09 12:00:00")
     client.cancel(ids[0])
@@ -122,7 +124,7 @@ def test_a_cancelled_message_fails(client, send):
     assert 1 == look.counts.failed
 
 
-def test_many_failed_ids_are_named_in_part(client, send, clock):
+def test_many_failed_ids_are_named_in_part(client: GatewayClient, send, clock: Clock):
     """A long list of ids is cut, and the rest counted."""
     ids = send(*(f"[[reject]] {number}" for number in range(30)))
     clock.now += 1
@@ -134,7 +136,7 @@ def test_many_failed_ids_are_named_in_part(client, send, clock):
     assert "and 10 more" in failure
 
 
-def test_failed_messages_can_be_counted_instead(client, send, clock):
+def test_failed_messages_can_be_counted_instead(client: GatewayClient, send, clock: Clock):
     """By on_failed="continue" the others are waited for."""
     ids = send("bad [[reject]]", "good", to=(GOOD, UNDELIVERED))
     clock.now += 1
@@ -146,7 +148,9 @@ def test_failed_messages_can_be_counted_instead(client, send, clock):
     assert (look.done, look.counts.failed, look.counts.delivered, look.counts.undelivered) == (True, 2, 1, 1)
 
 
-def test_ten_thousand_ids_cost_two_hundred_questions_a_look(client, send_many, asked, clock):
+def test_ten_thousand_ids_cost_two_hundred_questions_a_look(
+    client: GatewayClient, send_many, asked, clock: Clock
+):
     """One look tells of 10,000 states, by pages; no look asks more than 200 questions, for delivery too."""
     ids = send_many(10_000)
     watch = DeliveryWatch(client, ids, until="delivered")
@@ -164,7 +168,9 @@ def test_ten_thousand_ids_cost_two_hundred_questions_a_look(client, send_many, a
     assert 190 <= min(questions)
 
 
-def test_deliveries_of_more_ids_than_questions(client, send_many, asked, clock, monkeypatch):
+def test_deliveries_of_more_ids_than_questions(
+    client: GatewayClient, send_many, asked, clock: Clock, monkeypatch
+):
     """Ids have their turns, final ones no more: all are told of in as many looks as it takes."""
     monkeypatch.setattr(lookup, "MIN_QUESTIONS", 30)
     ids = send_many(200)
@@ -181,7 +187,7 @@ def test_deliveries_of_more_ids_than_questions(client, send_many, asked, clock, 
     assert [False, True] == [looks[0][0].complete, looks[-1][0].complete]
 
 
-def test_sent_messages_are_not_asked_for_again(client, send, send_many, asked, clock):
+def test_sent_messages_are_not_asked_for_again(client: GatewayClient, send, send_many, asked, clock: Clock):
     """Once most are sent a look costs what the others do."""
     ids = send_many(1_000) + send("later", send_time="2025-10-09 12:00:00")
     watch = DeliveryWatch(client, ids)
@@ -193,7 +199,7 @@ def test_sent_messages_are_not_asked_for_again(client, send, send_many, asked, c
     assert 1 == asked()
 
 
-def test_messages_of_others_in_between(client, send, send_many, asked, clock):
+def test_messages_of_others_in_between(client: GatewayClient, send, send_many, asked, clock: Clock):
     """In the midst of ten times as many messages of others each id is found, at 200 questions a look."""
     ids = []
     for batch in range(20):
@@ -211,7 +217,7 @@ def test_messages_of_others_in_between(client, send, send_many, asked, clock):
     assert 3 >= looks
 
 
-def test_a_crowd_without_end(client, send, send_many, asked, clock, sandbox):
+def test_a_crowd_without_end(client: GatewayClient, send, send_many, asked, clock: Clock, sandbox: Sandbox):
     """Where others crowd every page, ids have their turns, and all are found in a few looks."""
     ids = []
     for batch in range(30):
@@ -229,7 +235,7 @@ def test_a_crowd_without_end(client, send, send_many, asked, clock, sandbox):
     assert 4 >= looks
 
 
-def test_sends_of_different_days_and_lines(client, send_many, asked, clock):
+def test_sends_of_different_days_and_lines(client: GatewayClient, send_many, asked, clock: Clock):
     """Ids of several sends are told apart by the gaps between them."""
     first = send_many(300)
     clock.now += 86_400
@@ -244,7 +250,7 @@ def test_sends_of_different_days_and_lines(client, send_many, asked, clock):
     assert 12 >= asked()
 
 
-def test_pages_are_asked_four_at_a_time(client, send_many, asked, clock):
+def test_pages_are_asked_four_at_a_time(client: GatewayClient, send_many, asked, clock: Clock):
     """The pages of a large send are on their way together; the first one alone says how many there are."""
     ids = send_many(900)
     clock.now += 1
@@ -265,7 +271,7 @@ def test_pages_are_asked_four_at_a_time(client, send_many, asked, clock):
     assert 9 + 2 == asked()
 
 
-def test_an_id_that_no_report_shows_is_pending(client, send, clock):
+def test_an_id_that_no_report_shows_is_pending(client: GatewayClient, send, clock: Clock):
     """An unknown id is waited for, as a fresh one is; it is no error."""
     ids = send("hello")
     clock.now += 1
@@ -276,7 +282,7 @@ def test_an_id_that_no_report_shows_is_pending(client, send, clock):
 
 
 @pytest.mark.parametrize("place", [0, -1])
-def test_an_unknown_id_at_the_edge_of_a_send(place, client, send_many, asked, clock):
+def test_an_unknown_id_at_the_edge_of_a_send(place, client: GatewayClient, send_many, asked, clock: Clock):
     """The others of the send are found by pages all the same."""
     ids = send_many(300)
     clock.now += 1
@@ -288,7 +294,7 @@ def test_an_unknown_id_at_the_edge_of_a_send(place, client, send_many, asked, cl
 
 
 @pytest.mark.parametrize("count", [1, 30])
-def test_a_gateway_without_reports(count, client, send_many, sandbox):
+def test_a_gateway_without_reports(count, client: GatewayClient, send_many, sandbox: Sandbox):
     """Where all questions are answered with 404 the first look says so; nothing would ever come."""
     ids = send_many(count)
     sandbox.reports = False
@@ -297,7 +303,7 @@ def test_a_gateway_without_reports(count, client, send_many, sandbox):
         DeliveryWatch(client, ids).look()
 
 
-def test_reports_that_are_refused(client, send, sandbox):
+def test_reports_that_are_refused(client: GatewayClient, send, sandbox: Sandbox):
     """A refusal of another kind is told in the gateway's words."""
     sandbox.report_lag_s = 3600
     sandbox.order_fault("refuse_403", path="/api/report/new_list")
@@ -306,7 +312,9 @@ def test_reports_that_are_refused(client, send, sandbox):
         DeliveryWatch(client, send("a")).look()
 
 
-def test_reports_that_show_nothing_yet_are_asked_once_whether_they_are_there(client, send, sandbox, asked):
+def test_reports_that_show_nothing_yet_are_asked_once_whether_they_are_there(
+    client: GatewayClient, send, sandbox: Sandbox, asked
+):
     """An id that is not shown yet is answered with 404, too; where pages are shown, it is waited for."""
     sandbox.report_lag_s = 3600
     watch = DeliveryWatch(client, send("a"))
@@ -317,7 +325,7 @@ def test_reports_that_show_nothing_yet_are_asked_once_whether_they_are_there(cli
     assert 1 == asked()
 
 
-def test_ids_that_were_not_asked_for_yet(client, send, monkeypatch, caplog):
+def test_ids_that_were_not_asked_for_yet(client: GatewayClient, send, monkeypatch, caplog):
     """The log tells ids that no look has asked for apart from those that the reports do not show."""
     caplog.set_level("INFO")
     monkeypatch.setattr(lookup, "MIN_QUESTIONS", 7)
@@ -328,7 +336,7 @@ def test_ids_that_were_not_asked_for_yet(client, send, monkeypatch, caplog):
     assert "are not in the gateway's reports so far" not in caplog.text
 
 
-def test_a_watch_that_was_stopped(client, send, asked):
+def test_a_watch_that_was_stopped(client: GatewayClient, send, asked):
     """It asks nothing any more."""
     watch = DeliveryWatch(client, send("hello"))
     watch.stop()
@@ -338,7 +346,9 @@ def test_a_watch_that_was_stopped(client, send, asked):
 
 
 @pytest.mark.parametrize("count", [3, 300])
-def test_reports_that_come_late(count, client, send_many, sandbox, asked, clock):
+def test_reports_that_come_late(
+    count, client: GatewayClient, send_many, sandbox: Sandbox, asked, clock: Clock
+):
     """What the reports do not show yet costs hardly a question, and is found when they do."""
     sandbox.report_lag_s = 60
     ids = send_many(count)
@@ -351,7 +361,7 @@ def test_reports_that_come_late(count, client, send_many, sandbox, asked, clock)
     assert watch.look().done
 
 
-def test_the_log_tells_what_is_new(client, send, sandbox, clock, caplog):
+def test_the_log_tells_what_is_new(client: GatewayClient, send, sandbox: Sandbox, clock: Clock, caplog):
     """A look that finds nothing new adds no line; after one without an answer all is told again."""
     caplog.set_level("INFO", logger=DeliveryWatch.__module__)
 
@@ -374,7 +384,7 @@ def test_the_log_tells_what_is_new(client, send, sandbox, clock, caplog):
     assert not told(watch)
 
 
-def test_silence_is_borne_and_then_told(sandbox, send):
+def test_silence_is_borne_and_then_told(sandbox: Sandbox, send):
     """Looks without an answer find nothing new, wait longer, and end with an error at the tenth in a row."""
     ids = send("hello")
     settings = GatewaySettings(base_url="http://127.0.0.1:1", token="t", connect_timeout_s=0.2)
@@ -391,7 +401,7 @@ def test_silence_is_borne_and_then_told(sandbox, send):
     assert [120, 240, 480, 960, 1920] + [1920] * 4 == pauses
 
 
-def test_an_answer_ends_the_count_of_silences(sandbox, client, send):
+def test_an_answer_ends_the_count_of_silences(sandbox: Sandbox, client: GatewayClient, send):
     """An answer of "not yet" is one, too: silences in a row are counted anew after it."""
     ids = send("hello")
     watch = DeliveryWatch(client, ids)
@@ -404,7 +414,7 @@ def test_an_answer_ends_the_count_of_silences(sandbox, client, send):
         assert 60 == watch.pause_s(60)
 
 
-def test_too_many_questions_are_a_silence(sandbox, client, send):
+def test_too_many_questions_are_a_silence(sandbox: Sandbox, client: GatewayClient, send):
     """A 429 to a question is borne like no answer."""
     sandbox.order_fault("refuse_429", path="/api/report/by_bulk")
     watch = DeliveryWatch(client, send("hello"))
@@ -413,7 +423,7 @@ def test_too_many_questions_are_a_silence(sandbox, client, send):
     assert 1 == watch.failures
 
 
-def test_a_wrong_token_is_told_at_once(sandbox, send):
+def test_a_wrong_token_is_told_at_once(sandbox: Sandbox, send):
     """What waiting cannot mend is raised."""
     ids = send("hello")
     settings = GatewaySettings(base_url=sandbox.base_url, token="other")

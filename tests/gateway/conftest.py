@@ -89,8 +89,12 @@ def _some(conn: socket.socket) -> bytes:
     return data
 
 
+StartGateway = Callable[..., ScriptedGateway]
+MakeClient = Callable[..., GatewayClient]
+
+
 @pytest.fixture
-def scripted() -> Iterator[Callable[..., ScriptedGateway]]:
+def scripted() -> Iterator[StartGateway]:
     """Start scripted gateways; all are stopped after the test."""
     gateways: list[ScriptedGateway] = []
 
@@ -104,7 +108,7 @@ def scripted() -> Iterator[Callable[..., ScriptedGateway]]:
 
 
 @pytest.fixture
-def client() -> Iterator[Callable[..., GatewayClient]]:
+def client() -> Iterator[MakeClient]:
     """Make clients of an address; a test that waits for a timeout gives a short one."""
     clients: list[GatewayClient] = []
 

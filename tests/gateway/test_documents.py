@@ -20,7 +20,7 @@ from airflow_provider_p2psms.gateway.request import (
     write_single_groups,
 )
 
-from .conftest import answer, http
+from .conftest import MakeClient, StartGateway, answer, http
 
 DOCUMENTS = Path(__file__).parents[1] / "documents"
 
@@ -69,7 +69,7 @@ def test_every_printed_answer_has_a_call():
 
 
 @pytest.mark.parametrize(("name", "status"), REFUSED)
-def test_printed_refusals_are_refusals(name, status, scripted, client):
+def test_printed_refusals_are_refusals(name, status, scripted: StartGateway, client: MakeClient):
     """Each printed 401, 404 and 422 is a refusal with the printed code, words and fields; asked once."""
     gateway = scripted(printed(name, status))
 
@@ -105,13 +105,13 @@ def test_printed_refusals_are_refusals(name, status, scripted, client):
         "send_cancel": lambda got: got is None,
     }.items(),
 )
-def test_printed_successes_are_read(name, expected, scripted, client):
+def test_printed_successes_are_read(name, expected, scripted: StartGateway, client: MakeClient):
     """Each printed 200 is read into what it says."""
     assert expected(ask(name, client, scripted(printed(name, 200))))
 
 
 @pytest.mark.parametrize("name", ["peer_to_peer", "calculate_price", "send_cancel", "report_new_list"])
-def test_printed_requests_are_what_is_sent(name, scripted, client):
+def test_printed_requests_are_what_is_sent(name, scripted: StartGateway, client: MakeClient):
     """JSON requests leave as the documents print them, in UTF-8 without escapes."""
     gateway = scripted(printed(name, 200))
     ask(name, client, gateway)
@@ -126,7 +126,7 @@ def test_printed_requests_are_what_is_sent(name, scripted, client):
     assert lines[0].startswith(f"POST /v1/api/{'report/new_list' if 'list' in name else 'send'}")
 
 
-def test_the_printed_form_is_what_is_uploaded(scripted, client):
+def test_the_printed_form_is_what_is_uploaded(scripted: StartGateway, client: MakeClient):
     """The file send leaves as a form with the documented fields, the CSV as `files[]`."""
     gateway = scripted(printed("peer_to_peer_file", 200))
     client(f"http://127.0.0.1:{gateway.port}/v1").send_peer_to_peer_file(
@@ -190,7 +190,7 @@ def test_single_groups_are_written_as_groups(messages):
     )
 
 
-def test_a_question_is_asked_again(scripted, client):
+def test_a_question_is_asked_again(scripted: StartGateway, client: MakeClient):
     """A report that failed for a moment is asked for again: a question changes nothing."""
     answers = iter(
         [http(502, b"<html>"), b"", http(200, b'{"data": {"credit": 5}, "meta": {"status": true}}')]
@@ -201,7 +201,7 @@ def test_a_question_is_asked_again(scripted, client):
     assert 3 == len(gateway.requests)
 
 
-def test_a_question_without_an_answer_is_safe_to_repeat(scripted, client):
+def test_a_question_without_an_answer_is_safe_to_repeat(scripted: StartGateway, client: MakeClient):
     """After three attempts a question ends as unreachable: nothing can have been sent by it."""
     gateway = scripted(answer(http(502, b"<html>")))
 
@@ -211,7 +211,7 @@ def test_a_question_without_an_answer_is_safe_to_repeat(scripted, client):
     assert 3 == len(gateway.requests)
 
 
-def test_no_netrc_replaces_the_token(scripted, client, tmp_path, monkeypatch):
+def test_no_netrc_replaces_the_token(scripted: StartGateway, client: MakeClient, tmp_path, monkeypatch):
     """A .netrc for the gateway's host does not take the place of the token."""
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login a password b\n")
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
@@ -222,7 +222,7 @@ def test_no_netrc_replaces_the_token(scripted, client, tmp_path, monkeypatch):
     assert b"Authorization: secret-token\r\n" in gateway.requests[0]
 
 
-def test_no_repr_shows_what_is_private(client):
+def test_no_repr_shows_what_is_private(client: MakeClient):
     """Tokens, numbers and texts are in no repr of this room."""
     settings = client("http://127.0.0.1/v1", proxy="http://u:hidden@p", redirect_to="+989120000000").settings
     for value in (settings, Group(["+989120000000"], "text")):

@@ -22,7 +22,7 @@ from airflow_provider_p2psms.gateway import transport
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.request import Group
 
-from .conftest import Script, ScriptedGateway, answer, http, read_request
+from .conftest import MakeClient, Script, ScriptedGateway, StartGateway, answer, http, read_request
 
 GROUPS = [Group(["+989120000000"], "a text of one customer"), Group(["+989130000000"], "another text")]
 IDS = json.dumps({"data": {"message_outbox_ids": [11, 12]}, "meta": {"status": True}}).encode()
@@ -136,7 +136,7 @@ REFUSALS = {
 
 @pytest.mark.parametrize("post", [send, send_file])
 @pytest.mark.parametrize("fault", UNKNOWN_ANSWERS)
-def test_no_answer_to_trust_is_unknown(fault, post, scripted, client):
+def test_no_answer_to_trust_is_unknown(fault, post, scripted: StartGateway, client: MakeClient):
     """Once the request has left, all but a clear answer leaves the outcome unknown; nothing is repeated."""
     gateway = scripted(UNKNOWN_ANSWERS[fault])
 
@@ -148,7 +148,7 @@ def test_no_answer_to_trust_is_unknown(fault, post, scripted, client):
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-def test_a_clear_no_is_a_refusal(status, scripted, client):
+def test_a_clear_no_is_a_refusal(status, scripted: StartGateway, client: MakeClient):
     """A 4xx in the gateway's own envelope, which says that it failed and has no ids, took nothing."""
     body = b'{"data": null, "meta": {"status": false, "message_code": "400-9"}}'
     code, error = REFUSALS[status]
@@ -188,7 +188,7 @@ HAS_IDS = '{"data": {"message_outbox_ids": [7]}, "meta": {"status": false}}'
         (200, '{"data": {"message_outbox_ids": [0]}, "meta": {}}', False),
     ],
 )
-def test_all_else_is_unknown(status, body, is_taken, scripted, client):
+def test_all_else_is_unknown(status, body, is_taken, scripted: StartGateway, client: MakeClient):
     """What is no clear *no* and no whole receipt is unknown; ids and a *yes* say that it was taken."""
     gateway = scripted(answer(http(status, body.encode(), "Location: /elsewhere")))
 
@@ -201,7 +201,7 @@ def test_all_else_is_unknown(status, body, is_taken, scripted, client):
 
 
 @pytest.mark.parametrize("bom", [b"", BOM])
-def test_status_false_under_200_is_a_refusal(bom, scripted, client):
+def test_status_false_under_200_is_a_refusal(bom, scripted: StartGateway, client: MakeClient):
     """HTTP 200 with `meta.status` false and no ids took nothing, also behind a BOM."""
     body = json.dumps({"data": None, "meta": {"status": False, "message": "نه", "message_code": "400-31"}})
     gateway = scripted(answer(http(200, bom + body.encode())))
@@ -212,7 +212,7 @@ def test_status_false_under_200_is_a_refusal(bom, scripted, client):
     assert "400-31" == caught.value.message_code
 
 
-def test_the_gateways_words_come_along(scripted, client):
+def test_the_gateways_words_come_along(scripted: StartGateway, client: MakeClient):
     """A 422 keeps the gateway's words, code and fields on the error, and in its text."""
     document = (Path(__file__).parents[1] / "documents/peer_to_peer.response_422.json").read_bytes()
     gateway = scripted(answer(http(422, document)))
@@ -226,7 +226,7 @@ def test_the_gateways_words_come_along(scripted, client):
     assert "message: تکمیل گزینه پیام الزامی است" in str(err)
 
 
-def test_what_the_gateway_quotes_of_ours_is_not_repeated(scripted, client):
+def test_what_the_gateway_quotes_of_ours_is_not_repeated(scripted: StartGateway, client: MakeClient):
     """Numbers and texts that a refusal quotes back stand in no error."""
     words = f"The number +989120000000 (۰۹۱۲۰۰۰۰۰۰۰) cannot get «{GROUPS[0].message}»"
     meta = {"status": False, "message": words, "errors": {"params.0.+989120000000": [words]}}
@@ -241,7 +241,7 @@ def test_what_the_gateway_quotes_of_ours_is_not_repeated(scripted, client):
         assert private not in told
 
 
-def test_ids_that_do_not_add_up_are_kept(scripted, client):
+def test_ids_that_do_not_add_up_are_kept(scripted: StartGateway, client: MakeClient):
     """Another number of ids than groups is unknown, but the ids are on the error."""
     gateway = scripted(UNKNOWN_ANSWERS["200 with too many ids"])
 
@@ -252,7 +252,7 @@ def test_ids_that_do_not_add_up_are_kept(scripted, client):
 
 
 @pytest.mark.parametrize("body", [IDS, IDS.replace(b"11", b'"11"'), BOM + IDS])
-def test_ids_as_due_are_a_receipt(body, scripted, client):
+def test_ids_as_due_are_a_receipt(body, scripted: StartGateway, client: MakeClient):
     """One id a group, in the order given: under HTTP 201, too, as text, and behind a BOM."""
     gateway = scripted(answer(http(201, body)))
 
@@ -260,7 +260,7 @@ def test_ids_as_due_are_a_receipt(body, scripted, client):
 
 
 @pytest.mark.parametrize("ids", [(12, 11), (11, 13), (11, 11), (2**63 - 2, 2**63 - 1)])
-def test_ids_of_any_order_are_a_receipt(ids, scripted, client):
+def test_ids_of_any_order_are_a_receipt(ids, scripted: StartGateway, client: MakeClient):
     """They need not count up by one."""
     gateway = scripted(answer(http(200, IDS.replace(b"[11, 12]", json.dumps(ids).encode()))))
 
@@ -277,39 +277,39 @@ class TestNothingLeft:
         assert not caught.value.may_have_been_sent
         return caught.value
 
-    def test_no_dns(self, client):
+    def test_no_dns(self, client: MakeClient):
         """A host name that nobody knows."""
         assert "DNS" in str(self.check(client("https://gateway.invalid/v1")))
 
-    def test_refused(self, client):
+    def test_refused(self, client: MakeClient):
         """A port at which nobody listens."""
         with socket.create_server(("127.0.0.1", 0)) as closed:
             port = closed.getsockname()[1]
         assert "refused" in str(self.check(client(f"http://127.0.0.1:{port}/v1")))
 
-    def test_connect_timeout(self, client, deaf_port):
+    def test_connect_timeout(self, client: MakeClient, deaf_port):
         """A host that does not answer to a connection."""
         err = self.check(client(f"http://127.0.0.1:{deaf_port}/v1", connect_timeout_s=0.1))
         assert "timed out" in str(err)
 
-    def test_tls_with_a_stranger(self, client, scripted, tls):
+    def test_tls_with_a_stranger(self, client: MakeClient, scripted: StartGateway, tls):
         """A certificate that nobody vouches for; there is no way to turn the check off."""
         gateway = scripted(answer(http(200, IDS)), tls=tls)
         assert "not trusted" in str(self.check(client(f"https://127.0.0.1:{gateway.port}/v1")))
         assert [] == gateway.requests
 
-    def test_tls_where_there_is_none(self, client, scripted):
+    def test_tls_where_there_is_none(self, client: MakeClient, scripted: StartGateway):
         """A port that speaks something else."""
         gateway = scripted(answer(b"220 smtp ready\r\n"), read_request=False)
         assert "TLS" in str(self.check(client(f"https://127.0.0.1:{gateway.port}/v1")))
 
-    def test_a_proxy_that_is_not_there(self, client):
+    def test_a_proxy_that_is_not_there(self, client: MakeClient):
         """A proxy at which nobody listens."""
         err = self.check(client("https://gateway.invalid/v1", proxy="http://user:pass@127.0.0.1:1"))
         assert "proxy" in str(err)
         assert "pass" not in str(err)
 
-    def test_a_proxy_that_says_no(self, client, scripted):
+    def test_a_proxy_that_says_no(self, client: MakeClient, scripted: StartGateway):
         """A proxy that opens no tunnel: our request never began."""
         proxy = scripted(answer(http(407, b"")))
         self.check(client("https://gateway.invalid/v1", proxy=f"http://127.0.0.1:{proxy.port}"))
@@ -337,14 +337,16 @@ class TestOverTLS:
         authority.cert_pem.write_to_path(tmp_path / "ca.pem")
         return str(tmp_path / "ca.pem")
 
-    def test_a_bundle_of_ones_own_is_trusted(self, client, scripted, tls, bundle):
+    def test_a_bundle_of_ones_own_is_trusted(self, client: MakeClient, scripted: StartGateway, tls, bundle):
         """`ca_bundle` lets the send through."""
         gateway = scripted(answer(http(200, IDS)), tls=tls)
         assert (11, 12) == tuple(
             send(client(f"https://127.0.0.1:{gateway.port}/v1", ca_bundle=bundle)).outbox_ids
         )
 
-    def test_through_a_proxy_that_speaks_tls_itself(self, client, scripted, tls, bundle):
+    def test_through_a_proxy_that_speaks_tls_itself(
+        self, client: MakeClient, scripted: StartGateway, tls, bundle
+    ):
         """TLS within TLS: sent whole, answered, and told apart from what did not leave."""
         gateway = scripted(answer(http(200, IDS)), tls=tls)
         proxy = scripted(tunnel_to(gateway.port), tls=tls)
@@ -357,12 +359,16 @@ class TestOverTLS:
             )  # trusts neither of them
         assert 1 == len(gateway.requests)
 
-    def test_a_large_request_to_a_slow_reader_arrives_whole(self, client, scripted, tls, bundle):
+    def test_a_large_request_to_a_slow_reader_arrives_whole(
+        self, client: MakeClient, scripted: StartGateway, tls, bundle
+    ):
         """What the network does not take at once follows, record by record."""
         check_a_slow_reader(scripted, client, tls=tls, ca_bundle=bundle)
 
     @pytest.mark.parametrize("fault", ["cut before the answer", "reset before the answer", "read timeout"])
-    def test_cut_after_the_handshake_is_unknown(self, fault, client, scripted, tls, bundle):
+    def test_cut_after_the_handshake_is_unknown(
+        self, fault, client: MakeClient, scripted: StartGateway, tls, bundle
+    ):
         """A TLS error while waiting for the answer does not mean that nothing was sent."""
         gateway = scripted(UNKNOWN_ANSWERS[fault], tls=tls)
 
@@ -372,7 +378,7 @@ class TestOverTLS:
         assert 1 == len(gateway.requests)
 
 
-def test_cut_while_the_body_is_written_is_unknown(scripted, client):
+def test_cut_while_the_body_is_written_is_unknown(scripted: StartGateway, client: MakeClient):
     """A gateway that hangs up in the middle of a large request may have read enough of it."""
     groups = [Group(["+989120000000"], "متن " * 300) for _ in range(5_000)]
 
@@ -404,12 +410,12 @@ def check_a_slow_reader(scripted, client, *, tls=None, ca_bundle=None):
     assert [group.message for group in groups] == [param["message"] for param in taken[0]["params"]]
 
 
-def test_a_large_request_to_a_slow_reader_arrives_whole(scripted, client):
+def test_a_large_request_to_a_slow_reader_arrives_whole(scripted: StartGateway, client: MakeClient):
     """What the network does not take at once follows."""
     check_a_slow_reader(scripted, client)
 
 
-def test_a_stalled_write_ends_by_the_read_timeout(scripted, client):
+def test_a_stalled_write_ends_by_the_read_timeout(scripted: StartGateway, client: MakeClient):
     """A gateway that stops reading does not hold the send for ever."""
     groups = [Group(["+989120000000"], "متن " * 300) for _ in range(20_000)]
     gateway: ScriptedGateway = scripted(lambda conn, _: gateway.over.wait(60), read_request=False)
@@ -420,7 +426,7 @@ def test_a_stalled_write_ends_by_the_read_timeout(scripted, client):
         one.send_peer_to_peer(groups, from_number="+983000505")
 
 
-def test_a_connection_that_idled_away_is_replaced(scripted, client):
+def test_a_connection_that_idled_away_is_replaced(scripted: StartGateway, client: MakeClient):
     """The gateway closed a kept connection between two sends: the second makes a new one, and is sent."""
     gateway = scripted(answer(http(200, IDS)))  # closes after each answer, without saying so
     one = client(f"http://127.0.0.1:{gateway.port}/v1")
@@ -432,7 +438,7 @@ def test_a_connection_that_idled_away_is_replaced(scripted, client):
     assert 2 == len(gateway.requests)
 
 
-def test_an_address_without_a_usable_host_is_unreachable(client):
+def test_an_address_without_a_usable_host_is_unreachable(client: MakeClient):
     """What is no host name at all never leaves."""
     with pytest.raises(UnreachableError):
         send(client("http://*bad..host*/v1"))
@@ -441,7 +447,7 @@ def test_an_address_without_a_usable_host_is_unreachable(client):
 class TestDeadlines:
     """A request leaves in time or never, and is over in time."""
 
-    def test_a_request_whose_time_has_passed_never_leaves(self, scripted, client):
+    def test_a_request_whose_time_has_passed_never_leaves(self, scripted: StartGateway, client: MakeClient):
         """Past `start_by` a connection may be made, but no byte of the request leaves."""
         gateway = scripted(answer(http(200, IDS)))
         groups = client(f"http://127.0.0.1:{gateway.port}/v1")
@@ -451,14 +457,16 @@ class TestDeadlines:
 
         assert [] == gateway.requests
 
-    def test_a_request_in_time_leaves(self, scripted, client):
+    def test_a_request_in_time_leaves(self, scripted: StartGateway, client: MakeClient):
         """Before `start_by` it leaves as ever."""
         gateway = scripted(answer(http(200, IDS)))
         groups = client(f"http://127.0.0.1:{gateway.port}/v1")
 
         assert groups.send_peer_to_peer(GROUPS, from_number="+983000505", start_by=elapsed() + 5)
 
-    def test_a_process_that_stood_still_does_not_complete_its_request(self, scripted, client, monkeypatch):
+    def test_a_process_that_stood_still_does_not_complete_its_request(
+        self, scripted: StartGateway, client: MakeClient, monkeypatch
+    ):
         """If the deadline passes while the request is being written, its rest never leaves."""
         gateway = scripted(answer(http(200, IDS)))
         one = client(f"http://127.0.0.1:{gateway.port}/v1")
@@ -475,7 +483,9 @@ class TestDeadlines:
 
         assert [] == gateway.requests
 
-    def test_nothing_waits_between_the_clock_and_the_network(self, scripted, client, monkeypatch):
+    def test_nothing_waits_between_the_clock_and_the_network(
+        self, scripted: StartGateway, client: MakeClient, monkeypatch
+    ):
         """
         Time that passes while a socket is told how long to wait is seen before the last bytes leave.
 

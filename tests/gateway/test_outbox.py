@@ -17,7 +17,7 @@ from airflow_provider_p2psms.gateway.outbox import (
 from airflow_provider_p2psms.gateway.records import OutboxRecord, parse_record
 from airflow_provider_p2psms.gateway.statuses import State
 
-from .conftest import http
+from .conftest import MakeClient, StartGateway, http
 
 NOW = 1_800_000_000
 RECORD = OutboxRecord(7, "+983000505", "hi", NOW, NOW, None, state=State.SENT)
@@ -76,7 +76,7 @@ class Report:
 
 
 @pytest.fixture
-def outbox(scripted, client):
+def outbox(scripted: StartGateway, client: MakeClient):
     """Make outboxes over a report, without a wait between questions."""
 
     def make(report, **options):
@@ -371,7 +371,7 @@ def test_a_list_that_is_refused_is_no_answer(outbox, status, document):
     assert 1 == len(report.questions)
 
 
-def test_a_gateway_that_is_not_there_is_no_answer(client):
+def test_a_gateway_that_is_not_there_is_no_answer(client: MakeClient):
     """Nor is one that cannot be reached."""
     stop = threading.Event()
     nobody = Outbox(client("http://127.0.0.1:9/v1"), pace=QuestionPace(stop=stop), stop=stop)
@@ -570,7 +570,7 @@ def test_nobody_waits_for_a_turn_once_the_send_is_stopped():
             pace.wait()
 
 
-def test_a_stopped_outbox_asks_nothing(scripted, client):
+def test_a_stopped_outbox_asks_nothing(scripted: StartGateway, client: MakeClient):
     """Its own stop counts, too."""
     report, stop = Report([shown(7)]), threading.Event()
     gateway = client(f"http://127.0.0.1:{scripted(report).port}/v1")

@@ -3,14 +3,14 @@
 import pytest
 
 from airflow_provider_p2psms.errors import UnreachableError
-from tests.gateway.conftest import answer, http
+from tests.gateway.conftest import MakeClient, StartGateway, answer, http
 from tests.gateway.test_faults import IDS, send
 
 NOBODY = "http://127.0.0.1:1"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_this_machine_is_reached_without(client, scripted, monkeypatch, host):
+def test_this_machine_is_reached_without(client: MakeClient, scripted: StartGateway, monkeypatch, host):
     """A sandbox on this machine answers, whatever proxy the environment names."""
     gateway = scripted(answer(http(200, IDS)))
     for name in ("http_proxy", "https_proxy", "all_proxy"):
@@ -22,7 +22,9 @@ def test_this_machine_is_reached_without(client, scripted, monkeypatch, host):
 
 
 @pytest.mark.parametrize(("no_proxy", "is_asked"), [("", True), ("gateway.invalid", False)])
-def test_a_gateway_elsewhere_is_reached_through_it(client, scripted, monkeypatch, no_proxy, is_asked):
+def test_a_gateway_elsewhere_is_reached_through_it(
+    client: MakeClient, scripted: StartGateway, monkeypatch, no_proxy, is_asked
+):
     """`https_proxy` and `no_proxy` of the environment count."""
     proxy = scripted(answer(http(407, b"")))
     monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")

@@ -285,7 +285,7 @@ class HabitGateway:
         self.sends = 0
         self.questions: list[tuple[float, str]] = []
         self.over, self.held = threading.Event(), threading.Event()
-        self.after_send: Callable[[int], None] = lambda _: None
+        self.after_send: Callable[[int], object] = lambda _: None
         self._faults: dict[int, Fault] = {}
         self._always: Fault | None = None
         self._errors: list[_QuestionError] = []

@@ -22,7 +22,7 @@ from airflow_provider_p2psms.airflow_compat import airflow_home
 from tests.habits.conftest import FORMS, TIMES
 from tests.habits.gateway import TOKEN, Entry, Fault, HabitGateway
 from tests.habits.habits import HABITS, LATE
-from tests.habits.sends import Ended, connect, grouped, judge, number, personal
+from tests.habits.sends import Ended, Task, connect, grouped, judge, number, personal
 
 LAG = 0.3
 CUT = Fault(answer="cut")
@@ -49,7 +49,7 @@ class StateStore:
 
 
 @pytest.fixture(params=["files", "store"])
-def stored(request, task, monkeypatch, gateway):
+def stored(request, task: Task, monkeypatch, gateway: HabitGateway):
     """Keep the ledger in files or in the state store; gives what empties it."""
     folder = Path(os.environ["AIRFLOW__P2PSMS__LEDGER_PATH"])
     if request.param == "files":
@@ -65,7 +65,7 @@ def stored(request, task, monkeypatch, gateway):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("lost", [1, 2])
-def test_a_group_that_lost_a_member(task, gateway, form, taken, lost):
+def test_a_group_that_lost_a_member(task: Task, gateway: HabitGateway, form, taken, lost):
     """One recipient opts out between tries: the others of the group are not sent twice."""
     task.operator, task.rows = FORMS[form], grouped(40, size=20)
     task.options = {"batch_size": 20}
@@ -81,7 +81,7 @@ def test_a_group_that_lost_a_member(task, gateway, form, taken, lost):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("rest", [0, 1, 10])
-def test_rows_that_the_query_no_longer_returns(task, gateway, form, rest):
+def test_rows_that_the_query_no_longer_returns(task: Task, gateway: HabitGateway, form, rest):
     """Messages in doubt whose rows have gone are settled, and their ids belong to the result."""
     task.operator, task.rows = FORMS[form], personal(20)
     gateway.order(CUT, nth=1)
@@ -95,7 +95,7 @@ def test_rows_that_the_query_no_longer_returns(task, gateway, form, rest):
 
 
 @pytest.mark.parametrize("rest", [0, 10])
-def test_rows_that_have_gone_and_cannot_be_settled_fail_the_task(task, gateway, rest):
+def test_rows_that_have_gone_and_cannot_be_settled_fail_the_task(task: Task, gateway: HabitGateway, rest):
     """A task whose vanished rows stay in doubt does not end green or skipped."""
     task.rows = personal(20)
     gateway.change(lag_s=LATE)
@@ -108,7 +108,7 @@ def test_rows_that_have_gone_and_cannot_be_settled_fail_the_task(task, gateway, 
     assert "success" == task.clear().kind
 
 
-def test_rows_that_have_gone_and_were_not_taken(task, gateway):
+def test_rows_that_have_gone_and_were_not_taken(task: Task, gateway: HabitGateway):
     """What was not taken and has no row any more is said to a person once; the next clear is green."""
     task.rows = personal(20)
     gateway.order(NOT_TAKEN, nth=1)
@@ -125,7 +125,7 @@ def test_rows_that_have_gone_and_were_not_taken(task, gateway):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_rows_added_reordered_and_cut_otherwise(task, gateway, form):
+def test_rows_added_reordered_and_cut_otherwise(task: Task, gateway: HabitGateway, form):
     """Other batches, another order and more rows: only what was not sent is sent."""
     task.operator = FORMS[form]
     gateway.order(CUT, nth=2)
@@ -138,7 +138,7 @@ def test_rows_added_reordered_and_cut_otherwise(task, gateway, form):
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_a_lost_batch_of_five_thousand(task, gateway, taken):
+def test_a_lost_batch_of_five_thousand(task: Task, gateway: HabitGateway, taken):
     """A batch above the size of one record of the ledger is recognised as a whole."""
     task.rows = personal(5_010)
     task.options = {"batch_size": 5_000}
@@ -152,7 +152,7 @@ def test_a_lost_batch_of_five_thousand(task, gateway, taken):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_emptied_ledger_sends_nothing_again(task, gateway, stored, form):
+def test_an_emptied_ledger_sends_nothing_again(task: Task, gateway: HabitGateway, stored, form):
     """Where the ledger of an earlier try is gone, a retry and a clear send nothing and say why."""
     task.operator = FORMS[form]
     gateway.order(CUT, nth=2)
@@ -167,7 +167,7 @@ def test_an_emptied_ledger_sends_nothing_again(task, gateway, stored, form):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_emptied_ledger_after_a_success(task, gateway, stored, form):
+def test_an_emptied_ledger_after_a_success(task: Task, gateway: HabitGateway, stored, form):
     """A clear after a success that finds no ledger is in doubt, and sends nothing."""
     task.operator = FORMS[form]
     assert "success" == task.run().kind
@@ -178,7 +178,7 @@ def test_an_emptied_ledger_after_a_success(task, gateway, stored, form):
     assert 3 == gateway.sends
 
 
-def test_a_clear_in_the_state_store_sends_nothing_again(task, gateway):
+def test_a_clear_in_the_state_store_sends_nothing_again(task: Task, gateway: HabitGateway):
     """With its state store kept, a clear after a success makes no request."""
     task.state_store = StateStore()
     os.environ.pop("AIRFLOW__P2PSMS__LEDGER_PATH")
@@ -188,7 +188,7 @@ def test_a_clear_in_the_state_store_sends_nothing_again(task, gateway):
 
 
 @pytest.mark.parametrize("store", [True, False])
-def test_a_ledger_path_that_is_taken_away(task, gateway, monkeypatch, store):
+def test_a_ledger_path_that_is_taken_away(task: Task, gateway: HabitGateway, monkeypatch, store):
     """Without its ledger_path the task does not find what was sent, and sends nothing."""
     assert "success" == task.run().kind
     monkeypatch.delenv("AIRFLOW__P2PSMS__LEDGER_PATH")
@@ -197,7 +197,9 @@ def test_a_ledger_path_that_is_taken_away(task, gateway, monkeypatch, store):
     assert 3 == gateway.sends
 
 
-def test_a_file_ledger_of_the_same_home_is_read_by_the_state_store(task, gateway, monkeypatch):
+def test_a_file_ledger_of_the_same_home_is_read_by_the_state_store(
+    task: Task, gateway: HabitGateway, monkeypatch
+):
     """After an upgrade to Airflow 3.3 a clear finds the ledger that lies in the home's folder."""
     monkeypatch.delenv("AIRFLOW__P2PSMS__LEDGER_PATH")
     folder = Path(airflow_home()) / "p2psms_ledger"
@@ -212,7 +214,7 @@ def test_a_file_ledger_of_the_same_home_is_read_by_the_state_store(task, gateway
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_journal_that_is_damaged_sends_nothing(task, gateway):
+def test_a_journal_that_is_damaged_sends_nothing(task: Task, gateway: HabitGateway):
     """A flipped byte or a missing journal is an error of the ledger: nothing is sent."""
     gateway.order(CUT, nth=2)
     gateway.fail_questions("500")
@@ -239,14 +241,16 @@ def test_a_journal_that_is_damaged_sends_nothing(task, gateway):
 
 
 @pytest.fixture
-def other_gateway(gateway):
+def other_gateway(gateway: HabitGateway):
     with HabitGateway() as other:
         yield other
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("taken", [True, False])
-def test_another_gateway_during_a_doubt(task, gateway, other_gateway, monkeypatch, form, taken):
+def test_another_gateway_during_a_doubt(
+    task: Task, gateway: HabitGateway, other_gateway, monkeypatch, form, taken
+):
     """A failover while messages are in doubt is for a person: the other gateway gets nothing."""
     task.operator = FORMS[form]
     gateway.order(Fault(answer="cut", taken=taken), nth=2)
@@ -262,7 +266,7 @@ def test_another_gateway_during_a_doubt(task, gateway, other_gateway, monkeypatc
     assert "success" == task.clear(report_lag=LAG).kind
 
 
-def test_another_gateway_after_a_success(task, gateway, other_gateway, monkeypatch):
+def test_another_gateway_after_a_success(task: Task, gateway: HabitGateway, other_gateway, monkeypatch):
     """From a sandbox to production with a clear: not green with nothing sent there, but for a person."""
     assert "success" == task.run().kind
     connect(monkeypatch, other_gateway.url)
@@ -274,7 +278,7 @@ def test_another_gateway_after_a_success(task, gateway, other_gateway, monkeypat
 
 @pytest.mark.parametrize("is_same", [True, False])
 @pytest.mark.parametrize("in_doubt", [True, False])
-def test_another_token(task, gateway, monkeypatch, is_same, in_doubt):
+def test_another_token(task: Task, gateway: HabitGateway, monkeypatch, is_same, in_doubt):
     """A new token of the same account goes on; one of another account is for a person."""
     gateway.accounts["another-token"] = gateway.accounts[TOKEN] if is_same else "77"
     gateway.order(CUT, nth=2)
@@ -297,7 +301,7 @@ def test_another_token(task, gateway, monkeypatch, is_same, in_doubt):
 @pytest.mark.parametrize(
     "line", ["3000505", "983000505", "00983000505", "+98 3000505"], ids=["short", "bare", "zeros", "blank"]
 )
-def test_the_line_spelled_otherwise_on_the_clear(task, gateway, form, line):
+def test_the_line_spelled_otherwise_on_the_clear(task: Task, gateway: HabitGateway, form, line):
     """Another spelling of the same line sends nothing again."""
     task.operator = FORMS[form]
     task.run()
@@ -306,7 +310,7 @@ def test_the_line_spelled_otherwise_on_the_clear(task, gateway, form, line):
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_a_text_spelled_otherwise_on_the_clear(task, gateway, lost):
+def test_a_text_spelled_otherwise_on_the_clear(task: Task, gateway: HabitGateway, lost):
     """Arabic in place of Persian letters, digits or blanks on the clear sends nothing again."""
     if lost:
         gateway.order(CUT, nth=1)
@@ -328,7 +332,7 @@ def test_a_text_spelled_otherwise_on_the_clear(task, gateway, lost):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("lost", [True, False])
-def test_the_key_as_identity(task, gateway, form, lost):
+def test_the_key_as_identity(task: Task, gateway: HabitGateway, form, lost):
     """With identity="key" a text that holds the time, or was changed, is not sent again."""
     task.operator = FORMS[form]
     task.options = {"identity": "key", "key_column": "order", "report_lag": LAG}
@@ -363,7 +367,7 @@ def mapped(task, index, rows):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("lost", [True, False])
-def test_chunks_in_another_order(task, gateway, form, lost):
+def test_chunks_in_another_order(task: Task, gateway: HabitGateway, form, lost):
     """With ledger_path the chunks of mapped tasks may come in another order on the clear: nothing twice."""
     task.operator = FORMS[form]
     chunks = [personal(10, first=first) for first in (1, 11, 21)]
@@ -379,7 +383,7 @@ def test_chunks_in_another_order(task, gateway, form, lost):
     assert 3 == gateway.sends
 
 
-def test_chunks_cut_otherwise(task, gateway):
+def test_chunks_cut_otherwise(task: Task, gateway: HabitGateway):
     """Chunks of another size on the clear: what any index has sent is not sent again."""
     tasks = [mapped(task, index, personal(10, first=1 + 10 * index)) for index in range(3)]
     for each in tasks:
@@ -390,7 +394,7 @@ def test_chunks_cut_otherwise(task, gateway):
     assert 3 == gateway.sends
 
 
-def test_chunks_in_another_order_in_the_state_store(task, gateway, monkeypatch):
+def test_chunks_in_another_order_in_the_state_store(task: Task, gateway: HabitGateway, monkeypatch):
     """Where each index has its own ledger, rows of another index are refused: nothing is sent."""
     monkeypatch.delenv("AIRFLOW__P2PSMS__LEDGER_PATH")
     chunks = [personal(10, first=first) for first in (1, 11, 21)]
@@ -408,7 +412,7 @@ def test_chunks_in_another_order_in_the_state_store(task, gateway, monkeypatch):
 # --- what a person says
 
 
-def test_resend_asks_the_reports_first(task, gateway):
+def test_resend_asks_the_reports_first(task: Task, gateway: HabitGateway):
     """With on_in_doubt="resend" what the reports show is not sent again."""
     gateway.order(CUT, nth=1)
     gateway.fail_questions("500")
@@ -417,7 +421,7 @@ def test_resend_asks_the_reports_first(task, gateway):
     assert "success" == task.clear(on_in_doubt="resend").kind
 
 
-def test_resend_sends_what_the_reports_do_not_show(task, gateway):
+def test_resend_sends_what_the_reports_do_not_show(task: Task, gateway: HabitGateway):
     """With on_in_doubt="resend" a lone request in doubt is sent on the person's word."""
     task.rows = personal(10)
     gateway.order(NOT_TAKEN, nth=1)
@@ -425,7 +429,7 @@ def test_resend_sends_what_the_reports_do_not_show(task, gateway):
     assert "success" == task.clear(on_in_doubt="resend").kind
 
 
-def test_resend_is_not_for_new_doubts(task, gateway):
+def test_resend_is_not_for_new_doubts(task: Task, gateway: HabitGateway):
     """A doubt that arises under on_in_doubt="resend" is not resent by it."""
     task.rows = personal(10)
     task.options = {"on_in_doubt": "resend"}
@@ -435,7 +439,7 @@ def test_resend_is_not_for_new_doubts(task, gateway):
     assert 1 == gateway.sends
 
 
-def test_a_person_resends_at_most_once_per_word(task, gateway):
+def test_a_person_resends_at_most_once_per_word(task: Task, gateway: HabitGateway):
     """Under one clear with on_in_doubt="resend" nothing leaves more than once, whatever its retries meet."""
     task.rows, task.offers, task.copies = personal(10), 2, 2
     gateway.change(lag_s=LATE)
@@ -446,7 +450,7 @@ def test_a_person_resends_at_most_once_per_word(task, gateway):
     assert gateway.sends <= 2
 
 
-def test_a_message_leaves_at_most_twice_without_a_person(task, gateway):
+def test_a_message_leaves_at_most_twice_without_a_person(task: Task, gateway: HabitGateway):
     """Over all tries and clears a message leaves twice at most, though no report ever shows it."""
     task.rows = personal(10)
     task.options = {"report_lag": LAG}
@@ -458,7 +462,7 @@ def test_a_message_leaves_at_most_twice_without_a_person(task, gateway):
     assert gateway.sends <= 2
 
 
-def test_a_late_file_does_not_doubt_the_next_try(task, gateway):
+def test_a_late_file_does_not_doubt_the_next_try(task: Task, gateway: HabitGateway):
     """A first try that failed since its file was late has sent nothing: the next one sends."""
     path = task.folder / "late.csv"
     del_messages = {"messages": None, "file": str(path)}
@@ -519,7 +523,7 @@ def kill(task, gateway, monkeypatch, *, taken):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("taken", [True, False])
-def test_killed_while_it_waits_for_an_answer(task, gateway, monkeypatch, form, taken):
+def test_killed_while_it_waits_for_an_answer(task: Task, gateway: HabitGateway, monkeypatch, form, taken):
     """A process that is killed after the gateway took a batch: the next try settles it, each message once."""
     task.operator = FORMS[form]
     kill(task, gateway, monkeypatch, taken=taken)
@@ -531,7 +535,7 @@ def test_killed_while_it_waits_for_an_answer(task, gateway, monkeypatch, form, t
 @pytest.mark.parametrize(
     "habit", ["an_hour_behind", "text_null", "recipient_masked", "pages_null", "time_local"]
 )
-def test_killed_and_the_reports_have_a_habit(task, gateway, monkeypatch, habit):
+def test_killed_and_the_reports_have_a_habit(task: Task, gateway: HabitGateway, monkeypatch, habit):
     """After a kill the habits of the reports double nothing either."""
     gateway.habits = HABITS[habit]
     kill(task, gateway, monkeypatch, taken=True)
@@ -547,7 +551,7 @@ def test_killed_and_the_reports_have_a_habit(task, gateway, monkeypatch, habit):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("habit", ["contract", "text_suffix", "an_hour_behind", "pages_items"])
 @pytest.mark.parametrize("taken", [True, False])
-def test_in_airflow_with_retries(gateway, run_dag, request, form, habit, taken):
+def test_in_airflow_with_retries(gateway: HabitGateway, run_dag, request, form, habit, taken):
     """In Airflow itself, with its retries and its state store, none is taken twice and green means sent."""
     import pendulum
 
@@ -580,7 +584,7 @@ def test_in_airflow_with_retries(gateway, run_dag, request, form, habit, taken):
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("taken", [True, False])
-def test_mapped_in_airflow(gateway, run_dag, monkeypatch, taken):
+def test_mapped_in_airflow(gateway: HabitGateway, run_dag, monkeypatch, taken):
     """Mapped tasks of a run, one of which loses an answer: each message once, as the others are witnesses."""
     import pendulum
 
@@ -600,7 +604,7 @@ def test_mapped_in_airflow(gateway, run_dag, monkeypatch, taken):
     assert {1} == set(gateway.taken().values())
 
 
-def test_the_judge_sees_a_second_copy(task, gateway):
+def test_the_judge_sees_a_second_copy(task: Task, gateway: HabitGateway):
     """A message that was taken twice fails the judge, whatever the task says of itself."""
     ended = task.run()
     judge(task, ended, task.rows)
@@ -610,7 +614,7 @@ def test_the_judge_sees_a_second_copy(task, gateway):
         judge(task, ended, task.rows)
 
 
-def test_the_judge_sees_a_message_that_was_never_sent(task, gateway):
+def test_the_judge_sees_a_message_that_was_never_sent(task: Task, gateway: HabitGateway):
     """A success without one of its messages fails the judge."""
     ended = task.run()
     gateway.records.pop()
@@ -618,7 +622,7 @@ def test_the_judge_sees_a_message_that_was_never_sent(task, gateway):
         judge(task, ended, task.rows)
 
 
-def test_the_judge_sees_a_doubt_that_is_not_counted(task, gateway):
+def test_the_judge_sees_a_doubt_that_is_not_counted(task: Task, gateway: HabitGateway):
     """A failure that hides how many are in doubt fails the judge."""
     gateway.order(CUT, nth=1)
     gateway.fail_questions("500")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.habits.conftest import FORMS, TIMES
-from tests.habits.gateway import Fault, Habits
+from tests.habits.gateway import Fault, HabitGateway, Habits
 from tests.habits.habits import BLIND_PAGES, HABITS, LATE
-from tests.habits.sends import WITNESS, connect, grouped, late_text, none_twice, number, personal, text
+from tests.habits.sends import WITNESS, Task, connect, grouped, late_text, none_twice, number, personal, text
 
 LOST = {"first": 1, "middle": 2, "last": 3, "lone": 1}
 LAG = 0.3
@@ -183,7 +183,7 @@ def send(task, gateway, monkeypatch, case):
 
 @pytest.mark.no_cover  # hundreds of cases that run the same lines
 @pytest.mark.parametrize("case", covering(habit_cases()))
-def test_whatever_the_reports_are_like(task, gateway, monkeypatch, case):
+def test_whatever_the_reports_are_like(task: Task, gateway: HabitGateway, monkeypatch, case):
     """None is taken twice and none is lost in silence; where records are recognised, it ends by itself."""
     ended, cleared = send(task, gateway, monkeypatch, case)
     if case.ends:
@@ -192,7 +192,7 @@ def test_whatever_the_reports_are_like(task, gateway, monkeypatch, case):
 
 @pytest.mark.no_cover  # hundreds of cases that run the same lines
 @pytest.mark.parametrize("case", covering(fault_cases()))
-def test_however_an_answer_is_lost(task, gateway, monkeypatch, case):
+def test_however_an_answer_is_lost(task: Task, gateway: HabitGateway, monkeypatch, case):
     """None is taken twice and none is lost in silence; with a later batch or report_lag it ends by itself."""
     ended, cleared = send(task, gateway, monkeypatch, case)
     if case.ends:
@@ -203,7 +203,7 @@ def test_however_an_answer_is_lost(task, gateway, monkeypatch, case):
 
 @pytest.mark.parametrize("answer", ["422", "busy"])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_certain_no_is_no_doubt(task, gateway, form, answer):
+def test_a_certain_no_is_no_doubt(task: Task, gateway: HabitGateway, form, answer):
     """What the gateway's own envelope refuses was not taken: no row is in doubt, and a clear sends it."""
     task.operator = FORMS[form]
     gateway.order(Fault(answer=answer, taken=False), nth=2)
@@ -214,7 +214,7 @@ def test_a_certain_no_is_no_doubt(task, gateway, form, answer):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_connection_that_is_refused_is_no_doubt(task, gateway, form):
+def test_a_connection_that_is_refused_is_no_doubt(task: Task, gateway: HabitGateway, form):
     """Where no connection is made nothing left; the retry sends everything."""
     task.operator = FORMS[form]
     with gateway.shut_for_now():
@@ -225,7 +225,7 @@ def test_a_connection_that_is_refused_is_no_doubt(task, gateway, form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("taken", [True, False])
-def test_a_lone_request_without_a_witness_stays_in_doubt(task, gateway, form, taken):
+def test_a_lone_request_without_a_witness_stays_in_doubt(task: Task, gateway: HabitGateway, form, taken):
     """On a quiet account absence proves nothing: retries only ask, and the user's word settles it later."""
     gateway.order(Fault(answer="cut", taken=taken))
     task.operator, task.rows = FORMS[form], personal(10)
@@ -240,7 +240,9 @@ def test_a_lone_request_without_a_witness_stays_in_doubt(task, gateway, form, ta
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_502_after_acceptance_an_hour_behind_and_the_forty_second_rule(task, gateway, form):
+def test_502_after_acceptance_an_hour_behind_and_the_forty_second_rule(
+    task: Task, gateway: HabitGateway, form
+):
     """With every answer lost, reports an hour behind and the 40-second rule on, nothing is sent again."""
     gateway.habits, gateway.repeat_s = HABITS["an_hour_behind"], 40
     gateway.order_always(Fault(answer="502_html"))
@@ -259,7 +261,7 @@ def test_502_after_acceptance_an_hour_behind_and_the_forty_second_rule(task, gat
     "kind", ["429", "403", "404", "404_html", "422", "status_false", "500", "502_html", "cut"]
 )
 @pytest.mark.parametrize("path", ["/api/report/", "/api/report/recipients"])
-def test_errors_of_the_reports_are_no_answer(task, gateway, form, kind, path):
+def test_errors_of_the_reports_are_no_answer(task: Task, gateway: HabitGateway, form, kind, path):
     """While questions fail it stays in doubt and can be retried; once they are answered it ends by itself."""
     task.operator = FORMS[form]
     gateway.order(Fault(answer="cut"), nth=1)
@@ -273,7 +275,7 @@ def test_errors_of_the_reports_are_no_answer(task, gateway, form, kind, path):
 
 @pytest.mark.parametrize("kind", ["429", "403", "404", "status_false", "500", "garbage"])
 @pytest.mark.parametrize("taken", [True, False])
-def test_errors_of_the_reports_for_a_while(task, gateway, kind, taken):
+def test_errors_of_the_reports_for_a_while(task: Task, gateway: HabitGateway, kind, taken):
     """A few questions that fail are asked again, within the same task."""
     gateway.order(Fault(answer="502_html", taken=taken), nth=2)
     gateway.fail_questions(kind, times=3)
@@ -283,7 +285,7 @@ def test_errors_of_the_reports_for_a_while(task, gateway, kind, taken):
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("ahead_s", [0.9, -0.9])
 @pytest.mark.parametrize("habit", ["contract", "text_null"])
-def test_date_headers_that_differ_by_two_seconds(task, gateway, form, ahead_s, habit):
+def test_date_headers_that_differ_by_two_seconds(task: Task, gateway: HabitGateway, form, ahead_s, habit):
     """A later try measures the gateway's clock a little otherwise: records of before are still recognised."""
     task.operator = FORMS[form]
     gateway.change(lag_s=LATE, date_s=ahead_s, text=HABITS[habit].text)
@@ -301,7 +303,7 @@ def test_date_headers_that_differ_by_two_seconds(task, gateway, form, ahead_s, h
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("filters", [True, False])
-def test_the_same_texts_of_the_previous_run(task, gateway, form, taken, filters):
+def test_the_same_texts_of_the_previous_run(task: Task, gateway: HabitGateway, form, taken, filters):
     """The record of a run five minutes ago is not taken for this run's message."""
     task.operator = FORMS[form]
     gateway.change(filters=filters)
@@ -312,7 +314,7 @@ def test_the_same_texts_of_the_previous_run(task, gateway, form, taken, filters)
 
 
 @pytest.mark.parametrize("ago_s", [4.0, 6.0, 30.0])
-def test_the_same_texts_a_moment_ago(task, gateway, ago_s):
+def test_the_same_texts_a_moment_ago(task: Task, gateway: HabitGateway, ago_s):
     """Records of the same texts shortly before are told apart from ours, or leave ours in doubt."""
     for row in task.rows:
         gateway.add([row], ago_s=ago_s)
@@ -322,7 +324,7 @@ def test_the_same_texts_a_moment_ago(task, gateway, ago_s):
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_the_same_text_of_another_dag_at_the_same_time(task, gateway, taken):
+def test_the_same_text_of_another_dag_at_the_same_time(task: Task, gateway: HabitGateway, taken):
     """What another task sent to the same people within the same second cannot be told apart: never twice."""
     task.rows = grouped(30)
     gateway.order(Fault(answer="502_html", taken=taken), nth=1)
@@ -334,7 +336,7 @@ def test_the_same_text_of_another_dag_at_the_same_time(task, gateway, taken):
 
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("form", FORMS)
-def test_the_same_text_of_another_dag_to_other_people(task, gateway, form, taken):
+def test_the_same_text_of_another_dag_to_other_people(task: Task, gateway: HabitGateway, form, taken):
     """A record of the same text to other people neither is ours nor keeps ours in doubt."""
     task.operator, task.rows = FORMS[form], grouped(30)
     gateway.order(Fault(answer="502_html", taken=taken), nth=1)
@@ -344,7 +346,7 @@ def test_the_same_text_of_another_dag_to_other_people(task, gateway, form, taken
 
 @pytest.mark.parametrize("state", [3, 4, 7, 8, 9])
 @pytest.mark.parametrize("form", FORMS)
-def test_records_that_failed_or_were_cancelled(task, gateway, form, state):
+def test_records_that_failed_or_were_cancelled(task: Task, gateway: HabitGateway, form, state):
     """A record in a failed state is nobody's message: what was not taken is sent."""
     task.operator = FORMS[form]
     gateway.order(Fault(answer="cut", taken=False), nth=1)
@@ -356,7 +358,7 @@ def test_records_that_failed_or_were_cancelled(task, gateway, form, state):
 
 @pytest.mark.parametrize("line", ["+983000506", "+9830005", "+983001505", "+985000505"])
 @pytest.mark.parametrize("taken", [True, False])
-def test_the_same_messages_from_another_line(task, gateway, line, taken):
+def test_the_same_messages_from_another_line(task: Task, gateway: HabitGateway, line, taken):
     """A record of the same messages from another line of the account is not ours."""
     gateway.order(Fault(answer="cut", taken=taken), nth=1)
     gateway.after_send = lambda place: (
@@ -366,7 +368,7 @@ def test_the_same_messages_from_another_line(task, gateway, line, taken):
 
 
 @pytest.mark.parametrize("taken", [True, False])
-def test_a_later_text_to_the_same_people_is_not_explained(task, gateway, taken):
+def test_a_later_text_to_the_same_people_is_not_explained(task: Task, gateway: HabitGateway, taken):
     """Records of another text to our recipients keep them in doubt, or they are told apart: never twice."""
     gateway.order(Fault(answer="cut", taken=taken), nth=1)
     gateway.after_send = lambda place: (
@@ -378,7 +380,7 @@ def test_a_later_text_to_the_same_people_is_not_explained(task, gateway, taken):
 
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("form", FORMS)
-def test_one_text_that_contains_another(task, gateway, form, taken):
+def test_one_text_that_contains_another(task: Task, gateway: HabitGateway, form, taken):
     """Where one of our texts contains another to the same person, each gets its own id or stays in doubt."""
     short = [(number(place), f"کد شما {place} است") for place in range(1, 6)]
     task.operator = FORMS[form]
@@ -389,7 +391,7 @@ def test_one_text_that_contains_another(task, gateway, form, taken):
     task.clear()
 
 
-def test_the_gateway_gives_one_id_a_file(task, gateway):
+def test_the_gateway_gives_one_id_a_file(task: Task, gateway: HabitGateway):
     """A gateway that gives one id for each file gets every row once, without any fault of the network."""
     task.operator, gateway.habits = FORMS["file"], HABITS["ids_by_request"]
     first, cleared = task.run(), task.clear()
@@ -397,7 +399,7 @@ def test_the_gateway_gives_one_id_a_file(task, gateway):
     assert 3 == gateway.sends
 
 
-def test_the_gateway_gives_an_id_a_recipient(task, gateway):
+def test_the_gateway_gives_an_id_a_recipient(task: Task, gateway: HabitGateway):
     """A gateway that gives an id for each recipient of a group gets every row once."""
     gateway.habits, task.rows = HABITS["ids_by_recipient"], grouped(30)
     first, cleared = task.run(), task.clear()
@@ -412,7 +414,7 @@ def test_the_gateway_gives_an_id_a_recipient(task, gateway):
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("lost", ["lone", "first"])
 @pytest.mark.parametrize("lag", [None, LAG])
-def test_scheduled_messages(task, gateway, scheduled, taken, lost, lag):
+def test_scheduled_messages(task: Task, gateway: HabitGateway, scheduled, taken, lost, lag):
     """Scheduled messages that are listed at once, once sent, or by their send time, are not sent twice."""
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
     task.rows = personal(10 if lost == "lone" else 30)
@@ -434,7 +436,7 @@ def test_scheduled_messages(task, gateway, scheduled, taken, lost, lag):
 
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("suffix", ["", "\nلغو11"])
-def test_a_lost_batch_of_a_thousand_takes_few_questions(task, gateway, taken, suffix):
+def test_a_lost_batch_of_a_thousand_takes_few_questions(task: Task, gateway: HabitGateway, taken, suffix):
     """A lost batch of 1,000 personal texts is settled with 60 questions at most."""
     task.rows = personal(1_010)
     task.options = {"batch_size": 1_000}
@@ -445,7 +447,7 @@ def test_a_lost_batch_of_a_thousand_takes_few_questions(task, gateway, taken, su
 
 
 @pytest.mark.parametrize("lag", [None, 0.2])
-def test_pauses_grow_while_the_reports_give_no_answer(task, gateway, monkeypatch, lag):
+def test_pauses_grow_while_the_reports_give_no_answer(task: Task, gateway: HabitGateway, monkeypatch, lag):
     """With `report_lag`, too: the gateway is not flooded, nor the log."""
     slow = replace(TIMES, patience_s=3.0, poll_every_s=0.1, poll_at_least_every_s=2.0)
     monkeypatch.setattr(FORMS["json"], "_times", slow, raising=False)
@@ -458,7 +460,7 @@ def test_pauses_grow_while_the_reports_give_no_answer(task, gateway, monkeypatch
 
 
 @pytest.mark.parametrize(("page_size", "pages"), [(100, 21), (500, 5)])
-def test_what_other_map_indexes_send_meanwhile_is_known(task, gateway, page_size, pages):
+def test_what_other_map_indexes_send_meanwhile_is_known(task: Task, gateway: HabitGateway, page_size, pages):
     """They share the ledger: not one of their 2,010 messages takes a question of its own."""
     gateway.change(page_size=page_size)
     other = replace(
@@ -474,7 +476,7 @@ def test_what_other_map_indexes_send_meanwhile_is_known(task, gateway, page_size
     assert len(gateway.questions) < looks * (pages + 4)
 
 
-def test_what_another_map_index_has_settled_meanwhile_is_still_found(task, gateway):
+def test_what_another_map_index_has_settled_meanwhile_is_still_found(task: Task, gateway: HabitGateway):
     """The rows of both are the same by mistake. The other one finds what is in doubt; so does this one."""
     other = replace(task, map_index=1, rows=task.rows[:10], tries=[])
     task.map_index = 0
@@ -488,7 +490,9 @@ def test_what_another_map_index_has_settled_meanwhile_is_still_found(task, gatew
 
 
 @pytest.mark.parametrize(("foreign", "ends"), [(300, True), (601, False)])
-def test_many_messages_of_others_in_the_time_of_a_lost_batch(task, gateway, caplog, foreign, ends):
+def test_many_messages_of_others_in_the_time_of_a_lost_batch(
+    task: Task, gateway: HabitGateway, caplog, foreign, ends
+):
     """Of up to 600 the recipients are asked for; of more none are, and what is in doubt is for a person."""
     gateway.order(Fault(answer="502_html", taken=False))
     gateway.after_send = lambda place: (
@@ -504,7 +508,7 @@ def test_many_messages_of_others_in_the_time_of_a_lost_batch(task, gateway, capl
     assert ends == ("messages of other sends that may be those in doubt" not in caplog.text)
 
 
-def test_a_large_batch_whose_answer_leaves_an_id_out(task, gateway):
+def test_a_large_batch_whose_answer_leaves_an_id_out(task: Task, gateway: HabitGateway):
     """Its ids are its own, so each is asked about: the limit is for messages of other sends."""
     task.rows = personal(710)
     task.options = {"batch_size": 700}
@@ -513,7 +517,7 @@ def test_a_large_batch_whose_answer_leaves_an_id_out(task, gateway):
     assert "success" == task.run().kind
 
 
-def test_questions_keep_the_pace_that_is_set(task, gateway, monkeypatch):
+def test_questions_keep_the_pace_that_is_set(task: Task, gateway: HabitGateway, monkeypatch):
     """At most so many questions are asked in any time as the pace says."""
     operator = FORMS["json"]
     monkeypatch.setattr(operator, "_times", replace(TIMES, questions=5, questions_per_s=0.5))
@@ -529,7 +533,7 @@ def test_questions_keep_the_pace_that_is_set(task, gateway, monkeypatch):
 
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("form", FORMS)
-def test_a_witness_for_a_quiet_account(task, gateway, monkeypatch, form, taken):
+def test_a_witness_for_a_quiet_account(task: Task, gateway: HabitGateway, monkeypatch, form, taken):
     """With witness_recipient a lone request is settled by a scheduled message that is cancelled again."""
     connect(monkeypatch, gateway.url, witness_recipient=WITNESS)
     task.operator, task.rows = FORMS[form], personal(10)
@@ -541,7 +545,9 @@ def test_a_witness_for_a_quiet_account(task, gateway, monkeypatch, form, taken):
 
 
 @pytest.mark.parametrize("scheduled", ["late", "by_send_time"])
-def test_a_witness_that_is_not_shown_proves_nothing(task, gateway, monkeypatch, scheduled):
+def test_a_witness_that_is_not_shown_proves_nothing(
+    task: Task, gateway: HabitGateway, monkeypatch, scheduled
+):
     """Where scheduled messages are not listed the witness proves nothing, and is cancelled all the same."""
     connect(monkeypatch, gateway.url, witness_recipient=WITNESS)
     gateway.habits = Habits(scheduled=scheduled, lag_s=LATE)

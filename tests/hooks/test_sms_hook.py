@@ -6,6 +6,7 @@ import pytest
 
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.sandbox import Sandbox
 
 
 def connect(monkeypatch, value):
@@ -49,14 +50,14 @@ def test_a_wrong_connection_is_named(monkeypatch):
         connect(monkeypatch, "p2psms://:TOKEN@edge.example.com/v1?color=red").settings  # noqa: B018
 
 
-def test_testing_a_connection(p2psms_sandbox):
+def test_testing_a_connection(p2psms_sandbox: Sandbox):
     """A good token passes, and the account is named."""
     ok, told = SMSHook().test_connection()
     assert ok
     assert "account" in told
 
 
-def test_testing_a_connection_with_another_token(p2psms_sandbox, monkeypatch):
+def test_testing_a_connection_with_another_token(p2psms_sandbox: Sandbox, monkeypatch):
     """A token that the gateway does not know fails with what to do."""
     hook = connect(monkeypatch, p2psms_sandbox.connection_uri.replace("sandbox-token", "AccessKey"))
     ok, told = hook.test_connection()
@@ -64,7 +65,7 @@ def test_testing_a_connection_with_another_token(p2psms_sandbox, monkeypatch):
     assert "bare token" in told
 
 
-def test_testing_a_blocked_account(p2psms_sandbox):
+def test_testing_a_blocked_account(p2psms_sandbox: Sandbox):
     """An account that may not send is named as blocked."""
     p2psms_sandbox.send_block = True
     ok, told = SMSHook().test_connection()
@@ -94,7 +95,7 @@ def test_testing_a_connection_twice(value, monkeypatch):
     assert "tmp" not in words
 
 
-def test_one_call_each(p2psms_sandbox):
+def test_one_call_each(p2psms_sandbox: Sandbox):
     """Sends, price, credit, reports and cancel are there for code that is no operator."""
     hook = SMSHook()
     line = {"from_number": "+983000505"}

@@ -10,6 +10,7 @@ from airflow_provider_p2psms import errors
 from airflow_provider_p2psms.airflow_compat import AirflowFailException
 from airflow_provider_p2psms.hooks import errors as hook_errors
 from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.sandbox import Sandbox
 
 LINE = {"from_number": "+983000505"}
 GROUPS = [{"recipients": ["+989120000001"], "message": "hi"}]
@@ -35,7 +36,7 @@ def test_each_method_that_asks_the_gateway_has_a_twin():
         assert inspect.signature(getattr(SMSHook, name)) == inspect.signature(twin)
 
 
-def test_one_call_each(p2psms_sandbox):
+def test_one_call_each(p2psms_sandbox: Sandbox):
     """Sends, price, credit, reports and cancel can be awaited."""
 
     async def calls():
@@ -57,7 +58,7 @@ def test_one_call_each(p2psms_sandbox):
     asyncio.run(calls())
 
 
-def test_many_sends_at_once_are_one_post_each(p2psms_sandbox):
+def test_many_sends_at_once_are_one_post_each(p2psms_sandbox: Sandbox):
     """Twenty sends of one hook leave side by side: twenty POSTs, each text once."""
 
     async def sends():
@@ -87,7 +88,7 @@ def test_many_sends_at_once_are_one_post_each(p2psms_sandbox):
         ("refuse_422", hook_errors.FinalGatewayRefusedError),
     ],
 )
-def test_errors_are_those_of_the_plain_method(fault, error, send, p2psms_sandbox):
+def test_errors_are_those_of_the_plain_method(fault, error, send, p2psms_sandbox: Sandbox):
     """After one POST, the error says whether it may have been sent, and stops Airflow's retries."""
     p2psms_sandbox.order_fault(fault, times=None)
 
@@ -127,7 +128,7 @@ def cancel_during(send, sandbox, hook):
 
 
 @by_form
-def test_a_send_that_is_cancelled_on_its_way_is_in_doubt(send, p2psms_sandbox, caplog):
+def test_a_send_that_is_cancelled_on_its_way_is_in_doubt(send, p2psms_sandbox: Sandbox, caplog):
     """One POST leaves; the error says that the outcome is unknown, and the log how the send ended."""
     p2psms_sandbox.order_fault("slow", delay_s=1.0)
     hook = SMSHook()
@@ -142,7 +143,7 @@ def test_a_send_that_is_cancelled_on_its_way_is_in_doubt(send, p2psms_sandbox, c
     assert f"was accepted: outbox ids [{message.outbox_id}]" in caplog.text
 
 
-def test_the_log_says_if_a_cancelled_send_fails(p2psms_sandbox, caplog):
+def test_the_log_says_if_a_cancelled_send_fails(p2psms_sandbox: Sandbox, caplog):
     """What the gateway answers late is not lost."""
     p2psms_sandbox.order_fault("silence")
     hook = SMSHook()
@@ -155,7 +156,7 @@ def test_the_log_says_if_a_cancelled_send_fails(p2psms_sandbox, caplog):
     assert "The send that was cancelled has ended with an error" in caplog.text
 
 
-def test_a_time_limit_says_that_the_outcome_is_unknown(p2psms_sandbox):
+def test_a_time_limit_says_that_the_outcome_is_unknown(p2psms_sandbox: Sandbox):
     """`asyncio.timeout` cancels; what the caller gets is the doubt, not a mere time-out."""
     p2psms_sandbox.order_fault("slow", delay_s=2.0)
 
@@ -173,7 +174,7 @@ def test_a_time_limit_says_that_the_outcome_is_unknown(p2psms_sandbox):
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_a_send_that_had_not_begun_sends_nothing(p2psms_sandbox):
+def test_a_send_that_had_not_begun_sends_nothing(p2psms_sandbox: Sandbox):
     """Cancelled while it waits for a thread, it is simply cancelled, and no request is made."""
     p2psms_sandbox.duplicate_window_s = 0
     p2psms_sandbox.order_fault("silence", times=None)

@@ -13,6 +13,7 @@ from airflow_provider_p2psms import errors
 from airflow_provider_p2psms.airflow_compat import DAG, AirflowFailException, task
 from airflow_provider_p2psms.hooks import errors as hook_errors
 from airflow_provider_p2psms.hooks.sms import SMSHook
+from airflow_provider_p2psms.sandbox import Sandbox
 
 pytestmark = pytest.mark.airflow
 
@@ -42,7 +43,7 @@ def run(request, run_dag):
 
 @by_form
 @pytest.mark.parametrize("fault", ["502_html", "cut_before_answer", "garbage", "refuse_401", "refuse_422"])
-def test_a_send_that_a_retry_must_not_repeat_fails_for_good(fault, send, run, p2psms_sandbox):
+def test_a_send_that_a_retry_must_not_repeat_fails_for_good(fault, send, run, p2psms_sandbox: Sandbox):
     """After an unknown outcome, 401 and 422, a task with retries fails after exactly one POST."""
     p2psms_sandbox.order_fault(fault, times=None)
 
@@ -51,7 +52,7 @@ def test_a_send_that_a_retry_must_not_repeat_fails_for_good(fault, send, run, p2
 
 
 @by_form
-def test_a_busy_gateway_is_asked_again_by_a_retry(send, run, p2psms_sandbox):
+def test_a_busy_gateway_is_asked_again_by_a_retry(send, run, p2psms_sandbox: Sandbox):
     """A 503 with `Retry-After` took nothing: Airflow retries, and the message arrives once."""
     p2psms_sandbox.order_fault("busy")
 
@@ -59,7 +60,7 @@ def test_a_busy_gateway_is_asked_again_by_a_retry(send, run, p2psms_sandbox):
     assert ["hi"] == p2psms_sandbox.texts_arrived
 
 
-def test_an_unreachable_gateway_is_tried_again_by_a_retry(run, p2psms_sandbox, monkeypatch):
+def test_an_unreachable_gateway_is_tried_again_by_a_retry(run, p2psms_sandbox: Sandbox, monkeypatch):
     """Where no connection was made Airflow retries, and the message arrives once."""
     good, tries = p2psms_sandbox.connection_uri, []
 
@@ -74,7 +75,7 @@ def test_an_unreachable_gateway_is_tried_again_by_a_retry(run, p2psms_sandbox, m
 
 
 @by_form
-def test_a_send_that_is_interrupted_is_not_repeated(send, run, p2psms_sandbox):
+def test_a_send_that_is_interrupted_is_not_repeated(send, run, p2psms_sandbox: Sandbox):
     """The task's own time-out during a request leaves the outcome unknown: one POST, and no retry."""
     p2psms_sandbox.order_fault("silence", times=None)
     ended = threading.Event()
@@ -96,7 +97,7 @@ def test_a_send_that_is_interrupted_is_not_repeated(send, run, p2psms_sandbox):
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_the_package_s_errors_stay_what_they_are(p2psms_sandbox):
+def test_the_package_s_errors_stay_what_they_are(p2psms_sandbox: Sandbox):
     """Code that catches the core's class catches the hook's, with status, code and fields; one traceback."""
     p2psms_sandbox.order_fault("refuse_422")
 
@@ -109,7 +110,7 @@ def test_the_package_s_errors_stay_what_they_are(p2psms_sandbox):
     assert refused.value.__suppress_context__
 
 
-def test_a_token_that_is_refused_is_still_an_authentication_error(p2psms_sandbox):
+def test_a_token_that_is_refused_is_still_an_authentication_error(p2psms_sandbox: Sandbox):
     """HTTP 401 raises what is an `AuthenticationError`, a `FinalGatewayRefusedError` and no retry."""
     p2psms_sandbox.order_fault("refuse_401")
 
@@ -141,7 +142,7 @@ def test_a_connection_that_is_missing_is_no_doubt_about_a_message(monkeypatch):
     assert not isinstance(missing.value, errors.P2PSMSError)
 
 
-def test_questions_and_cancel_stay_retryable(p2psms_sandbox):
+def test_questions_and_cancel_stay_retryable(p2psms_sandbox: Sandbox):
     """Only sends raise what stops Airflow's retries."""
     with pytest.raises(errors.GatewayRefusedError) as refused:
         SMSHook().cancel(1)

@@ -18,6 +18,7 @@ from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.ledger.exclusive import Epochs
 from airflow_provider_p2psms.notifications import deduplication
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
+from airflow_provider_p2psms.sandbox import Sandbox
 from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -78,7 +79,7 @@ def context(dag, **changed):
     return {"dag": dag, "ti": _Ti(**changed), "run_id": "run"}
 
 
-def test_a_failed_task_is_told_of(dag, run_dag, p2psms_sandbox):
+def test_a_failed_task_is_told_of(dag, run_dag, p2psms_sandbox: Sandbox):
     """Everyone gets the default text: which task of which DAG has failed, in one part."""
     fails(dag, on_failure_callback=notifier())
     run_dag(dag)
@@ -91,7 +92,7 @@ def test_a_failed_task_is_told_of(dag, run_dag, p2psms_sandbox):
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_a_task_that_succeeded_is_told_of(dag, run_dag, p2psms_sandbox):
+def test_a_task_that_succeeded_is_told_of(dag, run_dag, p2psms_sandbox: Sandbox):
     """The same notifier says of a success that it is one."""
     works(dag, on_success_callback=notifier())
     run_dag(dag)
@@ -100,7 +101,7 @@ def test_a_task_that_succeeded_is_told_of(dag, run_dag, p2psms_sandbox):
     assert 2 == len(p2psms_sandbox.arrived)
 
 
-def test_the_text_is_a_template(dag, run_dag, p2psms_sandbox):
+def test_the_text_is_a_template(dag, run_dag, p2psms_sandbox: Sandbox):
     """Text, recipients, line and connection are rendered with the callback's context, and the event."""
     fails(
         dag,
@@ -117,7 +118,7 @@ def test_the_text_is_a_template(dag, run_dag, p2psms_sandbox):
     assert {"late of True failed: 1"} == set(p2psms_sandbox.texts_arrived)
 
 
-def test_one_notifier_of_many_tasks_speaks_of_each(dag, run_dag, p2psms_sandbox):
+def test_one_notifier_of_many_tasks_speaks_of_each(dag, run_dag, p2psms_sandbox: Sandbox):
     """A notifier in the default arguments is rendered anew for each event."""
     dag.default_args["on_failure_callback"] = notifier(recipients=NUMBERS[:1], text="{{ ti.task_id }} failed")
     fails(dag, "one")
@@ -127,7 +128,7 @@ def test_one_notifier_of_many_tasks_speaks_of_each(dag, run_dag, p2psms_sandbox)
     assert {"one failed", "two failed"} == set(p2psms_sandbox.texts_arrived)
 
 
-def test_a_dag_is_told_of(run_dag, p2psms_sandbox):
+def test_a_dag_is_told_of(run_dag, p2psms_sandbox: Sandbox):
     """A DAG's own callback speaks of the DAG."""
     dag = DAG("told", schedule=None, start_date=pendulum.datetime(2026, 1, 1), on_failure_callback=notifier())
     fails(dag)
@@ -138,7 +139,7 @@ def test_a_dag_is_told_of(run_dag, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("kind", ["failed", "success"])
-def test_two_callbacks_of_one_event_are_one_text(kind, dag, p2psms_sandbox):
+def test_two_callbacks_of_one_event_are_one_text(kind, dag, p2psms_sandbox: Sandbox):
     """Airflow calls back twice, from two processes with other reasons: one text arrives, also much later."""
     p2psms_sandbox.duplicate_window_s = 0
     for reason in ("own", "processor's"):
@@ -150,7 +151,7 @@ def test_two_callbacks_of_one_event_are_one_text(kind, dag, p2psms_sandbox):
 @pytest.mark.parametrize(
     "changed", [{"try_number": 2}, {"map_index": 1}, {"task_id": "b"}, {"run_id": "b"}, {"state": "success"}]
 )
-def test_other_events_are_told_of(changed, dag, p2psms_sandbox):
+def test_other_events_are_told_of(changed, dag, p2psms_sandbox: Sandbox):
     """A later try, another task or run, another state is another event."""
     p2psms_sandbox.duplicate_window_s = 0
     notifier(text="the same")(context(dag))
@@ -159,7 +160,7 @@ def test_other_events_are_told_of(changed, dag, p2psms_sandbox):
     assert 2 == p2psms_sandbox.send_requests
 
 
-def test_two_notifiers_of_one_event_both_speak(dag, p2psms_sandbox):
+def test_two_notifiers_of_one_event_both_speak(dag, p2psms_sandbox: Sandbox):
     """To others, or in other words: both go out."""
     for options in ({"text": "a"}, {"text": "b"}, {"text": "b", "recipients": ["09120000009"]}):
         notifier(**options)(context(dag))
@@ -174,7 +175,7 @@ def _tell_in_a_process(uri, ready):
 
 
 @pytest.mark.parametrize("scheme", ["", "file://"], ids=["folder", "object storage"])
-def test_two_processes_at_once_send_one_text(scheme, p2psms_sandbox, monkeypatch, tmp_path):
+def test_two_processes_at_once_send_one_text(scheme, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
     """Those who call back at the same moment take turns, or, in object storage, give way to one of them."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", f"{scheme}{tmp_path}/ledger")
     p2psms_sandbox.duplicate_window_s = 0
@@ -193,7 +194,7 @@ def test_two_processes_at_once_send_one_text(scheme, p2psms_sandbox, monkeypatch
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_who_gave_way_sends_after_all(dag, p2psms_sandbox, monkeypatch):
+def test_who_gave_way_sends_after_all(dag, p2psms_sandbox: Sandbox, monkeypatch):
     """A callback that stops for another one tries again, and sends if that one has sent nothing."""
     take_next, lost = Epochs.take_next, [True]
     monkeypatch.setattr(
@@ -206,7 +207,7 @@ def test_who_gave_way_sends_after_all(dag, p2psms_sandbox, monkeypatch):
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_what_a_callback_left_in_doubt_the_next_one_settles(dag, p2psms_sandbox):
+def test_what_a_callback_left_in_doubt_the_next_one_settles(dag, p2psms_sandbox: Sandbox):
     """A text that was taken without an answer is found in the reports, and not sent again."""
     p2psms_sandbox.duplicate_window_s = 0
     p2psms_sandbox.order_fault("cut_before_answer")
@@ -219,7 +220,7 @@ def test_what_a_callback_left_in_doubt_the_next_one_settles(dag, p2psms_sandbox)
     assert 2 == len(p2psms_sandbox.arrived)
 
 
-def test_without_files_there_is_a_window(dag, p2psms_sandbox, monkeypatch, tmp_path, caplog):
+def test_without_files_there_is_a_window(dag, p2psms_sandbox: Sandbox, monkeypatch, tmp_path, caplog):
     """Where no ledger can be written the text goes out all the same, and once in an hour."""
     p2psms_sandbox.duplicate_window_s = 0
     (tmp_path / "file").write_text("in the way")
@@ -237,7 +238,7 @@ def test_without_files_there_is_a_window(dag, p2psms_sandbox, monkeypatch, tmp_p
 
 
 @pytest.mark.parametrize("given", [{}, {"ti": object()}])
-def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox, monkeypatch):
+def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox: Sandbox, monkeypatch):
     """What cannot be told from others like it goes out once in an hour, and not once for ever."""
     p2psms_sandbox.duplicate_window_s = 0
     monkeypatch.setattr(deduplication, "_remembered", {})
@@ -251,7 +252,9 @@ def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox, monkeypatch
 
 
 @pytest.mark.parametrize("fault", ["refuse_401", "refuse_422", "status_false", "500_before", "no connection"])
-def test_a_failure_is_logged_and_breaks_nothing(fault, dag, run_dag, p2psms_sandbox, monkeypatch, capfd):
+def test_a_failure_is_logged_and_breaks_nothing(
+    fault, dag, run_dag, p2psms_sandbox: Sandbox, monkeypatch, capfd
+):
     """The task's state, and its other callbacks, are as they would have been; the log says what failed."""
     called: list[str] = []
     options: dict[str, Any] = {}
@@ -269,7 +272,7 @@ def test_a_failure_is_logged_and_breaks_nothing(fault, dag, run_dag, p2psms_sand
     assert "The SMS was not sent, or its outcome is unknown" in "".join(capfd.readouterr())
 
 
-def test_a_template_that_fails_sends_the_default(dag, p2psms_sandbox):
+def test_a_template_that_fails_sends_the_default(dag, p2psms_sandbox: Sandbox):
     """A text that asks for what this callback does not know gives way to the default text."""
     text, number = "{{ ti.task_id }} {{ nothing.there }}", "{{ '09120000001' }}"
     notifier(text=text, recipients=number, p2psms_conn_id="p2psms_{{ 'default' }}")(context(dag))
@@ -279,7 +282,7 @@ def test_a_template_that_fails_sends_the_default(dag, p2psms_sandbox):
 
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("field", ["text", "recipients", "from_number"])
-def test_a_template_that_fails_shows_nothing(field, native, request, run_dag, p2psms_sandbox, capfd):
+def test_a_template_that_fails_shows_nothing(field, native, request, run_dag, p2psms_sandbox: Sandbox, capfd):
     """The log names the field and the reason; numbers and texts of the template are not there."""
     number, word = f"0935{secrets.randbelow(10**7):07d}", secrets.token_hex(8)
     options = {
@@ -319,7 +322,7 @@ def test_a_template_that_fails_shows_nothing(field, native, request, run_dag, p2
     ],
 )
 @pytest.mark.parametrize("native", [False, True])
-def test_numbers_and_codes_stay_texts(recipients, text, arrives, native, request, p2psms_sandbox):
+def test_numbers_and_codes_stay_texts(recipients, text, arrives, native, request, p2psms_sandbox: Sandbox):
     """Native rendering takes no plus and no zero away; a text that came out as nothing is the default one."""
     if recipients == "{{ params.numbers }}" and not native:
         recipients = "{{ params.numbers | join(', ') }}"
@@ -343,7 +346,7 @@ def test_numbers_and_codes_stay_texts(recipients, text, arrives, native, request
         ("\u200c", None),
     ],
 )
-def test_an_alert_always_leaves(text, arrives, dag, p2psms_sandbox):
+def test_an_alert_always_leaves(text, arrives, dag, p2psms_sandbox: Sandbox):
     """What no SMS carries is taken out or cut off; where that is no help, the default text leaves."""
     notifier(text=text, recipients="09120000001")(context(dag))
 
@@ -351,14 +354,14 @@ def test_an_alert_always_leaves(text, arrives, dag, p2psms_sandbox):
     assert arrived == arrives or (arrives is None and arrived.startswith("Airflow: "))
 
 
-def test_a_bad_number_keeps_nobody_else_from_knowing(dag, p2psms_sandbox):
+def test_a_bad_number_keeps_nobody_else_from_knowing(dag, p2psms_sandbox: Sandbox):
     """Who has a good number is told."""
     notifier(recipients=["12", *NUMBERS])(context(dag))
 
     assert E164 == [message.recipient for message in p2psms_sandbox.arrived]
 
 
-def test_nothing_private_is_left_behind(dag, run_dag, p2psms_sandbox, capfd, tmp_path):
+def test_nothing_private_is_left_behind(dag, run_dag, p2psms_sandbox: Sandbox, capfd, tmp_path):
     """Neither numbers nor texts are in logs or in the ledger, whether it succeeds or fails."""
     number, word = f"0935{secrets.randbelow(10**7):07d}", secrets.token_hex(8)
     options = {"recipients": [number], "text": f"{word} {{{{ ti.task_id }}}}"}
@@ -390,7 +393,7 @@ DEADLINE = {
 
 
 @pytest.mark.skipif(not IN_AIRFLOW_3, reason="Airflow 2 has no deadlines")
-def test_a_deadline_is_told_of_from_an_event_loop(p2psms_sandbox):
+def test_a_deadline_is_told_of_from_an_event_loop(p2psms_sandbox: Sandbox):
     """Awaited with the little that a deadline's context has, it tells of the run, once."""
     from airflow.sdk import BaseNotifier
 
@@ -408,7 +411,7 @@ def test_a_deadline_is_told_of_from_an_event_loop(p2psms_sandbox):
 
 
 @pytest.mark.skipif(not IN_AIRFLOW_3, reason="Airflow 2 has no deadlines")
-def test_airflows_own_trigger_calls_it_back(p2psms_sandbox):
+def test_airflows_own_trigger_calls_it_back(p2psms_sandbox: Sandbox):
     """The trigger of a deadline alert makes the notifier of its path and arguments, and reports success."""
     if AIRFLOW_VERSION.startswith("3.0."):
         pytest.skip("deadlines are there since Airflow 3.1")
@@ -433,7 +436,7 @@ def test_airflows_own_trigger_calls_it_back(p2psms_sandbox):
 
 
 @pytest.mark.skipif(IN_AIRFLOW_3, reason="Airflow 3 has no SLAs")
-def test_a_missed_sla_is_told_of(dag, p2psms_sandbox):
+def test_a_missed_sla_is_told_of(dag, p2psms_sandbox: Sandbox):
     """Called with the five arguments of an SLA, it names the DAG; once for each list of tasks."""
     p2psms_sandbox.duplicate_window_s = 0
     for tasks in ("a on 2026", "a on 2026", "b on 2026"):
@@ -495,7 +498,7 @@ NATIVE = pytest.mark.parametrize("native", [False, True], ids=["texts", "native"
         ("{{ var.value.on_call }}", NUMBERS),
     ],
 )
-def test_recipients_come_in_every_shape(template, value, native, p2psms_sandbox, monkeypatch):
+def test_recipients_come_in_every_shape(template, value, native, p2psms_sandbox: Sandbox, monkeypatch):
     """Lists, nested or as text, rows, sets, numbers and texts with commas all reach both people."""
     if "var." in str(template):
         monkeypatch.setenv("AIRFLOW_VAR_ON_CALL", json.dumps(value))
@@ -514,7 +517,7 @@ def _variables():
     return {"json": {"on_call": json.loads(value)}, "value": {"on_call": value}}
 
 
-def test_a_set_of_recipients_is_one_notifier_in_every_process(dag, p2psms_sandbox):
+def test_a_set_of_recipients_is_one_notifier_in_every_process(dag, p2psms_sandbox: Sandbox):
     """Its order depends on the process, and two processes may call back for one event: one text arrives."""
     p2psms_sandbox.duplicate_window_s = 0
     for recipients in ({*NUMBERS}, sorted(NUMBERS)):
@@ -525,7 +528,7 @@ def test_a_set_of_recipients_is_one_notifier_in_every_process(dag, p2psms_sandbo
 
 @NATIVE
 @pytest.mark.parametrize("shape", ["column", "pandas", "polars"])
-def test_recipients_may_be_a_column_of_a_data_frame(shape, native, p2psms_sandbox):
+def test_recipients_may_be_a_column_of_a_data_frame(shape, native, p2psms_sandbox: Sandbox):
     """A data frame has them under `recipient`, a column of any name has nothing else."""
     pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
     data = {"name": ["a", "b"], "recipient": NUMBERS}
@@ -537,7 +540,7 @@ def test_recipients_may_be_a_column_of_a_data_frame(shape, native, p2psms_sandbo
     assert set(E164) == {message.recipient for message in p2psms_sandbox.arrived}
 
 
-def test_one_number_of_a_native_template_is_a_recipient(p2psms_sandbox):
+def test_one_number_of_a_native_template_is_a_recipient(p2psms_sandbox: Sandbox):
     """Native rendering makes an int of it."""
     dag = DAG("shop", schedule=None, render_template_as_native_obj=True)
     notifier(recipients="{{ 9350000002 }}")(context(dag))
@@ -552,7 +555,7 @@ def connect(monkeypatch, sandbox, **extra):
 
 
 @NATIVE
-def test_the_connection_has_defaults(native, p2psms_sandbox, monkeypatch):
+def test_the_connection_has_defaults(native, p2psms_sandbox: Sandbox, monkeypatch):
     """`SMSNotifier()` alerts the connection's recipients, with its text and from its line."""
     connect(
         monkeypatch,
@@ -567,7 +570,7 @@ def test_the_connection_has_defaults(native, p2psms_sandbox, monkeypatch):
     assert {"Airflow: shop.notify failed (data)"} == set(p2psms_sandbox.texts_arrived)
 
 
-def test_a_notifier_s_own_values_come_first(dag, p2psms_sandbox, monkeypatch):
+def test_a_notifier_s_own_values_come_first(dag, p2psms_sandbox: Sandbox, monkeypatch):
     """What the DAG's author wrote is used instead of the connection's defaults."""
     connect(monkeypatch, p2psms_sandbox, notifier_recipients=NUMBERS[0], notifier_text="not this")
     notifier(recipients=NUMBERS[1], text="{{ event }}")(context(dag))
@@ -578,7 +581,7 @@ def test_a_notifier_s_own_values_come_first(dag, p2psms_sandbox, monkeypatch):
 
 @pytest.mark.parametrize("recipients", ["{{ nothing.there }}", "{{ none }}", "{{ '' }}", "12", ["{{ 'x' }}"]])
 def test_without_a_number_the_connection_s_recipients_are_alerted(
-    recipients, dag, p2psms_sandbox, monkeypatch
+    recipients, dag, p2psms_sandbox: Sandbox, monkeypatch
 ):
     """A template that fails or gives no number does not lose the alert."""
     connect(monkeypatch, p2psms_sandbox, notifier_recipients=NUMBERS[0])
@@ -587,7 +590,7 @@ def test_without_a_number_the_connection_s_recipients_are_alerted(
     assert E164[:1] == [message.recipient for message in p2psms_sandbox.arrived]
 
 
-def test_a_connection_s_text_that_fails_is_the_default(dag, p2psms_sandbox, monkeypatch, logged):
+def test_a_connection_s_text_that_fails_is_the_default(dag, p2psms_sandbox: Sandbox, monkeypatch, logged):
     """The log names the extra; the alert leaves."""
     connect(monkeypatch, p2psms_sandbox, notifier_text="{{ nothing.there }}")
     notifier()(context(dag))
@@ -614,7 +617,7 @@ def test_a_connection_s_text_that_fails_is_the_default(dag, p2psms_sandbox, monk
         ("{{ params }}", "No recipient is a phone number"),
     ],
 )
-def test_the_log_has_the_reason(recipients, reason, dag, p2psms_sandbox, logged):
+def test_the_log_has_the_reason(recipients, reason, dag, p2psms_sandbox: Sandbox, logged):
     """Without anybody to alert the log says why."""
     notifier(recipients=recipients)({**context(dag), "params": {"a": 1}})
 
@@ -622,7 +625,7 @@ def test_the_log_has_the_reason(recipients, reason, dag, p2psms_sandbox, logged)
     assert re.search(reason, logged())
 
 
-def test_a_number_that_is_none_is_in_the_log(dag, p2psms_sandbox, logged):
+def test_a_number_that_is_none_is_in_the_log(dag, p2psms_sandbox: Sandbox, logged):
     """How many got nothing, and why; without the number."""
     notifier(recipients=["0912 000", *NUMBERS])(context(dag))
 
@@ -632,7 +635,7 @@ def test_a_number_that_is_none_is_in_the_log(dag, p2psms_sandbox, logged):
     assert "0912" not in written
 
 
-def test_callbacks_with_one_key_send_one_text(dag, run_dag, p2psms_sandbox):
+def test_callbacks_with_one_key_send_one_text(dag, run_dag, p2psms_sandbox: Sandbox):
     """Twenty tasks of a run fail, with two notifiers and other texts: one text arrives for each run."""
     p2psms_sandbox.duplicate_window_s = 0
     key = "{{ dag.dag_id }}-{{ run_id }}"
@@ -649,7 +652,7 @@ def test_callbacks_with_one_key_send_one_text(dag, run_dag, p2psms_sandbox):
     assert 2 == p2psms_sandbox.send_requests
 
 
-def test_a_text_in_doubt_keeps_its_key(dag, p2psms_sandbox):
+def test_a_text_in_doubt_keeps_its_key(dag, p2psms_sandbox: Sandbox):
     """A text whose answer was lost is not followed by another text of the same key."""
     p2psms_sandbox.duplicate_window_s = 0
     p2psms_sandbox.order_fault("cut_before_answer")
@@ -662,7 +665,7 @@ def test_a_text_in_doubt_keeps_its_key(dag, p2psms_sandbox):
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_a_key_survives_a_send_that_failed(dag, p2psms_sandbox):
+def test_a_key_survives_a_send_that_failed(dag, p2psms_sandbox: Sandbox):
     """The next callback of the key sends what the first could not."""
     p2psms_sandbox.order_fault("refuse_422")
     notifier(dedup_key="one", text="a")(context(dag))
@@ -672,7 +675,7 @@ def test_a_key_survives_a_send_that_failed(dag, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("key", ["{{ nothing.there }}", "{{ '' }}", "{{ none }}"])
-def test_a_key_that_came_to_nothing_is_no_key(key, dag, p2psms_sandbox):
+def test_a_key_that_came_to_nothing_is_no_key(key, dag, p2psms_sandbox: Sandbox):
     """Each event has a text of its own then."""
     p2psms_sandbox.duplicate_window_s = 0
     for task_id in ("a", "b"):
@@ -681,7 +684,7 @@ def test_a_key_that_came_to_nothing_is_no_key(key, dag, p2psms_sandbox):
     assert 2 == p2psms_sandbox.send_requests
 
 
-def test_a_relative_ledger_path_loses_no_alert(dag, p2psms_sandbox, monkeypatch, logged):
+def test_a_relative_ledger_path_loses_no_alert(dag, p2psms_sandbox: Sandbox, monkeypatch, logged):
     """The text leaves, and the log says what to set."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", "ledger")
     notifier()(context(dag, run_id="relative"))
@@ -711,7 +714,9 @@ class _Task:
     ],
 )
 @pytest.mark.parametrize("as_list", [False, True])
-def test_a_task_that_was_killed_is_said_to_be_retried(callbacks, tries, says, as_list, dag, p2psms_sandbox):
+def test_a_task_that_was_killed_is_said_to_be_retried(
+    callbacks, tries, says, as_list, dag, p2psms_sandbox: Sandbox
+):
     """Airflow 3's DAG processor gives no state: the callback's list and the tries left tell what it does."""
     alert = notifier(recipients=NUMBERS[0])
     task = _Task(**{name: [print, alert] if as_list else alert for name in callbacks})
@@ -721,7 +726,7 @@ def test_a_task_that_was_killed_is_said_to_be_retried(callbacks, tries, says, as
     assert [f"Airflow: shop.notify {says}{tried}"] == p2psms_sandbox.texts_arrived
 
 
-def test_a_retry_is_announced_as_one(dag, run_dag, p2psms_sandbox):
+def test_a_retry_is_announced_as_one(dag, run_dag, p2psms_sandbox: Sandbox):
     """A task with tries left says that it will be retried, and then that it failed."""
     alert = notifier(recipients=NUMBERS[0])
     fails(

@@ -12,6 +12,7 @@ from airflow_provider_p2psms.operators.sms import (
     PeerToPeerFileOperator,
     PeerToPeerSMSOperator,
 )
+from airflow_provider_p2psms.sandbox import Sandbox
 from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = pytest.mark.airflow
@@ -60,7 +61,7 @@ def states(sandbox):
     return {each.outbox_id: hook.report_by_bulk(each.outbox_id)["state_id"] for each in sandbox.arrived}
 
 
-def test_a_scheduled_send_is_cancelled(dag, run, p2psms_sandbox):
+def test_a_scheduled_send_is_cancelled(dag, run, p2psms_sandbox: Sandbox):
     """The ids of a send are cancelled at the gateway; each has its outcome, under its id as text."""
     sent = send(dag, send_time=IN_AN_HOUR)
     got = collect(dag, cancel(dag, sent.output["message_outbox_ids"]).output)
@@ -71,7 +72,7 @@ def test_a_scheduled_send_is_cancelled(dag, run, p2psms_sandbox):
 
 
 @pytest.mark.parametrize(("options", "state"), [({}, "failed"), ({"on_failed": "continue"}, "success")])
-def test_too_late(options, state, dag, run, p2psms_sandbox, capfd):
+def test_too_late(options, state, dag, run, p2psms_sandbox: Sandbox, capfd):
     """What was sent cannot be cancelled: the task fails without retries or goes on; the outcome is told."""
     sent = send(dag)
     got = collect(
@@ -86,7 +87,7 @@ def test_too_late(options, state, dag, run, p2psms_sandbox, capfd):
     assert told == (state == "failed")
 
 
-def test_without_an_answer_it_is_tried_again(dag, run, p2psms_sandbox, monkeypatch):
+def test_without_an_answer_it_is_tried_again(dag, run, p2psms_sandbox: Sandbox, monkeypatch):
     """A gateway that gave no answer is asked again by the task's own retries."""
     monkeypatch.setattr("airflow_provider_p2psms.delivery.cancel._PAUSE_S", 0)
     p2psms_sandbox.order_fault("500_before", path="/api/send/cancel", times=9)
@@ -97,7 +98,7 @@ def test_without_an_answer_it_is_tried_again(dag, run, p2psms_sandbox, monkeypat
     assert {7} == set(states(p2psms_sandbox).values())
 
 
-def test_as_a_teardown(dag, run, p2psms_sandbox):
+def test_as_a_teardown(dag, run, p2psms_sandbox: Sandbox):
     """As the teardown of a send it cancels when the work between has failed."""
     sent = send(dag, send_time=IN_AN_HOUR)
 
@@ -121,7 +122,7 @@ def send_half(operator, dag, **options):
 @pytest.mark.parametrize("multiple_outputs", [True, False])
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("operator", [PeerToPeerSMSOperator, PeerToPeerFileOperator])
-def test_what_a_failed_send_has_sent(operator, whole, multiple_outputs, dag, run, p2psms_sandbox):
+def test_what_a_failed_send_has_sent(operator, whole, multiple_outputs, dag, run, p2psms_sandbox: Sandbox):
     """A send that fails half way hands on the ids of what was accepted, and a teardown cancels it."""
     p2psms_sandbox.order_fault("refuse_422", after=2)
     sent = send_half(operator, dag, multiple_outputs=multiple_outputs)
@@ -136,7 +137,7 @@ def test_what_a_failed_send_has_sent(operator, whole, multiple_outputs, dag, run
 
 @pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("ends", ["refused", "rows are gone", "no connection"])
-def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox, monkeypatch, tmp_path):
+def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
     """Airflow deletes a try's ids when the next begins; that one hands them on again, however it fails."""
     rows = tmp_path / "rows.csv"
     rows.write_text("recipient,message\n" + "".join(f"{number},{text}\n" for number, text in ROWS))
@@ -168,7 +169,7 @@ def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox, monkeypatc
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION.startswith("2."), reason="a time-out ends Airflow 2's dag.test(), too")
-def test_what_a_send_has_sent_that_is_timed_out(dag, run, p2psms_sandbox):
+def test_what_a_send_has_sent_that_is_timed_out(dag, run, p2psms_sandbox: Sandbox):
     """The `execution_timeout` ends a send between two requests; what was accepted is handed on."""
     sent = send_half(
         PeerToPeerSMSOperator, dag,
@@ -181,7 +182,7 @@ def test_what_a_send_has_sent_that_is_timed_out(dag, run, p2psms_sandbox):
     assert [{f"{message.outbox_id}": "cancelled"}] == got
 
 
-def test_a_send_that_has_sent_nothing(dag, run, p2psms_sandbox):
+def test_a_send_that_has_sent_nothing(dag, run, p2psms_sandbox: Sandbox):
     """A send that fails before anything was accepted hands on that there is nothing to cancel."""
     p2psms_sandbox.order_fault("refuse_401")
     sent = send_half(PeerToPeerSMSOperator, dag)
@@ -191,7 +192,7 @@ def test_a_send_that_has_sent_nothing(dag, run, p2psms_sandbox):
     assert [{}] == got
 
 
-def test_a_hook_of_ones_own(p2psms_sandbox):
+def test_a_hook_of_ones_own(p2psms_sandbox: Sandbox):
     """A subclass may bring the hook by which ids are cancelled."""
 
     class Own(CancelScheduledSMSOperator):
@@ -207,7 +208,7 @@ def test_a_hook_of_ones_own(p2psms_sandbox):
 @pytest.mark.parametrize(
     ("ids", "state"), [([], "success"), ("[]", "success"), (None, "failed"), ("x", "failed")]
 )
-def test_ids_of_its_own(ids, state, dag, run, p2psms_sandbox):
+def test_ids_of_its_own(ids, state, dag, run, p2psms_sandbox: Sandbox):
     """No ids are no work; what is no id fails."""
     cancel(dag, ids)
 

@@ -7,6 +7,7 @@ import xlsxwriter
 
 from airflow_provider_p2psms.airflow_compat import AirflowException
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times", "p2psms_sandbox")]
 
@@ -36,7 +37,7 @@ def send(file, operator=PeerToPeerSMSOperator, **how):
     return operator(task_id="send", file=file, from_number=LINE, **how).execute({})
 
 
-def test_the_sheet_with_rows_is_sent(workbook, p2psms_sandbox, caplog):
+def test_the_sheet_with_rows_is_sent(workbook, p2psms_sandbox: Sandbox, caplog):
     """An empty sheet in front of it is passed over, and the log names the sheet that was read."""
     with caplog.at_level(logging.INFO):
         assert 2 == send(workbook({"Cover": [], "List": PEOPLE}))["accepted"]
@@ -46,7 +47,7 @@ def test_the_sheet_with_rows_is_sent(workbook, p2psms_sandbox, caplog):
 
 
 @pytest.mark.parametrize("sheet", ["New", 2, "2"])
-def test_one_of_several_sheets_is_named(workbook, sheet, p2psms_sandbox):
+def test_one_of_several_sheets_is_named(workbook, sheet, p2psms_sandbox: Sandbox):
     """Where several sheets have rows, nothing is sent until one of them is named."""
     file = workbook({"Old": PEOPLE[:1], "New": PEOPLE[1:]})
 
@@ -59,7 +60,7 @@ def test_one_of_several_sheets_is_named(workbook, sheet, p2psms_sandbox):
     assert ["for Omid"] == p2psms_sandbox.texts_arrived
 
 
-def test_a_sheet_of_a_file_that_has_none(tmp_path, p2psms_sandbox):
+def test_a_sheet_of_a_file_that_has_none(tmp_path, p2psms_sandbox: Sandbox):
     """A CSV in the place of a workbook is not what was asked for."""
     (tmp_path / "list.csv").write_text("recipient,message\n09120000001,a\n")
 
@@ -68,7 +69,7 @@ def test_a_sheet_of_a_file_that_has_none(tmp_path, p2psms_sandbox):
     assert not p2psms_sandbox.arrived
 
 
-def test_hidden_rows(workbook, p2psms_sandbox, caplog):
+def test_hidden_rows(workbook, p2psms_sandbox: Sandbox, caplog):
     """Rows that the author of the list does not see stop the send, until the task says what is meant."""
     file = workbook({"List": PEOPLE}, hidden=[2])
 
@@ -88,7 +89,7 @@ def test_a_bad_row_is_named_as_the_spreadsheet_names_it(workbook):
 
 
 @pytest.mark.parametrize("operator", [PeerToPeerSMSOperator, PeerToPeerFileOperator])
-def test_an_encoding_that_is_told(operator, tmp_path, p2psms_sandbox, caplog):
+def test_an_encoding_that_is_told(operator, tmp_path, p2psms_sandbox: Sandbox, caplog):
     """A code page of another country is used as it is told; the log names it."""
     file = tmp_path / "kunden.csv"
     file.write_bytes("recipient;message\n09120000001;Größe für Jürgen\n".encode("cp850"))
@@ -111,7 +112,7 @@ def test_texts_of_the_column_and_of_the_template_are_counted(tmp_path, caplog):
     assert "1 from the message column, 1 from the template" in caplog.text
 
 
-def test_landlines_only_where_the_task_takes_them(tmp_path, p2psms_sandbox):
+def test_landlines_only_where_the_task_takes_them(tmp_path, p2psms_sandbox: Sandbox):
     """A landline is accepted, and refused by a task of mobile numbers only."""
     file = tmp_path / "list.csv"
     file.write_text("recipient,message\n+982188776655,a\n")
@@ -122,7 +123,7 @@ def test_landlines_only_where_the_task_takes_them(tmp_path, p2psms_sandbox):
     assert 1 == send(file)["accepted"]
 
 
-def test_a_number_range_that_is_new(tmp_path, p2psms_sandbox):
+def test_a_number_range_that_is_new(tmp_path, p2psms_sandbox: Sandbox):
     """A number that the numbering plans lack is refused with the way on; a task may trust it."""
     file = tmp_path / "list.csv"
     file.write_text("recipient,message\n+989601234567,a\n")

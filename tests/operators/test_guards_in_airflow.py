@@ -13,6 +13,7 @@ import pytest
 
 from airflow_provider_p2psms.airflow_compat import DAG, Asset
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 
 pytestmark = pytest.mark.airflow
 
@@ -45,7 +46,7 @@ def send(dag, run_dag):
 
 
 @pytest.fixture
-def connection(p2psms_sandbox, monkeypatch):
+def connection(p2psms_sandbox: Sandbox, monkeypatch):
     """Give the connection some extras."""
 
     def connection(**extras):
@@ -61,7 +62,7 @@ def connection(p2psms_sandbox, monkeypatch):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_the_cost_is_in_the_result(operator, send, p2psms_sandbox):
+def test_the_cost_is_in_the_result(operator, send, p2psms_sandbox: Sandbox):
     """With `max_cost` the result has the estimate, asked of the gateway before the send."""
     state, result = send(operator, messages=ROWS, max_cost=5 * OTHER)
 
@@ -72,7 +73,7 @@ def test_the_cost_is_in_the_result(operator, send, p2psms_sandbox):
 
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize(("max_cost", "credit"), [(5 * OTHER - 1, 1e9), (1e9, 5 * OTHER - 1)])
-def test_too_dear_sends_nothing(operator, max_cost, credit, send, p2psms_sandbox):
+def test_too_dear_sends_nothing(operator, max_cost, credit, send, p2psms_sandbox: Sandbox):
     """Above the guard or the credit the task fails for good, without a retry and without a send."""
     p2psms_sandbox.credit = credit
 
@@ -84,7 +85,7 @@ def test_too_dear_sends_nothing(operator, max_cost, credit, send, p2psms_sandbox
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_allowed_recipients(operator, send, connection, p2psms_sandbox):
+def test_allowed_recipients(operator, send, connection, p2psms_sandbox: Sandbox):
     """A connection that allows one number, however it is written, lets no other text out and counts them."""
     connection(allowed_recipients=["۰۹۱۲ ۰۰۰ ۰۰۰۲"])
 
@@ -95,7 +96,7 @@ def test_allowed_recipients(operator, send, connection, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_redirect_to(operator, send, connection, p2psms_sandbox):
+def test_redirect_to(operator, send, connection, p2psms_sandbox: Sandbox):
     """Each text of its own goes to the one number, and is counted."""
     connection(redirect_to="0935 000 0000")
 
@@ -108,7 +109,7 @@ def test_redirect_to(operator, send, connection, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_redirect_to_gets_the_same_text_once(operator, send, connection, p2psms_sandbox):
+def test_redirect_to_gets_the_same_text_once(operator, send, connection, p2psms_sandbox: Sandbox):
     """What would be one text for five people is one text for that number."""
     connection(redirect_to=DESK)
 
@@ -132,7 +133,7 @@ def test_staging_is_loud(send, connection, capfd, caplog):
 
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize(("by_connection", "by_operator"), [(2, None), (1_000, 2), (None, 2)])
-def test_the_pace(by_connection, by_operator, operator, send, connection, p2psms_sandbox):
+def test_the_pace(by_connection, by_operator, operator, send, connection, p2psms_sandbox: Sandbox):
     """The connection's pace holds for its tasks, and the operator's own goes before it."""
     connection(requests_per_second=by_connection)
     start = time.monotonic()
@@ -153,7 +154,7 @@ def test_a_task_may_be_faster_than_its_connection(operator, send, connection):
 
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize(("max_parts", "events"), [(5, 1), (4, 0)])
-def test_outlets_tell_of_a_send(operator, max_parts, events, dag, send, p2psms_sandbox):
+def test_outlets_tell_of_a_send(operator, max_parts, events, dag, send, p2psms_sandbox: Sandbox):
     """An asset among the plain `outlets` has an event once the send has succeeded, and none if it failed."""
     uri = f"p2psms://campaigns/{dag.dag_id}"
 

@@ -22,6 +22,7 @@ from airflow_provider_p2psms.operators.sms import (
     PeerToPeerFileOperator,
     PeerToPeerSMSOperator,
 )
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -42,7 +43,7 @@ def dag(request: pytest.FixtureRequest) -> DAG:
 
 
 @pytest.fixture
-def run(dag, run_dag):
+def run(dag: DAG, run_dag):
     """Run the DAG of this test; give the states of its tasks by their ids."""
 
     def run(**kwargs):
@@ -90,7 +91,7 @@ def xcoms(dag, task_id, keys):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_rows_of_a_task_reach_people(operator, dag, run, p2psms_sandbox):
+def test_rows_of_a_task_reach_people(operator, dag: DAG, run, p2psms_sandbox: Sandbox):
     """Rows that a task returned arrive with their own texts; the result and the ids are the only XComs."""
 
     @task(dag=dag)
@@ -108,7 +109,7 @@ def test_rows_of_a_task_reach_people(operator, dag, run, p2psms_sandbox):
     assert [TEXT.format(**row) for row in ROWS] == p2psms_sandbox.texts_arrived
 
 
-def test_each_key_of_the_result_as_an_xcom(dag, run, p2psms_sandbox):
+def test_each_key_of_the_result_as_an_xcom(dag: DAG, run, p2psms_sandbox: Sandbox):
     """With ``multiple_outputs`` each key can be handed on by itself."""
     sent = PeerToPeerSMSOperator(
         task_id="send", dag=dag, messages=ROWS, text=TEXT, from_number=LINE, multiple_outputs=True
@@ -120,7 +121,7 @@ def test_each_key_of_the_result_as_an_xcom(dag, run, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("multiple_outputs", [False, True])
-def test_many_ids_are_runs(multiple_outputs, dag, run, p2psms_sandbox):
+def test_many_ids_are_runs(multiple_outputs, dag: DAG, run, p2psms_sandbox: Sandbox):
     """Above ``list_ids_up_to`` both XComs hold runs; sensor, cancel and a task's own code read them."""
     sent = PeerToPeerSMSOperator(
         task_id="send",
@@ -158,7 +159,7 @@ def test_many_ids_are_runs(multiple_outputs, dag, run, p2psms_sandbox):
     )
 
 
-def test_many_ids_of_a_send_that_fails_are_runs(dag, run, p2psms_sandbox):
+def test_many_ids_of_a_send_that_fails_are_runs(dag: DAG, run, p2psms_sandbox: Sandbox):
     """What was accepted so far is pushed in the same form."""
     p2psms_sandbox.order_fault("refuse_422", after=1)
     PeerToPeerSMSOperator(
@@ -179,7 +180,7 @@ def test_many_ids_of_a_send_that_fails_are_runs(dag, run, p2psms_sandbox):
     assert [{"message_outbox_ids": runs}, runs] == got
 
 
-def test_a_send_that_pushes_nothing(dag, run, p2psms_sandbox):
+def test_a_send_that_pushes_nothing(dag: DAG, run, p2psms_sandbox: Sandbox):
     """With ``do_xcom_push=False`` there is no XCom."""
     PeerToPeerSMSOperator(
         task_id="send", dag=dag, messages=ROWS, text=TEXT, from_number=LINE, do_xcom_push=False
@@ -191,7 +192,7 @@ def test_a_send_that_pushes_nothing(dag, run, p2psms_sandbox):
     assert 5 == len(p2psms_sandbox.arrived)
 
 
-def test_the_next_task_maps_over_the_ids(dag, run, p2psms_sandbox):
+def test_the_next_task_maps_over_the_ids(dag: DAG, run, p2psms_sandbox: Sandbox):
     """One task an id, by way of a task that returns the ids."""
 
     @task(dag=dag)
@@ -208,7 +209,7 @@ def test_the_next_task_maps_over_the_ids(dag, run, p2psms_sandbox):
     assert Counter({"success": 7}) == Counter(run().values())
 
 
-def test_a_send_can_be_mapped(dag, run, p2psms_sandbox):
+def test_a_send_can_be_mapped(dag: DAG, run, p2psms_sandbox: Sandbox):
     """Mapped over lists of rows, each list is a send of its own."""
     PeerToPeerSMSOperator.partial(task_id="send", dag=dag, text=TEXT, from_number=LINE).expand(
         messages=[ROWS[:2], ROWS[2:]]
@@ -219,7 +220,7 @@ def test_a_send_can_be_mapped(dag, run, p2psms_sandbox):
     assert 2 == p2psms_sandbox.send_requests
 
 
-def test_templates_are_rendered(dag, run, p2psms_sandbox, tmp_path):
+def test_templates_are_rendered(dag: DAG, run, p2psms_sandbox: Sandbox, tmp_path):
     """Text, line, time, connection, file and outcomes are templates."""
     (tmp_path / "rows.csv").write_text("recipient,who\n09120000001,a\n")
     PeerToPeerSMSOperator(
@@ -246,7 +247,7 @@ TEXTS = ["سلام «دنا»", "سلام{0} دو\nسطر"]
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1256"])
-def test_csv_files_as_they_come(encoding, delimiter, p2psms_sandbox, tmp_path):
+def test_csv_files_as_they_come(encoding, delimiter, p2psms_sandbox: Sandbox, tmp_path):
     """Encodings and delimiters of CSV files make no difference."""
     written = CSV.format(delimiter)
     if encoding == "cp1256":
@@ -260,7 +261,7 @@ def test_csv_files_as_they_come(encoding, delimiter, p2psms_sandbox, tmp_path):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_a_large_file(operator, p2psms_sandbox, tmp_path, monkeypatch):
+def test_a_large_file(operator, p2psms_sandbox: Sandbox, tmp_path, monkeypatch):
     """It is checked beside the send, row by row as it would be there; one bad row of many sends nothing."""
     numbers = [f"+98912{number:07d}" for number in range(3_000)]
     rows = [f"{number},code {number[-4:]}\n" for number in numbers]
@@ -281,7 +282,7 @@ def test_a_large_file(operator, p2psms_sandbox, tmp_path, monkeypatch):
     }
 
 
-def test_files_from_object_storage(p2psms_sandbox, tmp_path):
+def test_files_from_object_storage(p2psms_sandbox: Sandbox, tmp_path):
     """A URI is opened through Airflow's object storage, for rows and for outcomes."""
     (tmp_path / "rows.csv").write_text("recipient,message\n09120000001,hi\n")
 
@@ -298,7 +299,7 @@ def test_files_from_object_storage(p2psms_sandbox, tmp_path):
 
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("fault", ["500_after", "cut_before_answer", "refuse_422", "refuse_401"])
-def test_airflows_retries_send_nothing_again(operator, fault, dag, run, p2psms_sandbox):
+def test_airflows_retries_send_nothing_again(operator, fault, dag: DAG, run, p2psms_sandbox: Sandbox):
     """A refusal is not retried; for what no report can settle each retry asks again, and sends nothing."""
     p2psms_sandbox.reports = False
     p2psms_sandbox.order_fault(fault)
@@ -311,7 +312,9 @@ def test_airflows_retries_send_nothing_again(operator, fault, dag, run, p2psms_s
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_a_gateway_out_of_reach_is_tried_again_by_airflow(dag, run, monkeypatch, p2psms_sandbox):
+def test_a_gateway_out_of_reach_is_tried_again_by_airflow(
+    dag: DAG, run, monkeypatch, p2psms_sandbox: Sandbox
+):
     """When no connection was made the task's own retries apply, and the send is made once."""
     there = p2psms_sandbox.connection_uri
     monkeypatch.setenv("AIRFLOW_CONN_P2PSMS_DEFAULT", "p2psms://:token@127.0.0.1:1/v1")
@@ -332,7 +335,7 @@ def test_a_gateway_out_of_reach_is_tried_again_by_airflow(dag, run, monkeypatch,
     ("on_empty", "state"),
     [("skip", "skipped"), ("succeed", "success"), ("fail", "failed"), (None, "skipped")],
 )
-def test_no_rows(on_empty, state, dag, run, p2psms_sandbox):
+def test_no_rows(on_empty, state, dag: DAG, run, p2psms_sandbox: Sandbox):
     """`on_empty` says what becomes of a task without rows."""
     options = {"on_empty": on_empty} if on_empty else {}
     PeerToPeerSMSOperator(task_id="send", dag=dag, messages=[], from_number=LINE, **options)
@@ -345,7 +348,7 @@ def test_no_rows(on_empty, state, dag, run, p2psms_sandbox):
     ("on_backfill", "outcome"),
     [(None, "AirflowSkipException"), ("fail", "AirflowFailException"), ("send", None)],
 )
-def test_backfills(on_backfill, outcome, p2psms_sandbox):
+def test_backfills(on_backfill, outcome, p2psms_sandbox: Sandbox):
     """A backfill sends nothing unless told to."""
 
     class Backfill:
@@ -364,7 +367,7 @@ def test_backfills(on_backfill, outcome, p2psms_sandbox):
     assert (0 if outcome else 5) == len(p2psms_sandbox.arrived)
 
 
-def test_a_window_schedules(p2psms_sandbox, caplog):
+def test_a_window_schedules(p2psms_sandbox: Sandbox, caplog):
     """Outside the window the gateway is given the next opening, and the log says so once."""
     caplog.set_level("INFO")
     now = pendulum.now("UTC")
@@ -380,10 +383,10 @@ def test_a_window_schedules(p2psms_sandbox, caplog):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_a_hook_of_ones_own(operator, p2psms_sandbox):
+def test_a_hook_of_ones_own(operator, p2psms_sandbox: Sandbox):
     """A subclass may bring its own hook: all that the task asks of the connection, it asks of this one."""
 
-    class Own(operator):  # type: ignore[misc, valid-type]
+    class Own(operator):  # type: ignore[misc]
         @cached_property
         def hook(self):
             return SMSHook("p2psms_default")
@@ -395,7 +398,9 @@ def test_a_hook_of_ones_own(operator, p2psms_sandbox):
 
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("fault", [None, "refuse_422", "500_after", "bad rows"])
-def test_nothing_private_is_left_behind(fault, large, dag, run, p2psms_sandbox, tmp_path, capfd, monkeypatch):
+def test_nothing_private_is_left_behind(
+    fault, large, dag: DAG, run, p2psms_sandbox: Sandbox, tmp_path, capfd, monkeypatch
+):
     """Database, logs and output hold no number, text or token, whether a send succeeds or fails."""
     if large:
         monkeypatch.setattr("airflow_provider_p2psms.rows.worker_process.LARGE_BYTES", 1)
@@ -407,7 +412,7 @@ def test_nothing_private_is_left_behind(fault, large, dag, run, p2psms_sandbox, 
     rows = [f"0{number}{place:03d},{word} {place},{word}" for place in range(50)]
     bad = [f"0{number},{word},{word}", f"0{number}000,{word * 100},{word}"] if fault == "bad rows" else []
     (tmp_path / "rows.csv").write_text("\n".join(["recipient,message,name", *rows, *bad]), "utf-8")
-    options = {"dag": dag, "from_number": LINE, "text": f"{word} {{name}}"}
+    options: dict[str, Any] = {"dag": dag, "from_number": LINE, "text": f"{word} {{name}}"}
     outcomes = tmp_path / "outcomes.csv"
     for operator in OPERATORS:
         operator(

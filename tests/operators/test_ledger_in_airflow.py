@@ -15,6 +15,7 @@ from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG
 from airflow_provider_p2psms.cli import main
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -55,7 +56,7 @@ def each_once(sandbox):
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_airflows_retry_goes_on_where_the_try_ended(operator, ledger, dag, run_dag, p2psms_sandbox):
+def test_airflows_retry_goes_on_where_the_try_ended(operator, ledger, dag, run_dag, p2psms_sandbox: Sandbox):
     """A try that ends in the middle, with something in doubt, is finished by the next: each message once."""
     p2psms_sandbox.order_fault("500_after", after=1)
     # The reports fail as well, so that this try cannot settle it.
@@ -73,7 +74,7 @@ def test_airflows_retry_goes_on_where_the_try_ended(operator, ledger, dag, run_d
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_what_the_next_try_finds(operator, ledger, dag, run_dag, p2psms_sandbox):
+def test_what_the_next_try_finds(operator, ledger, dag, run_dag, p2psms_sandbox: Sandbox):
     """The result of a resumed send counts what earlier tries sent, and has all ids in the rows' order."""
     p2psms_sandbox.order_fault("500_before", after=2)
     p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
@@ -95,7 +96,7 @@ def test_what_the_next_try_finds(operator, ledger, dag, run_dag, p2psms_sandbox)
     assert [ids[f"Dear {row['name']}"] for row in ROWS] == result["message_outbox_ids"]
 
 
-def test_records_hold_nothing_personal(ledger, dag, run_dag, p2psms_sandbox, tmp_path):
+def test_records_hold_nothing_personal(ledger, dag, run_dag, p2psms_sandbox: Sandbox, tmp_path):
     """Neither the state store nor the ledger's files hold a number or a text."""
     send_task(PeerToPeerSMSOperator, dag)
     assert "success" == state(run_dag(dag))[0]
@@ -147,7 +148,7 @@ class TestTries:
         context: Any = {"ti": _Ti(try_number, max_tries=max_tries)}
         return operator.execute(context)
 
-    def test_a_clear_sends_nothing_again(self, p2psms_sandbox):
+    def test_a_clear_sends_nothing_again(self, p2psms_sandbox: Sandbox):
         """A cleared success makes no request and returns the same result."""
         first = self.execute(1)
         again = self.execute(2, max_tries=1)
@@ -155,7 +156,7 @@ class TestTries:
         assert first | {"already_accepted": 40} == again
         assert 40 == len(p2psms_sandbox.arrived)
 
-    def test_a_word_sends_anew_once(self, p2psms_sandbox):
+    def test_a_word_sends_anew_once(self, p2psms_sandbox: Sandbox):
         """Each new word sends everything once; under the same word nothing goes twice."""
         p2psms_sandbox.duplicate_window_s = 0
         self.execute(1)
@@ -166,7 +167,7 @@ class TestTries:
         self.execute(4, max_tries=3, resend="second")
         assert 120 == len(p2psms_sandbox.arrived)
 
-    def test_a_retry_under_a_word_needs_its_ledger(self, p2psms_sandbox, monkeypatch, tmp_path):
+    def test_a_retry_under_a_word_needs_its_ledger(self, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
         """A retry that does not find what its word's first try left sends nothing."""
         self.execute(2, max_tries=2, retries=1, resend="word")
         monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "another machine"))
@@ -175,7 +176,7 @@ class TestTries:
             self.execute(3, max_tries=2, retries=1, resend="word")
         assert 40 == len(p2psms_sandbox.arrived)
 
-    def test_a_lost_ledger_is_in_doubt(self, p2psms_sandbox, monkeypatch, tmp_path):
+    def test_a_lost_ledger_is_in_doubt(self, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
         """A second try on a machine without the ledger fails for good, and says what to do."""
         self.execute(1)
         monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "another machine"))
@@ -187,7 +188,7 @@ class TestTries:
     @pytest.mark.parametrize("folder", ["-1", ""])
     @pytest.mark.parametrize("place", ["ledger", "airflow home beside the state store"])
     def test_a_ledger_of_an_earlier_version_is_read(
-        self, place, folder, p2psms_sandbox, monkeypatch, tmp_path
+        self, place, folder, p2psms_sandbox: Sandbox, monkeypatch, tmp_path
     ):
         """What an earlier version wrote, also below 3.3, counts: 10 accepted, 10 in doubt, 20 to send."""
         context: Any = {"ti": _Ti(2, max_tries=1)}
@@ -219,14 +220,16 @@ class TestTries:
         context["ti"] = _Ti(4, max_tries=3)
         assert 40 == PeerToPeerSMSOperator(**options).execute(context)["already_accepted"]
 
-    def test_object_storage_will_do(self, p2psms_sandbox, monkeypatch, tmp_path):
+    def test_object_storage_will_do(self, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
         """The ledger may lie in any object storage, by its URI."""
         monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", f"file://{tmp_path}/bucket")
         self.execute(1)
         assert 40 == self.execute(2)["already_accepted"]
         assert list((tmp_path / "bucket").rglob("*.json"))
 
-    def test_long_names_in_any_alphabet_have_a_ledger(self, p2psms_sandbox, monkeypatch, capsys, tmp_path):
+    def test_long_names_in_any_alphabet_have_a_ledger(
+        self, p2psms_sandbox: Sandbox, monkeypatch, capsys, tmp_path
+    ):
         """DAG, run and task may have long Persian names: nothing is sent twice, and the command shows it."""
         names = {name: "ارسال_پیام_به_مشتریان_" * 5 + name for name in ("dag_id", "run_id", "task_id")}
         for name, value in names.items():
@@ -238,7 +241,7 @@ class TestTries:
         assert '"accepted": 40' in capsys.readouterr().out
 
     @pytest.mark.parametrize("path", ["ledgers", "./ledgers", "../ledgers"])
-    def test_a_relative_ledger_path_is_refused(self, path, p2psms_sandbox, monkeypatch):
+    def test_a_relative_ledger_path_is_refused(self, path, p2psms_sandbox: Sandbox, monkeypatch):
         """Each process would have another ledger: nothing is sent, and the error says what to set."""
         monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", path)
 
@@ -246,7 +249,7 @@ class TestTries:
             self.execute(1)
         assert [] == p2psms_sandbox.arrived
 
-    def test_tasks_and_map_indexes_are_told_apart(self, p2psms_sandbox, monkeypatch):
+    def test_tasks_and_map_indexes_are_told_apart(self, p2psms_sandbox: Sandbox, monkeypatch):
         """Each task has a ledger of its own; in files the map indexes of one task share theirs."""
         p2psms_sandbox.duplicate_window_s = 0
         monkeypatch.setattr(_Ti, "map_index", 3)

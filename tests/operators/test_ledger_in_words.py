@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.airflow_compat import DAG
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -53,7 +54,7 @@ def words(text):
 
 
 @needs_store
-def test_the_page_of_a_task_says_how_its_send_stands(dag, run_dag, p2psms_sandbox):
+def test_the_page_of_a_task_says_how_its_send_stands(dag, run_dag, p2psms_sandbox: Sandbox):
     """A send that is accepted whole says so in a sentence that stands first on the page."""
     with dag:
         send_task()
@@ -67,7 +68,7 @@ def test_the_page_of_a_task_says_how_its_send_stands(dag, run_dag, p2psms_sandbo
 
 
 @needs_store
-def test_a_failed_try_says_what_is_in_doubt(dag, run_dag, p2psms_sandbox):
+def test_a_failed_try_says_what_is_in_doubt(dag, run_dag, p2psms_sandbox: Sandbox):
     """After a try that fails in the middle the sentence counts; the retry that settles all writes it anew."""
     p2psms_sandbox.order_fault("500_after", after=1)
     p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
@@ -121,7 +122,7 @@ class TestTries:
         context = {"ti": _Ti(try_number), "task_state_store": accessor}
         return send_task(**options).execute(context)
 
-    def test_a_try_writes_it_once_at_most(self, p2psms_sandbox):
+    def test_a_try_writes_it_once_at_most(self, p2psms_sandbox: Sandbox):
         """A try that sends writes it once, after all else; a clear that has nothing to do, not at all."""
         accessor = _Accessor()
         self.execute(accessor)
@@ -131,7 +132,7 @@ class TestTries:
         assert 40 == self.execute(accessor, 2)["already_accepted"]
         assert (before, 1) == (accessor.records["p2psms"], accessor.written.count("p2psms"))
 
-    def test_a_try_that_stops_before_its_requests_writes_none(self, p2psms_sandbox):
+    def test_a_try_that_stops_before_its_requests_writes_none(self, p2psms_sandbox: Sandbox):
         """Bad rows change nothing in the ledger, so the sentence of the try before stays."""
         accessor = _Accessor()
         with pytest.raises(airflow_compat.AirflowFailException):
@@ -139,7 +140,7 @@ class TestTries:
         assert "p2psms" not in accessor.records
 
     @pytest.mark.parametrize("value", [None, "", "no words", {"accepted": 0}, ["p2psms"]])
-    def test_nobody_reads_it(self, value, p2psms_sandbox):
+    def test_nobody_reads_it(self, value, p2psms_sandbox: Sandbox):
         """Whatever a person makes of it, and also if it is not there: a later try finds what was sent."""
         accessor = _Accessor()
         self.execute(accessor)
@@ -151,7 +152,7 @@ class TestTries:
         assert "p2psms" not in accessor.read
         assert 40 == len(p2psms_sandbox.arrived)
 
-    def test_its_failure_fails_no_send(self, p2psms_sandbox, caplog, capfd):
+    def test_its_failure_fails_no_send(self, p2psms_sandbox: Sandbox, caplog, capfd):
         """A store that refuses it alone: the send succeeds, and the log says so without a number."""
         result = self.execute(_Accessor(refuses=["p2psms"]))
 
@@ -160,7 +161,7 @@ class TestTries:
         assert "sentence on how this send stands could not be written (ConnectionError)" in written
         assert "0912 000" not in written
 
-    def test_a_word_has_a_sentence_of_its_own(self, p2psms_sandbox):
+    def test_a_word_has_a_sentence_of_its_own(self, p2psms_sandbox: Sandbox):
         """What was sent anew on purpose has another ledger, and does not hide how the first send ended."""
         p2psms_sandbox.duplicate_window_s = 0
         accessor = _Accessor()
@@ -172,7 +173,7 @@ class TestTries:
         assert ["p2psms", True] == [named[0], named[1].startswith("p2psms-")]
         assert [1, 2] == [words(accessor.records[key])[1] for key in named]
 
-    def test_a_ledger_in_files_has_one_too(self, p2psms_sandbox, monkeypatch, tmp_path):
+    def test_a_ledger_in_files_has_one_too(self, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
         """With `ledger_path` the sentence stands with the task all the same, and in no file."""
         monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
         accessor = _Accessor()
@@ -182,7 +183,7 @@ class TestTries:
         assert [] == [file for file in tmp_path.rglob("*") if file.is_file() and "p2psms." not in file.name]
 
 
-def test_without_a_state_store_there_is_none(p2psms_sandbox, monkeypatch, tmp_path):
+def test_without_a_state_store_there_is_none(p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
     """Before Airflow 3.3 nothing is written but the ledger."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
 

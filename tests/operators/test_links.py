@@ -9,6 +9,7 @@ from airflow_provider_p2psms.airflow_compat import DAG
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.links import OutboxLink
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 
 pytestmark = pytest.mark.airflow
@@ -23,7 +24,7 @@ def recorded(run, task_id):
 
 
 @pytest.mark.parametrize("extra", [True, False])
-def test_the_outbox_page_of_the_first_message(extra, run_dag, p2psms_sandbox, monkeypatch):
+def test_the_outbox_page_of_the_first_message(extra, run_dag, p2psms_sandbox: Sandbox, monkeypatch):
     """Send tasks and the sensor link to the page that the connection names; without one there is no link."""
     if extra:
         page = quote(f"{p2psms_sandbox.outbox_url}?outbox_id={{outbox_id}}", safe="")

@@ -22,6 +22,7 @@ from airflow_provider_p2psms.airflow_compat import (
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators.ledger import parse_resend
 from airflow_provider_p2psms.operators.sms import CancelScheduledSMSOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 
@@ -203,7 +204,7 @@ WAYS = [each for name, each in globals().items() if name.startswith("by_")]
 
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_rows_of_other_tasks_are_data(way, native, request, run, p2psms_sandbox):
+def test_rows_of_other_tasks_are_data(way, native, request, run, p2psms_sandbox: Sandbox):
     """However rows of another task get into a send, their texts arrive as they are, letter by letter."""
     with make_dag(request, render_template_as_native_obj=native) as dag:
         way()
@@ -212,7 +213,7 @@ def test_rows_of_other_tasks_are_data(way, native, request, run, p2psms_sandbox)
     assert EVIL == sorted(p2psms_sandbox.texts_arrived, key=EVIL.index)
 
 
-def test_an_object_in_rows_is_not_rendered(dag, run, p2psms_sandbox):
+def test_an_object_in_rows_is_not_rendered(dag, run, p2psms_sandbox: Sandbox):
     """A row of a class that has template fields, as Airflow's own have, is a row."""
 
     class Row(dict[str, Any]):
@@ -225,7 +226,7 @@ def test_an_object_in_rows_is_not_rendered(dag, run, p2psms_sandbox):
     assert {"send": "success"} == run(dag)
 
 
-def test_what_the_author_writes_is_rendered(dag, run, p2psms_sandbox):
+def test_what_the_author_writes_is_rendered(dag, run, p2psms_sandbox: Sandbox):
     """Rows, texts and arguments in the DAG file are templates, also where a task is mapped over them."""
     row = {"recipient": "09120000001", "message": "{{ params.who }} 0"}
     many = [("09120000002", "{{ params.who }} 1"), ("09120000003", "x")]
@@ -243,7 +244,7 @@ def test_what_the_author_writes_is_rendered(dag, run, p2psms_sandbox):
     assert {"Sara 0", "Sara 1", "Sara 2", "Sara 3", "Sara {{ 4 }}"} == set(p2psms_sandbox.texts_arrived)
 
 
-def test_a_subclass_has_templates_of_its_own(dag, run, p2psms_sandbox):
+def test_a_subclass_has_templates_of_its_own(dag, run, p2psms_sandbox: Sandbox):
     """What a class of the author's hands in is rendered, also where its rows come from another task."""
 
     class Greeting(PeerToPeerSMSOperator):
@@ -263,7 +264,7 @@ def test_a_subclass_has_templates_of_its_own(dag, run, p2psms_sandbox):
     "field", ["text", "from_number", "send_time", "outcomes", "resend", "p2psms_conn_id"]
 )
 @pytest.mark.parametrize("way", ["output", "expand", "expand_kwargs"])
-def test_a_parameter_of_another_task_is_no_template(field, way, dag, run, p2psms_sandbox, capfd):
+def test_a_parameter_of_another_task_is_no_template(field, way, dag, run, p2psms_sandbox: Sandbox, capfd):
     """It is neither rendered nor sent as it is: the task fails, and says which parameter it was."""
     options: dict[str, Any] = {
         "messages": [{"recipient": "09120000001", "n": 1}],
@@ -287,7 +288,7 @@ def test_a_parameter_of_another_task_is_no_template(field, way, dag, run, p2psms
     assert not p2psms_sandbox.arrived
 
 
-def test_a_text_of_another_task_has_columns(dag, run, p2psms_sandbox):
+def test_a_text_of_another_task_has_columns(dag, run, p2psms_sandbox: Sandbox):
     """It is a text like the author's, but for templates."""
     with dag:
         send(messages=[{"recipient": "09120000001", "n": "x"}], text=upstream("Dear {n}"))
@@ -307,7 +308,7 @@ FAULTS = [
 
 @pytest.mark.parametrize(("template", "told"), FAULTS)
 @pytest.mark.parametrize("way", ["text", "messages", "mapped", "function", "mapped function"])
-def test_a_template_that_fails_shows_nothing(way, template, told, dag, run, p2psms_sandbox, capfd):
+def test_a_template_that_fails_shows_nothing(way, template, told, dag, run, p2psms_sandbox: Sandbox, capfd):
     """The error names the field and the reason; neither log, output nor database has what is in the field."""
     number, word = f"935{secrets.randbelow(10**7):07d}", secrets.token_hex(8)
     whole = f"{template.replace('secret', word)} {word}"
@@ -351,7 +352,7 @@ def look_for(private, output, dag):
 
 
 def test_a_task_whose_template_failed_goes_on_when_it_is_mended(
-    dag, run_dag, p2psms_sandbox, monkeypatch, tmp_path
+    dag, run_dag, p2psms_sandbox: Sandbox, monkeypatch, tmp_path
 ):
     """A retry finds the ledger that the failed try began, and sends."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
@@ -377,7 +378,7 @@ def test_a_task_whose_template_failed_goes_on_when_it_is_mended(
     ("resend", "is_wish"), [("{{ params.nothing }}", False), ("{{ '' }}", False), ("{{ 'a' }}", True)]
 )
 def test_a_template_without_a_wish(
-    resend, is_wish, native, request, run, p2psms_sandbox, monkeypatch, tmp_path
+    resend, is_wish, native, request, run, p2psms_sandbox: Sandbox, monkeypatch, tmp_path
 ):
     """What it gives for nothing is no word: there is no ledger but the task's own."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
@@ -403,7 +404,7 @@ def test_a_template_without_a_wish(
     ],
 )
 @pytest.mark.parametrize("native", [False, True])
-def test_none_is_no_text(field, template, native, request, run, p2psms_sandbox, capfd):
+def test_none_is_no_text(field, template, native, request, run, p2psms_sandbox: Sandbox, capfd):
     """Where a template would write None into a text, nothing is sent, and the field is named."""
     options = {"messages": [{"recipient": "09120000001", "n": 1}], "text": "{n}", "from_number": LINE}
     with make_dag(request, render_template_as_native_obj=native) as dag:
@@ -414,7 +415,7 @@ def test_none_is_no_text(field, template, native, request, run, p2psms_sandbox, 
     assert not p2psms_sandbox.arrived
 
 
-def test_a_text_may_be_a_file(request, run, p2psms_sandbox, tmp_path):
+def test_a_text_may_be_a_file(request, run, p2psms_sandbox: Sandbox, tmp_path):
     """The name of a .txt or .j2 file stands for the template in it, in `text` alone."""
     (tmp_path / "promo.txt").write_text("Dear {{ params.who }}, {n}\n", "utf-8")
     (tmp_path / "list.txt").write_text("recipient,n\n09120000001,{{ x }}\n", "utf-8")
@@ -432,7 +433,7 @@ def test_a_text_may_be_a_file(request, run, p2psms_sandbox, tmp_path):
     )
 
 
-def test_a_file_that_is_not_there(dag, run, p2psms_sandbox, capfd):
+def test_a_file_that_is_not_there(dag, run, p2psms_sandbox: Sandbox, capfd):
     """It is no text."""
     with dag:
         send(messages=[{"recipient": "09120000001"}], text="promo.txt")
@@ -442,7 +443,7 @@ def test_a_file_that_is_not_there(dag, run, p2psms_sandbox, capfd):
     assert not p2psms_sandbox.arrived
 
 
-def test_native_rendering_keeps_texts(native_dag, run, p2psms_sandbox, tmp_path):
+def test_native_rendering_keeps_texts(native_dag, run, p2psms_sandbox: Sandbox, tmp_path):
     """Numbers, codes and times arrive as they were written; what is no text keeps its type."""
     (tmp_path / "12.csv").write_text("recipient,message\n09120000009,file\n", "utf-8")
     with native_dag as dag:
@@ -475,7 +476,7 @@ def test_native_rendering_keeps_texts(native_dag, run, p2psms_sandbox, tmp_path)
 
 
 @pytest.mark.parametrize(("field", "value"), [("from_number", 983000505), ("text", 12), ("outcomes", 7)])
-def test_a_number_where_a_text_belongs(field, value, dag, run, p2psms_sandbox, capfd):
+def test_a_number_where_a_text_belongs(field, value, dag, run, p2psms_sandbox: Sandbox, capfd):
     """Another task's number has lost its plus or its zeros already, and is refused by name."""
     options = {"messages": [{"recipient": "09120000001"}], "text": "Hi", "from_number": LINE}
     with dag:
@@ -489,7 +490,7 @@ def test_a_number_where_a_text_belongs(field, value, dag, run, p2psms_sandbox, c
 
 
 @pytest.mark.parametrize("way", ["operator", "query", "cancel", "sensor"])
-def test_rows_that_are_handed_in_as_parameters_are_not_shown(way, dag, run, p2psms_sandbox, capfd):
+def test_rows_that_are_handed_in_as_parameters_are_not_shown(way, dag, run, p2psms_sandbox: Sandbox, capfd):
     """`.expand_kwargs(rows)` is an easy mistake: the error names the columns, and nothing of the rows."""
     number, word = f"935{secrets.randbelow(10**7):07d}", secrets.token_hex(8)
     classes: dict[str, tuple[Any, dict[str, Any]]] = {
@@ -514,7 +515,7 @@ def test_rows_that_are_handed_in_as_parameters_are_not_shown(way, dag, run, p2ps
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_what_airflow_has_words_for_is_the_authors(native, request, run, p2psms_sandbox, tmp_path):
+def test_what_airflow_has_words_for_is_the_authors(native, request, run, p2psms_sandbox: Sandbox, tmp_path):
     """`literal()` is no template, a path in object storage may be one, a local one and a macro are taken."""
     (tmp_path / "Sara.csv").write_text("recipient,n\n09120000001,1\n", "utf-8")
     (tmp_path / "{{ x }}.csv").write_text("recipient,n\n09120000002,2\n", "utf-8")
@@ -530,7 +531,7 @@ def test_what_airflow_has_words_for_is_the_authors(native, request, run, p2psms_
     assert {"{1}", "by 2"} == set(p2psms_sandbox.texts_arrived)
 
 
-def test_objects_among_a_functions_arguments(dag, run, p2psms_sandbox):
+def test_objects_among_a_functions_arguments(dag, run, p2psms_sandbox: Sandbox):
     """An object with template fields is rendered, in a copy; tuples and sets stay what they are."""
 
     class Note:
@@ -558,7 +559,7 @@ def test_objects_among_a_functions_arguments(dag, run, p2psms_sandbox):
     assert "{{ params.who }}" == note.text
 
 
-def test_an_argument_may_be_none(native_dag, run, p2psms_sandbox):
+def test_an_argument_may_be_none(native_dag, run, p2psms_sandbox: Sandbox):
     """What a function makes of None is its author's to judge."""
     with native_dag as dag:
 
@@ -577,7 +578,7 @@ def test_an_argument_may_be_none(native_dag, run, p2psms_sandbox):
     ("gives", "state"),
     [("skip", "skipped"), ("fail", "failed"), ("absent", "failed")],
 )
-def test_a_template_may_end_the_task(gives, state, dag, run, p2psms_sandbox, capfd):
+def test_a_template_may_end_the_task(gives, state, dag, run, p2psms_sandbox: Sandbox, capfd):
     """A macro may skip or fail it; what another task did not return is missed by name."""
 
     def macro():
@@ -597,7 +598,7 @@ def test_a_template_may_end_the_task(gives, state, dag, run, p2psms_sandbox, cap
     assert not p2psms_sandbox.arrived
 
 
-def test_an_undefined_name_in_native_rendering(native_dag, run, p2psms_sandbox, capfd):
+def test_an_undefined_name_in_native_rendering(native_dag, run, p2psms_sandbox: Sandbox, capfd):
     """It fails as in any other, wherever it stands."""
     with native_dag as dag:
         send(task_id="rows", messages="{{ nope }}")
@@ -631,7 +632,7 @@ def test_what_is_no_word_to_send_anew(value):
 
 
 @pytest.mark.parametrize("operator", [CancelScheduledSMSOperator, SMSDeliverySensor])
-def test_ids_of_a_template_that_fails(operator, dag, run, p2psms_sandbox, capfd):
+def test_ids_of_a_template_that_fails(operator, dag, run, p2psms_sandbox: Sandbox, capfd):
     """Tasks that send nothing name the field, too."""
     operator(task_id="send", dag=dag, message_outbox_ids="{{ nope }}")
 
@@ -641,7 +642,9 @@ def test_ids_of_a_template_that_fails(operator, dag, run, p2psms_sandbox, capfd)
     ).replace('\\"', '"')
 
 
-def test_a_word_of_a_template_that_fails_opens_no_ledger(dag, run, p2psms_sandbox, monkeypatch, tmp_path):
+def test_a_word_of_a_template_that_fails_opens_no_ledger(
+    dag, run, p2psms_sandbox: Sandbox, monkeypatch, tmp_path
+):
     """The ledger's name is not known, so that nothing is begun."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
     with dag:

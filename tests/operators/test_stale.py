@@ -14,6 +14,7 @@ from airflow_provider_p2psms.airflow_compat import (
 )
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
 from airflow_provider_p2psms.operators.stale import describe_staleness
+from airflow_provider_p2psms.sandbox import Sandbox
 
 pytestmark = pytest.mark.airflow
 
@@ -83,7 +84,7 @@ def test_the_age_in_words(age, max_age, told):
         ({"max_age": dt.timedelta(days=9)}, None),
     ],
 )
-def test_a_scheduled_run_of_last_week(operator, options, raised, p2psms_sandbox):
+def test_a_scheduled_run_of_last_week(operator, options, raised, p2psms_sandbox: Sandbox):
     """It is skipped or failed in words before anything is sent, and sends if told to."""
     task = operator(task_id="send", messages=ROWS, from_number=LINE, **options)
 
@@ -95,7 +96,7 @@ def test_a_scheduled_run_of_last_week(operator, options, raised, p2psms_sandbox)
     assert (0 if raised else 3) == len(p2psms_sandbox.arrived)
 
 
-def test_a_send_that_has_begun_goes_on(p2psms_sandbox, monkeypatch, tmp_path):
+def test_a_send_that_has_begun_goes_on(p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
     """A later try finishes what an earlier one began, however old the run is by then."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path))
     p2psms_sandbox.order_fault("refuse_422", after=1)
@@ -124,7 +125,7 @@ def test_a_send_that_has_begun_goes_on(p2psms_sandbox, monkeypatch, tmp_path):
         ({"max_age": dt.timedelta(days=30)}, "success"),
     ],
 )
-def test_a_run_by_hand_for_an_old_date(options, state, run_dag, p2psms_sandbox, request):
+def test_a_run_by_hand_for_an_old_date(options, state, run_dag, p2psms_sandbox: Sandbox, request):
     """A run by hand has no limit but that of `max_age`; above it the function is not even called."""
     name = "".join(char if char.isalnum() else "_" for char in request.node.name)
     calls = []

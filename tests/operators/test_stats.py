@@ -2,6 +2,7 @@
 
 from airflow_provider_p2psms import airflow_compat
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 
 
 class _Broken:
@@ -9,7 +10,7 @@ class _Broken:
         raise ConnectionError("a secret of the backend")
 
 
-def test_a_broken_backend_breaks_no_send(p2psms_sandbox, monkeypatch, caplog):
+def test_a_broken_backend_breaks_no_send(p2psms_sandbox: Sandbox, monkeypatch, caplog):
     """What was sent is not failed by its metrics: the loss is logged, without the backend's words."""
     monkeypatch.setattr(airflow_compat, "stats", _Broken)
     operator = PeerToPeerSMSOperator(task_id="send", messages=[("09120000001", "hi")])

@@ -21,6 +21,7 @@ from airflow_provider_p2psms.airflow_compat import (
 )
 from airflow_provider_p2psms.operators.redacted_fields import reveal
 from airflow_provider_p2psms.operators.sms import CancelScheduledSMSOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 
@@ -177,7 +178,7 @@ def test_odd_values_in_a_dag_file(name):
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_odd_values_of_a_template(name, p2psms_sandbox, tmp_path, monkeypatch):
+def test_odd_values_of_a_template(name, p2psms_sandbox: Sandbox, tmp_path, monkeypatch):
     """Each fails the task for good before anything is sent, or comes to the send as the parameter's type."""
     monkeypatch.chdir(tmp_path)
     for value in ODD:
@@ -230,7 +231,7 @@ SENT = [*ROWS, {**ROWS[0], "mobile": "09120000002", "id": "b"}, {**ROWS[0], "mob
     ("way", "native"),
     [("templates", False), ("templates", True), ("outputs", False), ("expand_kwargs", False)],
 )
-def test_all_parameters_of_a_run(way, native, request, run, p2psms_sandbox):
+def test_all_parameters_of_a_run(way, native, request, run, p2psms_sandbox: Sandbox):
     """Templates, other tasks and mapped arguments give every parameter, in native rendering, too."""
     dag = make_dag(request, params=GIVEN, render_template_as_native_obj=native)
     with dag:
@@ -249,7 +250,7 @@ def test_all_parameters_of_a_run(way, native, request, run, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_none_of_a_template(native, request, run, p2psms_sandbox, capfd):
+def test_none_of_a_template(native, request, run, p2psms_sandbox: Sandbox, capfd):
     """It leaves an optional parameter unset, and fails a task where it needs a value, or is a guard."""
     optional = ["key_column", "send_window", "text_values", "report_lag", "batch_size"]
     dag = make_dag(request, params={"nothing": None}, render_template_as_native_obj=native)
@@ -265,7 +266,7 @@ def test_none_of_a_template(native, request, run, p2psms_sandbox, capfd):
 
 
 @pytest.mark.parametrize("way", ["output", "expand_kwargs"])
-def test_a_guard_that_got_lost(way, dag, run, p2psms_sandbox, capfd):
+def test_a_guard_that_got_lost(way, dag, run, p2psms_sandbox: Sandbox, capfd):
     """Nothing is sent without the limit that another task should have given."""
     with dag:
         if way == "output":
@@ -280,7 +281,7 @@ def test_a_guard_that_got_lost(way, dag, run, p2psms_sandbox, capfd):
 
 
 @pytest.mark.parametrize("way", ["output", "expand", "partial"])
-def test_a_wrong_value_fails_for_good(way, dag, run, p2psms_sandbox, capfd):
+def test_a_wrong_value_fails_for_good(way, dag, run, p2psms_sandbox: Sandbox, capfd):
     """No retry follows, nothing is sent, and neither log nor page shows what came."""
     rows = [{"mobile": "09351234567"}]
     options: dict[str, Any] = {
@@ -311,7 +312,7 @@ def test_a_wrong_value_fails_for_good(way, dag, run, p2psms_sandbox, capfd):
     assert not p2psms_sandbox.arrived
 
 
-def test_what_is_shown_of_a_wrong_value(p2psms_sandbox):
+def test_what_is_shown_of_a_wrong_value(p2psms_sandbox: Sandbox):
     """Airflow's page of rendered fields has its type, and not the rows that it may be."""
     operator = send(max_cost=lambda context, jinja_env: [{"mobile": "09351234567"}])
 
@@ -320,7 +321,7 @@ def test_what_is_shown_of_a_wrong_value(p2psms_sandbox):
     assert "<list>" == repr(operator.max_cost)
 
 
-def test_guards_of_mapped_tasks(dag, run, p2psms_sandbox):
+def test_guards_of_mapped_tasks(dag, run, p2psms_sandbox: Sandbox):
     """Each map index has its own."""
     others = [{**ROWS[0], "mobile": "09120000002"}]
     with dag:
@@ -342,7 +343,7 @@ def test_guards_of_mapped_tasks(dag, run, p2psms_sandbox):
         ({"nothing": 1}, "there are no parameters nothing"),
     ],
 )
-def test_mapped_parameters_that_exclude_each_other(options, told, dag, run, p2psms_sandbox, capfd):
+def test_mapped_parameters_that_exclude_each_other(options, told, dag, run, p2psms_sandbox: Sandbox, capfd):
     """They are known when the task runs, and fail it for good."""
     common = {"messages": ROWS, **COLUMNS}
     with dag:
@@ -355,7 +356,7 @@ def test_mapped_parameters_that_exclude_each_other(options, told, dag, run, p2ps
     assert not p2psms_sandbox.arrived
 
 
-def test_outcomes_of_mapped_tasks(dag, run, p2psms_sandbox, tmp_path):
+def test_outcomes_of_mapped_tasks(dag, run, p2psms_sandbox: Sandbox, tmp_path):
     """Each map index writes a file of its own, whether or not the path says so."""
     rows = [[{"mobile": "09120000001", "id": f"{index}"}] for index in range(2)]
     # Each its own text: the gateway refuses a text that it got in the last 40 seconds.
@@ -428,7 +429,7 @@ def test_a_generator_for_a_function(dag):
             tell(row for row in ROWS)
 
 
-def test_a_generator_of_a_mapped_task(dag, run, p2psms_sandbox):
+def test_a_generator_of_a_mapped_task(dag, run, p2psms_sandbox: Sandbox):
     """Airflow makes the task when it runs, and there it is refused."""
     with dag:
         PeerToPeerSMSOperator.partial(
@@ -463,7 +464,7 @@ def test_a_sheet_that_is_called_by_a_year():
         (CancelScheduledSMSOperator, {"on_failed": "continue"}, "on_failed"),
     ],
 )
-def test_tasks_behind_a_send(operator, given, bad, request, run, p2psms_sandbox, capfd):
+def test_tasks_behind_a_send(operator, given, bad, request, run, p2psms_sandbox: Sandbox, capfd):
     """The sensor's and the cancelling task's parameters are templated and mapped, too."""
     with make_dag(request, params=given) as dag:
         options = {name: f"{{{{ params.{name} }}}}" for name in given}
@@ -480,7 +481,7 @@ def test_tasks_behind_a_send(operator, given, bad, request, run, p2psms_sandbox,
     assert f"{bad} must be " in "".join(capfd.readouterr())
 
 
-def test_parameters_of_a_query(p2psms_sandbox):
+def test_parameters_of_a_query(p2psms_sandbox: Sandbox):
     """A template's text of a mapping or a list is one; what is neither is refused."""
     given = SimpleNamespace(parameters='{"day": 1}', hook_params="{'a': 1}")
     operator = SQLToSMSOperator(

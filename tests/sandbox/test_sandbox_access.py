@@ -8,10 +8,12 @@ import socket
 import struct
 import sys
 import zipfile
+from typing import Any
 
 import pytest
 
 from airflow_provider_p2psms.sandbox import Sandbox
+from tests.sandbox.conftest import Asker
 
 ORDER = {"fault": "silence", "times": None}
 PAGES = ("/", "/sandbox/state", "/sandbox/habits", "/static/outbox.css", "/static/outbox.js")
@@ -34,7 +36,7 @@ def cookie_of(reply):
 
 @pytest.mark.parametrize("path", [*PAGES, "/sandbox/elsewhere", "/nothing"])
 @pytest.mark.parametrize("host", ["evil.test", "evil.test:8025", "localhost.evil.test", "10.1.2.3", "x", ""])
-def test_another_name_is_refused(path, host, ask):
+def test_another_name_is_refused(path, host, ask: Asker):
     """A web site whose name was made to lead here (DNS rebinding) reads and orders nothing."""
     for method in ("GET", "POST"):
         reply = ask(method, path, ORDER if method == "POST" else None, Host=host)
@@ -55,13 +57,13 @@ def test_another_name_is_refused(path, host, ask):
         "[::1]:8025",
     ],
 )
-def test_names_of_this_machine(host, ask):
+def test_names_of_this_machine(host, ask: Asker):
     """Loopback names and addresses are answered, whatever the port: it may be forwarded."""
     assert ask("GET", "/", Host=host).status == 200
     assert ask("POST", "/sandbox/faults", ORDER, Host=host).status == 200
 
 
-def test_a_name_that_is_allowed(asker):
+def test_a_name_that_is_allowed(asker: type[Asker]):
     """``allow_hosts`` adds names, for the page, control and gateway."""
     with Sandbox(allow_hosts=("SMS.test",)) as sandbox:
         ask = asker(sandbox)
@@ -75,7 +77,7 @@ def test_a_name_that_is_allowed(asker):
 @pytest.mark.parametrize(
     ("host", "status"), [("evil.test:8025", 421), ("sandbox:8025", 200), ("10.1.2.3", 200)]
 )
-def test_the_gateway_by_another_name(host, status, ask):
+def test_the_gateway_by_another_name(host, status, ask: Asker):
     """On loopback the token is well known, so a web site's name is refused; a container's cannot be one."""
     reply = ask("GET", "/v1/api/payment/credit/mine", Host=host)
 
@@ -94,7 +96,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
-def test_a_page_of_another_origin_is_refused(headers, sandbox, ask):
+def test_a_page_of_another_origin_is_refused(headers, sandbox: Sandbox, ask: Asker):
     """It can neither order nor read, even with the token and the cookie."""
     headers = {**headers, "Cookie": cookie_of(ask("GET", "/"))}
     replies = [
@@ -109,16 +111,20 @@ def test_a_page_of_another_origin_is_refused(headers, sandbox, ask):
     assert (sandbox.state()["faults"], sandbox.habits_turned(), sandbox.requests) == ([], {}, [])
 
 
-def test_a_form_of_another_site_is_refused(sandbox, ask):
+def test_a_form_of_another_site_is_refused(sandbox: Sandbox, ask: Asker):
     """A form that a click sends is a navigation, but no link."""
-    browser = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    browser: dict[str, Any] = {
+        "Sec_Fetch_Site": "cross-site",
+        "Sec_Fetch_Mode": "navigate",
+        "Sec_Fetch_Dest": "document",
+    }
 
     for content_type in ("text/plain", "application/x-www-form-urlencoded"):
         reply = ask("POST", "/sandbox/faults", body=b"{}", content_type=content_type, **browser)
         assert reply.status == 403
 
 
-def test_a_preflight_allows_nothing(ask):
+def test_a_preflight_allows_nothing(ask: Asker):
     """No answer lets a browser send another origin's request."""
     for path in ("/sandbox/faults", "/v1/api/send"):
         reply = ask("OPTIONS", path, Origin="http://evil.test", Access_Control_Request_Method="POST")
@@ -127,9 +133,13 @@ def test_a_preflight_allows_nothing(ask):
         assert [name for name in reply.headers if name.lower().startswith("access-control")] == []
 
 
-def test_a_link_to_the_page_works(ask):
+def test_a_link_to_the_page_works(ask: Asker):
     """Airflow's page leads here from another origin."""
-    browser = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
+    browser: dict[str, Any] = {
+        "Sec_Fetch_Site": "cross-site",
+        "Sec_Fetch_Mode": "navigate",
+        "Sec_Fetch_Dest": "document",
+    }
 
     assert ask("GET", "/?outbox_id=1", token="", **browser).status == 200
 
@@ -137,7 +147,7 @@ def test_a_link_to_the_page_works(ask):
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
 )
-def test_an_order_is_json(content_type, sandbox, ask):
+def test_an_order_is_json(content_type, sandbox: Sandbox, ask: Asker):
     """What a form can send without asking is refused, also with the token."""
     reply = ask("POST", "/sandbox/faults", body=json.dumps(ORDER).encode(), content_type=content_type)
 
@@ -146,7 +156,7 @@ def test_an_order_is_json(content_type, sandbox, ask):
 
 
 @pytest.mark.parametrize("token", ["", "guess", "سلام"])
-def test_an_order_needs_the_token(token, sandbox, ask):
+def test_an_order_needs_the_token(token, sandbox: Sandbox, ask: Asker):
     """Without it nothing is ordered, and the answer says what to send."""
     header = token.encode().decode("latin-1")
     replies = [
@@ -159,10 +169,10 @@ def test_an_order_needs_the_token(token, sandbox, ask):
     assert (sandbox.state()["faults"], sandbox.habits_turned()) == ([], {})
 
 
-def test_the_page_orders_by_its_cookie(sandbox, ask):
+def test_the_page_orders_by_its_cookie(sandbox: Sandbox, ask: Asker):
     """The page gets a cookie that scripts cannot read and that no other site's request carries."""
     given = ask("GET", "/", token="").headers["set-cookie"]
-    own = {"Cookie": given.partition(";")[0], "Origin": f"http://{address_of(sandbox)}"}
+    own: dict[str, Any] = {"Cookie": given.partition(";")[0], "Origin": f"http://{address_of(sandbox)}"}
 
     assert given.endswith("; Path=/; HttpOnly; SameSite=Strict")
     assert given.startswith(f"p2psms_sandbox_{sandbox.bound_port}=")
@@ -172,7 +182,7 @@ def test_the_page_orders_by_its_cookie(sandbox, ask):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_security_headers(path, ask):
+def test_security_headers(path, ask: Asker):
     """No inline code, no frame, no guessing of types, no copy in a cache; not on the gateway's answers."""
     headers = {name.lower(): value for name, value in ask("GET", path).headers.items()}
 
@@ -187,7 +197,7 @@ def test_security_headers(path, ask):
     assert "content-security-policy" not in ask.get("payment/credit/mine").headers
 
 
-def test_the_page_needs_no_inline_code(ask):
+def test_the_page_needs_no_inline_code(ask: Asker):
     """Its styles and its script are files, so that a text that arrived can never be run."""
     page = ask("GET", "/").content.decode()
 
@@ -201,7 +211,7 @@ def test_the_page_needs_no_inline_code(ask):
 class TestBeyondThisMachine:
     """A sandbox that listens on all interfaces."""
 
-    def test_nothing_is_open_without_its_token(self, beyond, asker):
+    def test_nothing_is_open_without_its_token(self, beyond, asker: type[Asker]):
         """Page, gateway and control are closed to who knows only the usual token."""
         ask = asker(beyond)
 
@@ -212,7 +222,7 @@ class TestBeyondThisMachine:
             assert ask("POST", "/v1/api/send", {}, token=token).status == 401
         assert beyond.state()["faults"] == []
 
-    def test_all_is_open_with_it(self, beyond, asker):
+    def test_all_is_open_with_it(self, beyond, asker: type[Asker]):
         """The token of this run opens all, by address and by a container's name for the gateway."""
         ask = asker(beyond)
 
@@ -222,7 +232,7 @@ class TestBeyondThisMachine:
         assert ask("GET", "/v1/api/payment/credit/mine", Host="sms.company.test:8025").status == 200
         assert ask("GET", "/", Host="sms.company.test:8025").status == 421
 
-    def test_the_page_opens_by_the_link(self, beyond, asker):
+    def test_the_page_opens_by_the_link(self, beyond, asker: type[Asker]):
         """The printed link gives the browser its cookie, and leads to an address without the token."""
         ask = asker(beyond)
         asked = ask("GET", "/", token="")
@@ -253,12 +263,12 @@ class TestTooMuch:
         return connection
 
     @pytest.mark.parametrize("size", ["Content-Length: 600000000", "Transfer-Encoding: chunked"])
-    def test_the_token_is_checked_before_the_body(self, size, sandbox):
+    def test_the_token_is_checked_before_the_body(self, size, sandbox: Sandbox):
         """Who has no token is refused after the head of a request."""
         with self.send_head(sandbox, "Authorization: guess", size) as connection:
             assert connection.recv(1000).startswith(b"HTTP/1.1 401")
 
-    def test_a_body_that_is_declared_too_large(self, sandbox):
+    def test_a_body_that_is_declared_too_large(self, sandbox: Sandbox):
         """It is refused before it is sent."""
         lines = (
             f"Authorization: {sandbox.token}",
@@ -275,7 +285,7 @@ class TestTooMuch:
         assert [(request.status, request.taken) for request in sandbox.requests] == [(413, False)]
 
     @pytest.mark.parametrize("content_type", ["application/json", "multipart/form-data; boundary=b"])
-    def test_a_body_that_grows_too_large(self, content_type, asker):
+    def test_a_body_that_grows_too_large(self, content_type, asker: type[Asker]):
         """A chunked body is refused at the limit; that of uploads is another than that of JSON."""
         with Sandbox(max_json_bytes=1000, max_upload_bytes=1000) as sandbox:
             chunk = b"--b\r\n" + b"x" * 995
@@ -291,7 +301,7 @@ class TestTooMuch:
             assert asker(sandbox).send("hello").status == 413
             assert asker(sandbox).upload("recipient,message\n09120000000,hello\n").status == 200
 
-    def test_a_large_upload_within_the_limit(self, sandbox, ask):
+    def test_a_large_upload_within_the_limit(self, sandbox: Sandbox, ask: Asker):
         """Files above a megabyte wait on disk, and are read whole."""
         text = "سلام" * 100
         rows = "".join(f"0912{number:07},{text}\n" for number in range(3_000))
@@ -299,7 +309,7 @@ class TestTooMuch:
         assert len(ask.upload("recipient,message\n" + rows).ids) == 3_000
         assert sandbox.requests[0].body_size > 2_000_000
 
-    def test_a_request_that_never_ends_is_cut(self, asker):
+    def test_a_request_that_never_ends_is_cut(self, asker: type[Asker]):
         """Half a head, half a body and a silent connection are cut; slow answers and idle ones are not."""
         with Sandbox(receive_timeout_s=0.3, latency_s=0.6) as sandbox:
             half_a_head = socket.create_connection(("127.0.0.1", sandbox.bound_port), timeout=10)
@@ -316,7 +326,7 @@ class TestTooMuch:
             assert sandbox.send_requests == 1
 
     @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"params":' * 100_000, b"9" * 100_000])
-    def test_json_that_is_too_deep_or_too_long_a_number(self, body, ask):
+    def test_json_that_is_too_deep_or_too_long_a_number(self, body, ask: Asker):
         """The gateway's answer is 422."""
         reply = ask("POST", "/v1/api/send", body=body)
 
@@ -381,7 +391,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_hostile_workbook_is_refused(name, sandbox, ask):
+def test_a_hostile_workbook_is_refused(name, sandbox: Sandbox, ask: Asker):
     """The gateway's answer is 422 on ``files``, and the sandbox goes on, without having grown."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -393,7 +403,7 @@ def test_a_hostile_workbook_is_refused(name, sandbox, ask):
     assert grown / (2**20 if sys.platform == "darwin" else 2**10) < 400  # bytes there, kB elsewhere
 
 
-def test_a_password_is_a_refusal(ask):
+def test_a_password_is_a_refusal(ask: Asker):
     """An encrypted entry cannot be read."""
     content = bytearray(workbook())
     for signature, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):

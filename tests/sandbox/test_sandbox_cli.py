@@ -13,9 +13,11 @@ from dataclasses import fields
 import pytest
 
 from airflow_provider_p2psms import cli
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.addresses import own_addresses
 from airflow_provider_p2psms.sandbox.fault_words import FAULT_WORDS, MAGIC_WORDS
 from airflow_provider_p2psms.sandbox.habits import Habits
+from tests.sandbox.conftest import Asker
 
 MODULE = [sys.executable, "-m", "airflow_provider_p2psms.sandbox"]
 
@@ -81,7 +83,7 @@ def test_it_says_where_it_is_and_ends_cleanly(number, start, tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
-def test_the_printed_curl_commands_work(start, asker):
+def test_the_printed_curl_commands_work(start, asker: type[Asker]):
     """Both sends and the order can be pasted into a shell as they are printed."""
     started = start()
     commands: list[str] = []
@@ -102,7 +104,7 @@ def test_the_printed_curl_commands_work(start, asker):
     assert (order["messages"], order["faults"][0]["fault"]) == (2, "cut_before_answer")
 
 
-def test_its_options_reach_the_sandbox(start, asker, tmp_path):
+def test_its_options_reach_the_sandbox(start, asker: type[Asker], tmp_path):
     """Faults, limits and the database are taken from the command line; another run finds the file again."""
     database = str(tmp_path / "sandbox.sqlite")
     started = start(
@@ -120,7 +122,7 @@ def test_its_options_reach_the_sandbox(start, asker, tmp_path):
     assert end(again.process)[0] == 0
 
 
-def test_habits_are_options(start, asker):
+def test_habits_are_options(start, asker: type[Asker]):
     """Texts, choices, switches and numbers reach the reports."""
     started = start(
         *("--outbox-suffix", "لغو11", "--line-shown", "no_98", "--recipient-added", "--report-lag", "0"),
@@ -150,7 +152,7 @@ def test_every_habit_has_an_option(capsys):
         assert f"--{names.get(habit.name, habit.name.replace('_', '-'))} " in told
 
 
-def test_a_fault_for_a_report_path(start, asker):
+def test_a_fault_for_a_report_path(start, asker: type[Asker]):
     """A fault is ordered for one path, once, so many times or always."""
     started = start("--fault", "refuse_403:always@/report/new_list", "--fault", "no_ids@/api/send")
     ask = asker(started)
@@ -160,7 +162,7 @@ def test_a_fault_for_a_report_path(start, asker):
     assert len(ask.send("b").ids) == 1
 
 
-def test_a_fault_with_its_fields_and_what_is_kept(start, asker):
+def test_a_fault_with_its_fields_and_what_is_kept(start, asker: type[Asker]):
     """A fault is ordered for one line, a share and later; the newest messages alone are kept."""
     order = "undelivered:always,share=0.5,from_number=+983000505,after=1,delay_s=2"
     started = start("--fault", order, "--keep", "2")
@@ -215,7 +217,7 @@ def test_help_names_all_trouble(capsys):
     assert "%" not in told.partition("faults, by name")[2]
 
 
-def test_the_installed_command(start, asker):
+def test_the_installed_command(start, asker: type[Asker]):
     """``p2psms sandbox`` is the same."""
     command = shutil.which("p2psms", path=str(sys.prefix) + "/bin") or pytest.skip("not installed")
 
@@ -225,7 +227,7 @@ def test_the_installed_command(start, asker):
     assert end(started.process)[0] == 0
 
 
-def test_others_need_the_printed_token(start, asker):
+def test_others_need_the_printed_token(start, asker: type[Asker]):
     """Beyond this machine the token is random; the greeting has it, the true addresses, and what is open."""
     started = start("--host", "0.0.0.0", "--allow-host", "sandbox")
     ask = asker(started)
@@ -243,7 +245,7 @@ def test_others_need_the_printed_token(start, asker):
 
 
 @pytest.mark.parametrize(("options", "printed"), [((), 1), (("-q",), 0)])
-def test_a_line_for_each_request(options, printed, start, asker):
+def test_a_line_for_each_request(options, printed, start, asker: type[Asker]):
     """The terminal shows what was asked and answered, unless it is to be quiet."""
     started = start("--line", "BANK", "--line", "+98500", *options)
 
@@ -255,7 +257,7 @@ def test_a_line_for_each_request(options, printed, start, asker):
     assert "?from_number=BANK" in out
 
 
-def test_what_it_cannot_start_with(sandbox, tmp_path, capsys):
+def test_what_it_cannot_start_with(sandbox: Sandbox, tmp_path, capsys):
     """A taken port, an unknown fault and a broken database are told in a line, with exit code 1."""
     for arguments in (
         ["--port", str(sandbox.bound_port)],

@@ -2,13 +2,15 @@
 
 import pytest
 
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.contract import latest_send_time
 from airflow_provider_p2psms.sandbox.pricing import count_parts, operator_of
+from tests.sandbox.conftest import Asker
 
 GROUP = {"recipients": ["+989120000000"], "message": "hello"}
 
 
-def test_one_id_a_group_in_order(ask, sandbox):
+def test_one_id_a_group_in_order(ask: Asker, sandbox: Sandbox):
     """A group gets one id whatever its number of recipients, and ids ascend in the order of the groups."""
     groups = [{"recipients": ["+989120000000", "+14155550100"], "message": "a"}, GROUP]
 
@@ -49,7 +51,7 @@ def test_one_id_a_group_in_order(ask, sandbox):
         ),
     ],
 )
-def test_a_field_at_fault_is_named(fields, at_fault, ask, sandbox):
+def test_a_field_at_fault_is_named(fields, at_fault, ask: Asker, sandbox: Sandbox):
     """A send with wrong fields is refused whole, and all of them are named."""
     reply = ask.send("hello", **fields)
 
@@ -66,7 +68,7 @@ def test_a_field_at_fault_is_named(fields, at_fault, ask, sandbox):
         *("+9891200000001234", "+98 912", "+۹۸۹۱۲۰۰۰۰۰۰۰", "+989120000000\n", ""),
     ],
 )
-def test_json_takes_e164_alone(recipient, ask):
+def test_json_takes_e164_alone(recipient, ask: Asker):
     """Local, spaced, Persian-digit and too short or long numbers are refused, by place and not by number."""
     reply = ask.send(params=[GROUP, {"recipients": ["+989120000000", recipient], "message": "x"}])
 
@@ -75,25 +77,25 @@ def test_json_takes_e164_alone(recipient, ask):
 
 
 @pytest.mark.parametrize("text", ["a" * 1400, "س" * 1340, "€" * 700])
-def test_the_longest_texts_are_taken(text, ask):
+def test_the_longest_texts_are_taken(text, ask: Asker):
     """1,400 characters and 20 parts are within the limits."""
     assert ask.send(text).status == 200
 
 
 @pytest.mark.parametrize("text", ["a" * 1401, "س" * 1341, "😀" * 671])
-def test_longer_texts_are_refused(text, ask):
+def test_longer_texts_are_refused(text, ask: Asker):
     """One character more than 1,400 or one more than fits 20 parts is too much."""
     assert set(ask.send(text).errors) == {"message"}
 
 
-def test_many_errors_are_cut_short(ask):
+def test_many_errors_are_cut_short(ask: Asker):
     """A request of bad numbers alone is told ten of them."""
     reply = ask.send(params=[{"recipients": ["1"] * 500, "message": "x"}])
 
     assert len(reply.errors["recipients"]) == 10
 
 
-def test_more_recipients_than_a_request_may_have(ask, sandbox):
+def test_more_recipients_than_a_request_may_have(ask: Asker, sandbox: Sandbox):
     """The limit counts the recipients of all groups, and can be set."""
     sandbox.max_recipients = 3
 
@@ -104,21 +106,21 @@ def test_more_recipients_than_a_request_may_have(ask, sandbox):
 @pytest.mark.parametrize(
     "body", [b"{", b"[]", b'"x"', b'{"a": NaN}', b"\xff", b'{"from_number": "\\ud83d"}', b'{"a": "\\uDC00"}']
 )
-def test_a_body_that_is_no_json_object(body, ask):
+def test_a_body_that_is_no_json_object(body, ask: Asker):
     """Broken JSON, another type than an object, and text that no one can write are refused."""
     reply = ask("POST", "/v1/api/send", body=body)
 
     assert (reply.status, set(reply.errors)) == (422, {"body"})
 
 
-def test_whole_surrogate_pairs_are_text(ask, sandbox):
+def test_whole_surrogate_pairs_are_text(ask: Asker, sandbox: Sandbox):
     """An emoji spelled in JSON escapes arrives as one character."""
     assert ask.send("😀").status == 200
     assert sandbox.texts_arrived == ["😀"]
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded"])
-def test_another_content_type_has_no_fields(content_type, ask):
+def test_another_content_type_has_no_fields(content_type, ask: Asker):
     """JSON under another name is not read."""
     reply = ask("POST", "/v1/api/send", {"sending_type": "peer_to_peer"}, content_type=content_type)
 
@@ -143,7 +145,7 @@ def test_another_content_type_has_no_fields(content_type, ask):
         (1_760_100_000, False),
     ],
 )
-def test_when_a_message_can_be_scheduled(send_time, taken, ask, sandbox):
+def test_when_a_message_can_be_scheduled(send_time, taken, ask: Asker, sandbox: Sandbox):
     """In five minutes to three calendar months, as UTC text; the past means at once."""
     reply = ask.send("hello", send_time=send_time)
 
@@ -152,7 +154,7 @@ def test_when_a_message_can_be_scheduled(send_time, taken, ask, sandbox):
     assert [message.send_time for message in sandbox.arrived] == ([send_time] if taken else [])
 
 
-def test_a_strict_sandbox_refuses_the_past(ask, sandbox):
+def test_a_strict_sandbox_refuses_the_past(ask: Asker, sandbox: Sandbox):
     """With ``past_send_time="refuse"`` a moment gone by is an error."""
     sandbox.past_send_time = "refuse"
 
@@ -165,7 +167,7 @@ def test_three_months_from_the_end_of_a_long_month():
     assert latest_send_time(1_764_504_000).isoformat() == "2026-02-28T12:00:00+00:00"
 
 
-def test_a_blocked_account_cannot_send(ask, sandbox):
+def test_a_blocked_account_cannot_send(ask: Asker, sandbox: Sandbox):
     """A blocked account is told so by its token's page, and its sends are refused."""
     sandbox.send_block = True
 
@@ -177,7 +179,7 @@ def test_a_blocked_account_cannot_send(ask, sandbox):
 @pytest.mark.parametrize(
     "token", ["", "Bearer sandbox-token", "AccessKey sandbox-token", "Sandbox-token", "\xe9"]
 )
-def test_the_token_comes_bare(token, ask, document):
+def test_the_token_comes_bare(token, ask: Asker, document):
     """A prefix before the token, or another token, is a wrong token."""
     reply = ask("POST", "/v1/api/send", document("peer_to_peer.request"), token=token)
 
@@ -185,7 +187,7 @@ def test_the_token_comes_bare(token, ask, document):
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "send", 405), ("POST", "api/send", 404)])
-def test_unknown_pages_are_refused_and_noted(method, path, status, ask, sandbox):
+def test_unknown_pages_are_refused_and_noted(method, path, status, ask: Asker, sandbox: Sandbox):
     """A doubled /api/ or another method meets the envelope, and stands among the requests."""
     reply = ask(method, f"/v1/api/{path}")
 
@@ -210,7 +212,7 @@ def test_unknown_pages_are_refused_and_noted(method, path, status, ask, sandbox)
         ("😀" * 36, 2),
     ],
 )
-def test_parts(text, parts, ask):
+def test_parts(text, parts, ask: Asker):
     """GSM-7 160 and 153 with its extension counted double, else UTF-16 code units 70 and 67."""
     assert count_parts(text) == parts
     price = ask.post("send/calculate-price", {"number": "+983000505", "message": text}).json["data"]
@@ -234,7 +236,7 @@ def test_operators(recipient, operator):
 
 
 @pytest.mark.parametrize("line", ["+983000506", "+989120000000", "98BANK", "bank"])
-def test_a_line_that_the_account_does_not_have(line, ask, sandbox):
+def test_a_line_that_the_account_does_not_have(line, ask: Asker, sandbox: Sandbox):
     """A send from it is refused with 422 on ``from_number``, unless ``any_line`` lets it pass."""
     upload = "recipient,message\n09120000000,hello\n"
 
@@ -247,6 +249,6 @@ def test_a_line_that_the_account_does_not_have(line, ask, sandbox):
 
 
 @pytest.mark.parametrize("line", ["+983000505", "983000505", "00983000505", "3000505"])
-def test_the_spellings_of_a_line(line, ask):
+def test_the_spellings_of_a_line(line, ask: Asker):
     """The contract does not say which are taken: all are."""
     assert ask.send("hello", from_number=line).status == 200

@@ -12,6 +12,7 @@ import xlsxwriter
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.calls import MULTIPART
 from airflow_provider_p2psms.sandbox.exchanges import as_curl, show_sent
+from tests.sandbox.conftest import Asker
 
 URL = "http://127.0.0.1:8025/v1/api/send"
 DAY = "2025-10-10 08:53:20"
@@ -19,7 +20,7 @@ needs_curl = pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 
 
 @pytest.fixture
-def command(ask, sandbox):
+def command(ask: Asker, sandbox: Sandbox):
     """Return the command that the page shows for a request; it holds no token."""
 
     def read(request):
@@ -32,7 +33,7 @@ def command(ask, sandbox):
 
 
 @pytest.fixture
-def run(sandbox, tmp_path):
+def run(sandbox: Sandbox, tmp_path):
     """Run a command in a folder of its own, with the token put in."""
 
     def run(command):
@@ -44,7 +45,7 @@ def run(sandbox, tmp_path):
 
 
 @pytest.fixture
-def download(ask, tmp_path):
+def download(ask: Asker, tmp_path):
     """Save the file of a request under the name that its answer gives."""
 
     def save(request):
@@ -67,7 +68,7 @@ def workbook(*rows):
 
 
 @needs_curl
-def test_the_request_as_curl_sends_the_same(ask, sandbox, command, run):
+def test_the_request_as_curl_sends_the_same(ask: Asker, sandbox: Sandbox, command, run):
     """The command of the page, with the token put in, makes the same messages."""
     text = "it's $HOME `id` \\ \u202e سلام\nline"
     ask.send(text)
@@ -79,7 +80,7 @@ def test_the_request_as_curl_sends_the_same(ask, sandbox, command, run):
 
 
 @needs_curl
-def test_a_file_as_curl(ask, sandbox, command, run):
+def test_a_file_as_curl(ask: Asker, sandbox: Sandbox, command, run):
     """A small CSV is in the command."""
     ask.upload("recipient,message\n+989120000005,it's $HOME\n", name="my list.csv", send_time=DAY)
 
@@ -90,7 +91,7 @@ def test_a_file_as_curl(ask, sandbox, command, run):
 
 
 @needs_curl
-def test_a_workbook_as_curl(ask, sandbox, command, run, download):
+def test_a_workbook_as_curl(ask: Asker, sandbox: Sandbox, command, run, download):
     """The command uploads a file that the page offers: what arrived is the same, and so is its name."""
     rows = [("+989120000001", "it's $HOME"), ("+989120000002", "سلام")]
     ask.upload(workbook(*rows), name="my rows.XLSX")
@@ -107,7 +108,7 @@ def test_a_workbook_as_curl(ask, sandbox, command, run, download):
 
 
 @needs_curl
-def test_a_large_json_as_curl(ask, sandbox, command, run, download):
+def test_a_large_json_as_curl(ask: Asker, sandbox: Sandbox, command, run, download):
     """A body above 1 MiB is a file that the command sends as it came."""
     texts = [f"{number} {'سلام ' * 200}" for number in range(300)]
     ask.send(*texts)
@@ -124,7 +125,7 @@ def test_a_large_json_as_curl(ask, sandbox, command, run, download):
 
 @needs_curl
 @pytest.mark.parametrize("text", ["x" * 150, "a \u202e b"], ids=["large", "not seen"])
-def test_a_file_of_text_as_a_download(text, ask, sandbox, command, run, download):
+def test_a_file_of_text_as_a_download(text, ask: Asker, sandbox: Sandbox, command, run, download):
     """A CSV above 1 MiB, or one with characters that a terminal obeys, is not put into the command."""
     count = 8_000 if text[0] == "x" else 1
     rows = [f"+989120000000,{text} {number}\n" for number in range(count)]
@@ -138,7 +139,7 @@ def test_a_file_of_text_as_a_download(text, ask, sandbox, command, run, download
     assert {each.send_time for each in sandbox.arrived} == {DAY}
 
 
-def test_the_newest_bodies_are_kept(ask, sandbox, command):
+def test_the_newest_bodies_are_kept(ask: Asker, sandbox: Sandbox, command):
     """Of a body that is no longer kept the page says so."""
     for number in range(6):
         ask.upload(b"PK" + bytes([number]) * 12 * 1024 * 1024, name="rows.xlsx")
@@ -150,7 +151,7 @@ def test_the_newest_bodies_are_kept(ask, sandbox, command):
 
 
 @pytest.mark.parametrize("request_id", ["5", "9" * 30, "x"])
-def test_a_body_that_is_not_there(request_id, ask):
+def test_a_body_that_is_not_there(request_id, ask: Asker):
     """It is answered 404."""
     ask.send("hello")
 
@@ -158,7 +159,7 @@ def test_a_body_that_is_not_there(request_id, ask):
     assert ask("GET", "/sandbox/requests/1/body").status == 404  # the page shows all of it
 
 
-def test_bodies_are_deleted_with_their_requests(ask, sandbox):
+def test_bodies_are_deleted_with_their_requests(ask: Asker, sandbox: Sandbox):
     """Delete all deletes them."""
     ask.upload(workbook(("+989120000001", "a")), name="rows.xlsx")
 
@@ -167,7 +168,7 @@ def test_bodies_are_deleted_with_their_requests(ask, sandbox):
     assert ask("GET", "/sandbox/requests/1/body").status == 404
 
 
-def test_a_body_needs_the_token_beyond_this_machine(asker):
+def test_a_body_needs_the_token_beyond_this_machine(asker: type[Asker]):
     """It may hold numbers and texts."""
     with Sandbox(host="0.0.0.0") as sandbox:
         asker(sandbox).upload(workbook(("+989120000001", "a")), name="rows.xlsx")

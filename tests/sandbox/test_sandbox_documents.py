@@ -3,8 +3,13 @@
 import json
 import shutil
 import subprocess
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+from airflow_provider_p2psms.sandbox import Sandbox
+from tests.sandbox.conftest import Asker, Clock
 
 
 def shape(value):
@@ -19,7 +24,7 @@ def shape(value):
 
 
 @pytest.fixture
-def sent(ask, clock):
+def sent(ask: Asker, clock: Clock):
     """Send one message to one Irancell number, and wait until it is delivered; gives its id."""
     [outbox_id] = ask.send("متن پیام", to="+989350000000").ids
     clock.now += 60
@@ -65,7 +70,7 @@ ASK_WRONGLY = {
 
 
 @pytest.mark.parametrize("page", ASK)
-def test_a_success_has_the_printed_shape(page, ask, document, sent):
+def test_a_success_has_the_printed_shape(page, ask: Asker, document, sent):
     """Every key and every JSON type of a printed success is what the sandbox answers."""
     reply = ASK[page](ask, document, sent)
 
@@ -75,11 +80,12 @@ def test_a_success_has_the_printed_shape(page, ask, document, sent):
 
 
 @pytest.mark.parametrize("page", ASK)
-def test_a_wrong_token_is_refused_as_printed(page, ask, document, sandbox):
+def test_a_wrong_token_is_refused_as_printed(page, ask: Asker, document, sandbox: Sandbox):
     """Each page answers 401 word for word."""
     right = sandbox.token
     sandbox.token = "another"
-    ask.sandbox = type("Old", (), {"token": right, "bound_port": sandbox.bound_port})
+    old: Any = SimpleNamespace(token=right, bound_port=sandbox.bound_port)
+    ask.sandbox = old
 
     reply = ASK[page](ask, document, 1) if page != "send_cancel" else ask.post("send/cancel", {})
 
@@ -89,7 +95,7 @@ def test_a_wrong_token_is_refused_as_printed(page, ask, document, sandbox):
 
 
 @pytest.mark.parametrize("printed", ASK_WRONGLY)
-def test_a_wrong_request_is_refused_as_printed(printed, ask, document):
+def test_a_wrong_request_is_refused_as_printed(printed, ask: Asker, document):
     """Each printed refusal comes word for word."""
     reply = ASK_WRONGLY[printed](ask)
 
@@ -97,12 +103,12 @@ def test_a_wrong_request_is_refused_as_printed(printed, ask, document):
     assert reply.json == document(printed)
 
 
-def test_the_first_send_of_a_sandbox_gets_the_printed_ids(ask, document):
+def test_the_first_send_of_a_sandbox_gets_the_printed_ids(ask: Asker, document):
     """The documents' own request on a fresh sandbox is answered by the documents' own answer."""
     assert ask.post("send", document("peer_to_peer.request")).json == document("peer_to_peer.response_200")
 
 
-def test_the_printed_filters_are_understood(ask, document):
+def test_the_printed_filters_are_understood(ask: Asker, document):
     """The documents' own list request is answered, though nothing matches it."""
     reply = ask.post("report/new_list", document("report_new_list.request"))
 
@@ -112,14 +118,14 @@ def test_the_printed_filters_are_understood(ask, document):
 
 
 @pytest.mark.parametrize("base", ["/v1", ""])
-def test_the_pages_lie_below_both_base_addresses(base, ask, document):
+def test_the_pages_lie_below_both_base_addresses(base, ask: Asker, document):
     """A base address may come with its version or without."""
     assert ask("POST", f"{base}/api/send", document("peer_to_peer.request")).status == 200
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 @pytest.mark.parametrize("kind", ["peer_to_peer", "peer_to_peer_file"])
-def test_the_documents_curl_commands_work_unchanged(kind, sandbox, document, tmp_path):
+def test_the_documents_curl_commands_work_unchanged(kind, sandbox: Sandbox, document, tmp_path):
     """Both documented sends are taken from curl as they are printed, with a send_time long past."""
     request = document(f"{kind}.request")
     if kind == "peer_to_peer":

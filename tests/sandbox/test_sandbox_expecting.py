@@ -2,13 +2,15 @@
 
 import pytest
 
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.expecting import spell_e164
+from tests.sandbox.conftest import Asker
 
 ROWS = [("0912 000 0001", "Dear Sara, your order is shipped"), ("+989120000002", "سلام")]
 
 
 @pytest.fixture
-def sent(ask):
+def sent(ask: Asker):
     """Send both rows."""
     for recipient, text in ROWS:
         assert ask.send(text, to=spell_e164(recipient)).ids
@@ -26,13 +28,13 @@ def sent(ask):
         "۰۹۱۲۰۰۰۰۰۰۱",
     ],
 )
-def test_texts_to_a_number(recipient, sandbox, sent):
+def test_texts_to_a_number(recipient, sandbox: Sandbox, sent):
     """Any spelling finds them."""
     assert sandbox.texts_to(recipient) == [ROWS[0][1]]
     sandbox.assert_arrived(recipient, ROWS[0][1])
 
 
-def test_each_once(sandbox, sent):
+def test_each_once(sandbox: Sandbox, sent):
     """Rows that arrived once each pass, in any order."""
     sandbox.assert_each_once(reversed(ROWS))
 
@@ -50,7 +52,7 @@ def test_each_once(sandbox, sent):
         ("09120000009", "xyz", "nothing came close; 2 arrived"),
     ],
 )
-def test_near_misses_are_shown(recipient, text, near, sandbox, sent):
+def test_near_misses_are_shown(recipient, text, near, sandbox: Sandbox, sent):
     """A failure shows what came close."""
     with pytest.raises(AssertionError) as failed:
         sandbox.assert_arrived(recipient, text)
@@ -58,7 +60,7 @@ def test_near_misses_are_shown(recipient, text, near, sandbox, sent):
     assert near in str(failed.value)
 
 
-def test_what_arrived_twice_never_or_unasked(sandbox, ask, sent):
+def test_what_arrived_twice_never_or_unasked(sandbox: Sandbox, ask: Asker, sent):
     """Each difference is a line of the failure."""
     sandbox.duplicate_window_s = 0
     ask.send("سلام", to="+989120000002")
@@ -75,13 +77,13 @@ def test_what_arrived_twice_never_or_unasked(sandbox, ask, sent):
     )
 
 
-def test_a_long_list_of_differences_is_cut(sandbox):
+def test_a_long_list_of_differences_is_cut(sandbox: Sandbox):
     """Five are shown and the rest counted."""
     with pytest.raises(AssertionError, match="and 7 more"):
         sandbox.assert_each_once([("09120000001", str(number)) for number in range(12)])
 
 
-def test_a_hook_before_each_request(sandbox, ask):
+def test_a_hook_before_each_request(sandbox: Sandbox, ask: Asker):
     """It sees the path before anything is taken, and may order a fault for this very request."""
     seen = []
 
@@ -96,7 +98,7 @@ def test_a_hook_before_each_request(sandbox, ask):
     assert seen == [("/api/send", 0), ("/api/send", 1), ("/api/send", 1)]
 
 
-def test_a_hook_that_fails(sandbox, ask):
+def test_a_hook_that_fails(sandbox: Sandbox, ask: Asker):
     """The request is answered with HTTP 500 and leaves nothing."""
     sandbox.on_request(lambda _path: 1 / 0)
 

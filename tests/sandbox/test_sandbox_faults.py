@@ -7,8 +7,10 @@ import socket
 
 import pytest
 
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.fault_words import FAULT_WORDS
 from airflow_provider_p2psms.sandbox.faults import FAULTS, MESSAGE_FAULTS
+from tests.sandbox.conftest import Asker
 
 DEFAULTS = {"path": "/api/send", "delay_s": 5.0, "from_number": "", "share": 1.0}
 
@@ -23,7 +25,7 @@ TAKEN = ["a", "b", "c"]
 
 
 @pytest.fixture
-def raw(sandbox):
+def raw(sandbox: Sandbox):
     """Send three groups over a bare socket and give every byte until the connection ends."""
 
     def send(timeout: float = 5) -> bytes:
@@ -64,7 +66,7 @@ def parts_of(raw_answer):
         ("status_false", 200, []),
     ],
 )
-def test_a_fault_in_the_gateways_words(fault, status, taken, sandbox, raw):
+def test_a_fault_in_the_gateways_words(fault, status, taken, sandbox: Sandbox, raw):
     """These answer the gateway's envelope with ``status: false``."""
     sandbox.order_fault(fault)
 
@@ -91,7 +93,7 @@ def test_a_fault_in_the_gateways_words(fault, status, taken, sandbox, raw):
         ("redirect_after", 302, TAKEN),
     ],
 )
-def test_a_fault_that_is_no_json(fault, status, taken, sandbox, raw):
+def test_a_fault_that_is_no_json(fault, status, taken, sandbox: Sandbox, raw):
     """These answer anything but JSON."""
     sandbox.order_fault(fault)
 
@@ -114,7 +116,7 @@ def test_a_fault_that_is_no_json(fault, status, taken, sandbox, raw):
         ("one_id", [1123594208]),
     ],
 )
-def test_a_success_with_the_wrong_ids(fault, ids, sandbox, raw):
+def test_a_success_with_the_wrong_ids(fault, ids, sandbox: Sandbox, raw):
     """All is taken, but the ids do not tell so."""
     sandbox.order_fault(fault)
 
@@ -129,7 +131,7 @@ def test_a_success_with_the_wrong_ids(fault, ids, sandbox, raw):
     ("fault", "status", "says_yes"),
     [("202_with_ids", 202, True), ("500_with_ids", 500, True), ("busy_with_ids", 503, False)],
 )
-def test_the_right_ids_under_another_status(fault, status, says_yes, sandbox, raw):
+def test_the_right_ids_under_another_status(fault, status, says_yes, sandbox: Sandbox, raw):
     """All is taken and the ids are right, but the status does not say so."""
     sandbox.order_fault(fault)
 
@@ -142,7 +144,7 @@ def test_the_right_ids_under_another_status(fault, status, says_yes, sandbox, ra
     assert [(request.status, request.taken) for request in sandbox.requests] == [(status, True)]
 
 
-def test_one_id_for_a_file(sandbox, ask):
+def test_one_id_for_a_file(sandbox: Sandbox, ask: Asker):
     """The reports know all rows under that id, each recipient with its own text; the record has the first."""
     sandbox.order_fault("one_id")
     rows = [("+989120000001", "a"), ("+989120000002", "b" * 200), ("+989120000003", "a")]
@@ -160,7 +162,7 @@ def test_one_id_for_a_file(sandbox, ask):
     assert ask.send("a", to="+989120000002").status == 200
 
 
-def test_an_id_for_each_recipient(sandbox, ask):
+def test_an_id_for_each_recipient(sandbox: Sandbox, ask: Asker):
     """The reports know each message under an id of its own, whatever its group."""
     sandbox.order_fault("id_per_recipient")
     numbers = ["+989120000001", "+989120000002"]
@@ -178,7 +180,7 @@ def test_an_id_for_each_recipient(sandbox, ask):
     assert [record["rcpts_count"] for record in records] == ["1", "1", "1"]
 
 
-def test_not_utf8(sandbox, raw):
+def test_not_utf8(sandbox: Sandbox, raw):
     """The answer is the right one in another encoding."""
     sandbox.order_fault("not_utf8")
 
@@ -189,7 +191,7 @@ def test_not_utf8(sandbox, raw):
     assert sandbox.texts_arrived == TAKEN
 
 
-def test_truncated(sandbox, raw):
+def test_truncated(sandbox: Sandbox, raw):
     """The body ends before the length that was promised."""
     sandbox.order_fault("truncated")
 
@@ -202,7 +204,7 @@ def test_truncated(sandbox, raw):
 
 
 @pytest.mark.parametrize(("fault", "taken"), [("cut_before_answer", TAKEN), ("cut_before_taken", [])])
-def test_a_cut_connection(fault, taken, sandbox, raw):
+def test_a_cut_connection(fault, taken, sandbox: Sandbox, raw):
     """The connection ends without a byte."""
     sandbox.order_fault(fault)
 
@@ -211,7 +213,7 @@ def test_a_cut_connection(fault, taken, sandbox, raw):
     assert [(request.status, request.taken) for request in sandbox.requests] == [(None, bool(taken))]
 
 
-def test_silence(sandbox, raw):
+def test_silence(sandbox: Sandbox, raw):
     """No byte comes until the client leaves; all was taken and noted before."""
     sandbox.keep_silent()
 
@@ -224,7 +226,7 @@ def test_silence(sandbox, raw):
     ]
 
 
-def test_slow(sandbox, raw):
+def test_slow(sandbox: Sandbox, raw):
     """The right answer comes late; a client who leaves before does no harm."""
     sandbox.order_fault("slow", delay_s=60)
     with pytest.raises(TimeoutError):
@@ -236,7 +238,7 @@ def test_slow(sandbox, raw):
     assert parts_of(raw())[0] == 200
 
 
-def test_too_large(sandbox, raw):
+def test_too_large(sandbox: Sandbox, raw):
     """The body goes on for 64 MB, and stops when the client leaves."""
     sandbox.order_fault("too_large", times=2)
 
@@ -251,7 +253,7 @@ def test_too_large(sandbox, raw):
     connection.close()
 
 
-def test_whoever_follows_the_redirect_is_noted(sandbox, ask):
+def test_whoever_follows_the_redirect_is_noted(sandbox: Sandbox, ask: Asker):
     """The address it leads to answers a success, and takes nothing."""
     sandbox.order_fault("redirect")
     location = ask.send("hello").headers["location"]
@@ -264,7 +266,7 @@ def test_whoever_follows_the_redirect_is_noted(sandbox, ask):
     assert sandbox.arrived == []
 
 
-def test_partial_takes_half_of_a_file(sandbox, ask):
+def test_partial_takes_half_of_a_file(sandbox: Sandbox, ask: Asker):
     """Rows of a file are taken by half as well."""
     sandbox.order_fault("partial")
 
@@ -273,14 +275,14 @@ def test_partial_takes_half_of_a_file(sandbox, ask):
     assert (reply.status, sandbox.texts_arrived) == (500, ["a", "b"])
 
 
-def test_times_and_after(sandbox, ask):
+def test_times_and_after(sandbox: Sandbox, ask: Asker):
     """A fault skips the first sends, hits as often as ordered, and is then over."""
     sandbox.order_fault("500_before", times=2, after=1)
 
     assert [ask.send(text).status for text in "abcd"] == [200, 500, 500, 200]
 
 
-def test_faults_wait_for_each_other(sandbox, ask):
+def test_faults_wait_for_each_other(sandbox: Sandbox, ask: Asker):
     """Of two faults that could hit a request, the one ordered first does."""
     sandbox.order_fault("refuse_400")
     sandbox.order_fault("refuse_403")
@@ -289,7 +291,7 @@ def test_faults_wait_for_each_other(sandbox, ask):
     assert [ask.send(text).status for text in "abcde"] == [400, 403, 200, 404, 200]
 
 
-def test_a_fault_for_all(sandbox, ask):
+def test_a_fault_for_all(sandbox: Sandbox, ask: Asker):
     """Without a number of times it hits until it is cleared; other pages are spared."""
     sandbox.order_fault("502_html", times=None)
 
@@ -299,7 +301,7 @@ def test_a_fault_for_all(sandbox, ask):
     assert ask.send("d").status == 200
 
 
-def test_a_fault_for_another_page(sandbox, ask):
+def test_a_fault_for_another_page(sandbox: Sandbox, ask: Asker):
     """``path`` names the end of another page's path."""
     sandbox.order_fault("garbage", path="/report/new_list")
     sandbox.order_fault("no_ids", path="/payment/credit/mine")
@@ -310,7 +312,7 @@ def test_a_fault_for_another_page(sandbox, ask):
     assert ask.get("payment/credit/mine").json["data"]["gift"] == 0
 
 
-def test_a_refusal_is_stronger_than_a_lost_answer(sandbox, ask):
+def test_a_refusal_is_stronger_than_a_lost_answer(sandbox: Sandbox, ask: Asker):
     """A request that the contract refuses gets its refusal; the fault is used up."""
     sandbox.keep_silent()
 
@@ -340,7 +342,7 @@ ODD_ORDERS = [
 
 
 @pytest.mark.parametrize(("order", "sentence"), ODD_ORDERS)
-def test_an_order_with_a_bad_field(order, sentence, sandbox, ask):
+def test_an_order_with_a_bad_field(order, sentence, sandbox: Sandbox, ask: Asker):
     """The sentence names the field, here and over HTTP, and nothing is ordered."""
     with pytest.raises(ValueError, match=re.escape(sentence)):
         sandbox.order_fault(**order)
@@ -364,7 +366,7 @@ def test_an_order_with_a_bad_field(order, sentence, sandbox, ask):
         (b'{"fault": ' + b"[" * 900 + b"]" * 900 + b"}", "fault is one of refuse_400, "),
     ],
 )
-def test_an_order_that_cannot_be_read(body, sentence, sandbox, ask):
+def test_an_order_that_cannot_be_read(body, sentence, sandbox: Sandbox, ask: Asker):
     """Another shape than an order's is refused with a sentence, and nothing is ordered."""
     reply = ask("POST", "/sandbox/faults", body=body)
 
@@ -372,14 +374,14 @@ def test_an_order_that_cannot_be_read(body, sentence, sandbox, ask):
     assert sandbox.state()["faults"] == []
 
 
-def test_an_order_that_is_too_long(ask):
+def test_an_order_that_is_too_long(ask: Asker):
     """An order needs a few bytes; a long one is not read to its end."""
     reply = ask("POST", "/sandbox/faults", body=b" " * 70_000)
 
     assert (reply.status, reply.json) == (413, {"error": "an order has at most 65,536 bytes"})
 
 
-def test_faults_by_the_control_pages(ask):
+def test_faults_by_the_control_pages(ask: Asker):
     """Faults can be ordered and cleared over HTTP with the token, and seen without it."""
     order = {"fault": "500_before", "times": 2, "after": 1}
 

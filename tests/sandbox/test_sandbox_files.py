@@ -8,7 +8,9 @@ import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.files import read_rows
+from tests.sandbox.conftest import Asker
 
 ROW = "09120000000,hello\n"
 
@@ -23,7 +25,7 @@ def xlsx(*rows):
     return content.getvalue()
 
 
-def test_one_id_a_row(ask, sandbox):
+def test_one_id_a_row(ask: Asker, sandbox: Sandbox):
     """Each row of a CSV is a message of its own; local numbers become E.164."""
     reply = ask.upload('recipient,message\r\n09120000000,"a, ""b""\r\nc"\r\n+14155550100,پیام\r\n')
 
@@ -35,7 +37,7 @@ def test_one_id_a_row(ask, sandbox):
 
 
 @pytest.mark.parametrize("header", [True, False])
-def test_a_workbook_is_read_with_or_without_a_header(header, ask, sandbox):
+def test_a_workbook_is_read_with_or_without_a_header(header, ask: Asker, sandbox: Sandbox):
     """Column A is the recipient, column B the message; a header row may stand above."""
     rows = [["09120000000", "سلام"], ["+989350000000", "two\nlines"]]
 
@@ -73,7 +75,7 @@ def test_a_workbook_is_read_with_or_without_a_header(header, ask, sandbox):
         ("messages.xlsx", xlsx(["09120000000", "hello", "more"])),
     ],
 )
-def test_a_file_that_is_not_plain_is_refused(name, content, ask, sandbox):
+def test_a_file_that_is_not_plain_is_refused(name, content, ask: Asker, sandbox: Sandbox):
     """Another type, encoding, delimiter, header or row is refused whole, with 422 on ``files``."""
     reply = ask.upload(content, name=name)
 
@@ -81,14 +83,14 @@ def test_a_file_that_is_not_plain_is_refused(name, content, ask, sandbox):
     assert sandbox.arrived == []
 
 
-def test_a_bad_row_is_named_by_its_number(ask):
+def test_a_bad_row_is_named_by_its_number(ask: Asker):
     """Rows count from 1 below the header."""
     reply = ask.upload(f"recipient,message\n{ROW}123,hello\n")
 
     assert reply.errors["files"][0].startswith("row 2: ")
 
 
-def test_more_rows_than_a_file_may_have(ask, sandbox):
+def test_more_rows_than_a_file_may_have(ask: Asker, sandbox: Sandbox):
     """10,000 rows are taken, one more is refused."""
     rows = [f"0912{number:07},hello\n" for number in range(10_001)]
 
@@ -107,12 +109,12 @@ def test_more_rows_than_a_file_may_have(ask, sandbox):
         ({"count": 2}, {"files"}),
     ],
 )
-def test_a_form_field_at_fault_is_named(fields, at_fault, ask):
+def test_a_form_field_at_fault_is_named(fields, at_fault, ask: Asker):
     """A missing or wrong field, another name for the file, or two files are refused."""
     assert set(ask.upload(f"recipient,message\n{ROW}", **fields).errors) == at_fault
 
 
-def test_a_form_without_boundary_has_no_fields(ask):
+def test_a_form_without_boundary_has_no_fields(ask: Asker):
     """What cannot be parsed is refused for want of its fields."""
     reply = ask("POST", "/v1/api/send", body=b"x", content_type="multipart/form-data")
 

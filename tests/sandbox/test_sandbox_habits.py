@@ -9,31 +9,32 @@ import pytest
 
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.habits import Habits
+from tests.sandbox.conftest import Asker, Clock
 
 SCHEDULED = "2025-10-09 09:53:20"  # an hour ahead of the clock
 GROUP = [f"+98912000000{digit}" for digit in range(5)]
 
 
 @pytest.fixture
-def turn(sandbox):
+def turn(sandbox: Sandbox):
     """Turn habits of the sandbox."""
     return lambda **habits: sandbox.turn(habits)
 
 
 @pytest.fixture
-def listed(ask):
+def listed(ask: Asker):
     """Give one page of the list."""
     return lambda **body: ask.post("report/new_list", body)
 
 
 @pytest.fixture
-def record(ask):
+def record(ask: Asker):
     """Give the record of an outbox id."""
     return lambda outbox_id: ask.get(f"report/by_bulk?messages_outbox_id={outbox_id}").json["data"]
 
 
 @pytest.fixture
-def recipients(ask):
+def recipients(ask: Asker):
     """Give a page of the recipients of an outbox id."""
     return lambda outbox_id, query="": ask.get(f"report/recipients?bulk_id={outbox_id}{query}").json
 
@@ -67,7 +68,9 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("habits", "sent", "shown"), TEXTS)
-def test_a_text_is_shown_otherwise(habits, sent, shown, ask, turn, sandbox, listed, record, recipients):
+def test_a_text_is_shown_otherwise(
+    habits, sent, shown, ask: Asker, turn, sandbox: Sandbox, listed, record, recipients
+):
     """The list, the record and the recipients show the same text; what arrived is what was sent."""
     turn(**habits)
 
@@ -90,7 +93,7 @@ def test_a_text_is_shown_otherwise(habits, sent, shown, ask, turn, sandbox, list
         ({"line_alias": "BANK"}, "+983000505", "BANK"),
     ],
 )
-def test_a_line_is_shown_otherwise(habits, sent, shown, ask, turn, listed, record):
+def test_a_line_is_shown_otherwise(habits, sent, shown, ask: Asker, turn, listed, record):
     """The spelling differs, and the filter still goes by the line that sent."""
     turn(**habits)
 
@@ -109,7 +112,7 @@ def test_a_line_is_shown_otherwise(habits, sent, shown, ask, turn, listed, recor
         ("masked_national", ["0912***6789", "+141***0100"]),
     ],
 )
-def test_recipients_are_shown_otherwise(habit, shown, ask, turn, recipients):
+def test_recipients_are_shown_otherwise(habit, shown, ask: Asker, turn, recipients):
     """Only a number of Iran has a national form."""
     turn(recipients_shown=habit)
 
@@ -129,7 +132,7 @@ def test_recipients_are_shown_otherwise(habit, shown, ask, turn, recipients):
         ({"recipient_added": True}, [*GROUP, "+989990000000"], "6"),
     ],
 )
-def test_recipients_are_not_those_of_the_send(habits, shown, count, ask, turn, record, recipients):
+def test_recipients_are_not_those_of_the_send(habits, shown, count, ask: Asker, turn, record, recipients):
     """The total of the page counts what is shown; the count in the record may say something else."""
     turn(**habits)
 
@@ -141,7 +144,7 @@ def test_recipients_are_not_those_of_the_send(habits, shown, count, ask, turn, r
     assert record(outbox_id).get("rcpts_count") == count
 
 
-def test_a_lone_recipient_is_not_left_out(ask, turn, record, recipients):
+def test_a_lone_recipient_is_not_left_out(ask: Asker, turn, record, recipients):
     """Leaving one out is for groups."""
     turn(recipient_left_out=True)
 
@@ -162,7 +165,7 @@ def test_a_lone_recipient_is_not_left_out(ask, turn, record, recipients):
         ({"clock_offset_s": -400.5}, "1759999599"),
     ],
 )
-def test_times_are_shown_otherwise(habits, shown, ask, turn, record):
+def test_times_are_shown_otherwise(habits, shown, ask: Asker, turn, record):
     """Both times of a record have the same form."""
     turn(**habits)
 
@@ -172,7 +175,7 @@ def test_times_are_shown_otherwise(habits, shown, ask, turn, record):
 
 
 @pytest.mark.parametrize(("filters", "found"), [("1760000400", 1), ("1760000401", 0)])
-def test_filters_go_by_the_times_that_are_shown(filters, found, ask, turn, listed):
+def test_filters_go_by_the_times_that_are_shown(filters, found, ask: Asker, turn, listed):
     """A clock that is ahead is ahead for the filters, too."""
     turn(clock_offset_s=400)
     ask.send("hello")
@@ -181,7 +184,7 @@ def test_filters_go_by_the_times_that_are_shown(filters, found, ask, turn, liste
         assert listed(filters={name: filters}).json["meta"]["total"] == found
 
 
-def test_filters_are_ignored(ask, turn, listed):
+def test_filters_are_ignored(ask: Asker, turn, listed):
     """The list answers everything; a filter that cannot be read is refused all the same."""
     turn(filters_ignored=True)
     ask.send("hello")
@@ -193,7 +196,7 @@ def test_filters_are_ignored(ask, turn, listed):
 @pytest.mark.parametrize(
     ("offset_s", "shown"), [(0, 1_760_000_000), (90, 1_760_000_090), (-90, 1_759_999_910)]
 )
-def test_the_header_date(offset_s, shown, ask, turn):
+def test_the_header_date(offset_s, shown, ask: Asker, turn):
     """Every answer is dated by the clock of the sandbox, or as far off as was asked for."""
     turn(date_offset_s=offset_s)
 
@@ -201,7 +204,7 @@ def test_the_header_date(offset_s, shown, ask, turn):
         assert parsedate_to_datetime(reply.headers["date"]).timestamp() == shown
 
 
-def test_no_header_date(ask, turn, sandbox):
+def test_no_header_date(ask: Asker, turn, sandbox: Sandbox):
     """It can be absent, and a fault has it like any answer."""
     sandbox.order_fault("502_html")
     assert "date" in ask.send("hello").headers
@@ -224,7 +227,7 @@ def test_no_header_date(ask, turn, sandbox):
         ({"total": "too_small"}, 3, 2),
     ],
 )
-def test_the_numbers_of_a_page_are_otherwise(habits, last_page, total, ask, turn, listed, recipients):
+def test_the_numbers_of_a_page_are_otherwise(habits, last_page, total, ask: Asker, turn, listed, recipients):
     """The list and the recipients count alike."""
     turn(**habits)
     ids = ask.send(*"abcd", to="+989120000009").ids
@@ -235,7 +238,7 @@ def test_the_numbers_of_a_page_are_otherwise(habits, last_page, total, ask, turn
         assert "pagination" not in meta
 
 
-def test_the_numbers_of_a_page_are_nested(ask, turn, listed):
+def test_the_numbers_of_a_page_are_nested(ask: Asker, turn, listed):
     """Those that are nested stand in an object of their own."""
     ask.send("hello")
 
@@ -261,7 +264,7 @@ def test_the_numbers_of_a_page_are_nested(ask, turn, listed):
         ({"order": "oldest_first"}, [(1, "ab"), (2, "cd"), (3, "e"), (4, "")]),
     ],
 )
-def test_the_pages_of_the_list_are_otherwise(habits, pages, ask, turn, listed):
+def test_the_pages_of_the_list_are_otherwise(habits, pages, ask: Asker, turn, listed):
     """What four pages of two show, under which number."""
     turn(**habits)
     ask.send(*"abcde")
@@ -276,7 +279,7 @@ def test_the_pages_of_the_list_are_otherwise(habits, pages, ask, turn, listed):
     ]
 
 
-def test_the_pages_of_recipients_are_otherwise(ask, turn, recipients):
+def test_the_pages_of_recipients_are_otherwise(ask: Asker, turn, recipients):
     """Habits of pages are those of recipients, too."""
     [outbox_id] = ask.send(params=[{"recipients": GROUP, "message": "hello"}]).ids
     turn(page_empty=2)
@@ -286,7 +289,7 @@ def test_the_pages_of_recipients_are_otherwise(ask, turn, recipients):
     assert [[entry["recipient"] for entry in page] for page in pages] == [GROUP[:2], [], GROUP[4:]]
 
 
-def test_an_unstable_order(ask, turn, listed):
+def test_an_unstable_order(ask: Asker, turn, listed):
     """Each question is answered in another order, so that pages overlap and miss records."""
     turn(order="unstable")
     texts = [f"text {number}" for number in range(50)]
@@ -301,7 +304,7 @@ def test_an_unstable_order(ask, turn, listed):
 @pytest.mark.parametrize(
     ("shape", "data"), [("null", lambda _: None), ("items", lambda data: {"items": data})]
 )
-def test_the_data_has_another_shape(shape, data, ask, turn, listed, recipients):
+def test_the_data_has_another_shape(shape, data, ask: Asker, turn, listed, recipients):
     """The list and the recipients have the same shape."""
     [outbox_id] = ask.send("hello").ids
     plain = listed().json["data"], recipients(outbox_id)["data"]
@@ -311,7 +314,7 @@ def test_the_data_has_another_shape(shape, data, ask, turn, listed, recipients):
     assert (listed().json["data"], recipients(outbox_id)["data"]) == tuple(map(data, plain))
 
 
-def test_each_message_has_a_lag_of_its_own(ask, turn, listed, clock):
+def test_each_message_has_a_lag_of_its_own(ask: Asker, turn, listed, clock: Clock):
     """Between the two lags the reports show more and more, not in the order of the sends."""
     turn(report_lag_s=10, report_lag_most_s=110)
     ids = ask.send(*map(str, range(100))).ids
@@ -326,7 +329,7 @@ def test_each_message_has_a_lag_of_its_own(ask, turn, listed, clock):
     assert sorted(seen[2]) != ids[: len(seen[2])]
 
 
-def test_a_scheduled_message_is_listed_when_it_is_sent(ask, turn, listed, clock):
+def test_a_scheduled_message_is_listed_when_it_is_sent(ask: Asker, turn, listed, clock: Clock):
     """Until then no report shows it; one that was sent at once is there."""
     turn(scheduled_listed="when_sent")
     ask.send("now")
@@ -338,7 +341,7 @@ def test_a_scheduled_message_is_listed_when_it_is_sent(ask, turn, listed, clock)
     assert [record["message"] for record in listed().json["data"]] == ["later", "now"]
 
 
-def test_a_scheduled_message_is_listed_by_its_send_time(ask, turn, listed):
+def test_a_scheduled_message_is_listed_by_its_send_time(ask: Asker, turn, listed):
     """It is there at once, under the time at which it will be sent, and found by that."""
     turn(scheduled_listed="by_send_time")
     ask.send("later", send_time=SCHEDULED)
@@ -350,7 +353,7 @@ def test_a_scheduled_message_is_listed_by_its_send_time(ask, turn, listed):
     assert listed(filters={"create_from_date": "1760003600"}).json["data"] == [record]
 
 
-def test_questions_have_a_limit(ask, turn, listed, clock):
+def test_questions_have_a_limit(ask: Asker, turn, listed, clock: Clock):
     """More questions within a minute get 429; sends are no questions, and the next minute counts anew."""
     turn(report_limit_per_minute=2)
     [outbox_id] = ask.send("hello").ids
@@ -367,7 +370,7 @@ def test_questions_have_a_limit(ask, turn, listed, clock):
     ("fault", "status"),
     [("refuse_403", 403), ("refuse_404", 404), ("status_false", 200), ("500_before", 500)],
 )
-def test_a_report_fails_by_order(fault, status, ask, sandbox, listed, record):
+def test_a_report_fails_by_order(fault, status, ask: Asker, sandbox: Sandbox, listed, record):
     """A fault that is ordered for a report path hits that report alone."""
     [outbox_id] = ask.send("hello").ids
     sandbox.order_fault(fault, path="/report/by_bulk")
@@ -391,20 +394,20 @@ def test_every_habit_is_documented():
 class TestTurning:
     """Keywords, the API and the page."""
 
-    def test_a_habit_is_a_keyword(self, asker):
+    def test_a_habit_is_a_keyword(self, asker: type[Asker]):
         """A sandbox starts with the habits that it is given."""
         with Sandbox(outbox_suffix="لغو11") as sandbox:
             asker(sandbox).send("hello")
             assert asker(sandbox).post("report/new_list", {}).json["data"][0]["message"] == "helloلغو11"
 
-    def test_all_are_off_at_first(self, ask, sandbox):
+    def test_all_are_off_at_first(self, ask: Asker, sandbox: Sandbox):
         """GET shows every habit under its name."""
         shown = ask("GET", "/sandbox/habits", token="").json
 
         assert shown == {habit.name: habit.default for habit in fields(Habits)} == sandbox.habits()
         assert sandbox.habits_turned() == {}
 
-    def test_post_keeps_the_others_and_put_does_not(self, ask, sandbox):
+    def test_post_keeps_the_others_and_put_does_not(self, ask: Asker, sandbox: Sandbox):
         """Both answer all habits as they are now."""
         ask("POST", "/sandbox/habits", {"report_lag_s": 3600, "outbox_suffix": "لغو11"})
         shown = ask("POST", "/sandbox/habits", {"time_local": True}).json
@@ -435,7 +438,7 @@ class TestTurning:
             ([], "habits are an object of names and values"),
         ],
     )
-    def test_a_bad_habit_is_named(self, given, sentence, ask, sandbox):
+    def test_a_bad_habit_is_named(self, given, sentence, ask: Asker, sandbox: Sandbox):
         """It is refused with a sentence, and nothing changes, also where others are good."""
         if given:
             given = {"report_limit_per_minute": 5, **given}
@@ -445,7 +448,7 @@ class TestTurning:
         assert (reply.status, reply.json["error"].startswith(sentence)) == (422, True)
         assert sandbox.habits_turned() == {}
 
-    def test_what_is_no_json_is_refused(self, ask):
+    def test_what_is_no_json_is_refused(self, ask: Asker):
         """With a sentence of the parser."""
         reply = ask("POST", "/sandbox/habits", body=b"{")
 
@@ -456,7 +459,7 @@ class TestTurning:
         with pytest.raises(ValueError, match="page_empty is 0 or more, not -1"):
             Sandbox(page_empty=-1)
 
-    def test_the_page_shows_what_is_turned(self, ask, turn):
+    def test_the_page_shows_what_is_turned(self, ask: Asker, turn):
         """Habits that are off are not shown."""
         assert "Trouble is on" not in ask("GET", "/").content.decode()
 

@@ -8,13 +8,14 @@ import pytest
 
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.habits import HABITS_PER_LINE, Habits
+from tests.sandbox.conftest import Asker, Clock
 
 LINE = "+981000"
 SPELLINGS = ("981000", "1000", "00981000", "+98 1000")
 
 
 @pytest.fixture
-def shown(ask):
+def shown(ask: Asker):
     """Return what the reports show of a field, by the line that sent it."""
 
     def look(field="message"):
@@ -24,7 +25,7 @@ def shown(ask):
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_habit_of_one_line(spelling, ask, shown):
+def test_a_habit_of_one_line(spelling, ask: Asker, shown):
     """Its messages are shown with it; those of other lines as the habits of all have it."""
     ask("POST", "/sandbox/habits", {"outbox_suffix": " all"})
     ask("POST", "/sandbox/habits", {"from_number": spelling, "outbox_suffix": " one", "time_shown": "absent"})
@@ -41,7 +42,7 @@ def test_a_habit_of_one_line(spelling, ask, shown):
     assert recipient["message"] == "hello one"
 
 
-def test_each_habit_of_messages_can_be_that_of_a_line(sandbox, ask):
+def test_each_habit_of_messages_can_be_that_of_a_line(sandbox: Sandbox, ask: Asker):
     """The others are refused with a sentence that says why, and nothing changes."""
     for habit in fields(Habits):
         value = habit.metadata["choices"][-1] if habit.metadata["choices"] else habit.default
@@ -58,7 +59,7 @@ def test_each_habit_of_messages_can_be_that_of_a_line(sandbox, ask):
     assert sandbox.habits_turned() == {}
 
 
-def test_the_report_lag_of_one_line(sandbox, ask, clock, shown):
+def test_the_report_lag_of_one_line(sandbox: Sandbox, ask: Asker, clock: Clock, shown):
     """The reports hold its messages back, in the list and as a single record; more or less than others."""
     sandbox.turn({"report_lag_s": 100})
     sandbox.turn({"report_lag_s": 300}, from_number="1000")
@@ -76,7 +77,7 @@ def test_the_report_lag_of_one_line(sandbox, ask, clock, shown):
     assert found == {"+983000505": 200, LINE: 404, "BANK": 200}
 
 
-def test_times_of_one_line(sandbox, ask, shown, clock):
+def test_times_of_one_line(sandbox: Sandbox, ask: Asker, shown, clock: Clock):
     """They are shown and filtered by the clock of the line."""
     sandbox.turn({"clock_offset_s": 600}, from_number=LINE)
     ask.send("hello", from_number=LINE)
@@ -88,7 +89,7 @@ def test_times_of_one_line(sandbox, ask, shown, clock):
     assert ([each["number"] for each in later["data"]], later["meta"]["total"]) == ([LINE], 1)
 
 
-def test_when_a_scheduled_message_of_one_line_is_listed(sandbox, ask, shown):
+def test_when_a_scheduled_message_of_one_line_is_listed(sandbox: Sandbox, ask: Asker, shown):
     """It is hidden until it is sent; that of another line is listed at once."""
     sandbox.turn({"scheduled_listed": "when_sent"}, from_number=LINE)
     for line in (LINE, "+983000505"):
@@ -97,7 +98,7 @@ def test_when_a_scheduled_message_of_one_line_is_listed(sandbox, ask, shown):
     assert set(shown()) == {"+983000505"}
 
 
-def test_the_latency_of_one_line(asker):
+def test_the_latency_of_one_line(asker: type[Asker]):
     """Its sends wait, as JSON and as a file; those of other lines and other requests do not."""
     with Sandbox(duplicate_window_s=0) as sandbox:
         ask = asker(sandbox)
@@ -117,7 +118,7 @@ def test_the_latency_of_one_line(asker):
         assert took_s("+981234567890") < 0.3 <= took_s("+983000505")
 
 
-def test_the_credit_of_one_line(sandbox, ask, clock):
+def test_the_credit_of_one_line(sandbox: Sandbox, ask: Asker, clock: Clock):
     """Its own credit alone pays for its messages; the account's credit pays for the other lines."""
     sandbox.turn({"credit": 2 * 2370}, from_number="1000")
     sandbox.credit = 2370
@@ -132,7 +133,7 @@ def test_the_credit_of_one_line(sandbox, ask, clock):
     assert ask.get("payment/credit/mine").json["data"]["credit"] == -2 * 2370
 
 
-def test_the_credit_of_a_line_without_any(sandbox, ask, clock):
+def test_the_credit_of_a_line_without_any(sandbox: Sandbox, ask: Asker, clock: Clock):
     """Other lines have as much as before."""
     ask("POST", "/sandbox/trouble", {"from_number": LINE, "credit": 0})
 
@@ -142,7 +143,7 @@ def test_the_credit_of_a_line_without_any(sandbox, ask, clock):
     assert [ask("GET", f"/sandbox/messages/{each}").json["state_id"] for each in ids] == [8, 6]
 
 
-def test_a_fault_of_a_line_outranks_that_of_all(sandbox, ask):
+def test_a_fault_of_a_line_outranks_that_of_all(sandbox: Sandbox, ask: Asker):
     """Whichever was ordered first, and in any spelling; the other one waits."""
     sandbox.order_fault("refuse_400", times=2)
     for spelling in SPELLINGS:
@@ -153,7 +154,7 @@ def test_a_fault_of_a_line_outranks_that_of_all(sandbox, ask):
     assert sent == [403, 403, 403, 403, 400, 400]
 
 
-def test_trouble_of_lines_is_seen_and_cleared(sandbox, ask):
+def test_trouble_of_lines_is_seen_and_cleared(sandbox: Sandbox, ask: Asker):
     """The banner names the line; PUT turns the line's other habits off, and null takes a value off."""
     ask("POST", "/sandbox/habits", {"from_number": LINE, "report_lag_s": 5, "outbox_suffix": "<11>"})
     trouble = ask("POST", "/sandbox/trouble", {"from_number": LINE, "latency_s": 0.25, "credit": 1000}).json
@@ -211,7 +212,7 @@ def test_trouble_of_lines_is_seen_and_cleared(sandbox, ask):
         ),
     ],
 )
-def test_bad_trouble_of_a_line_is_refused(path, given, sentence, sandbox, ask):
+def test_bad_trouble_of_a_line_is_refused(path, given, sentence, sandbox: Sandbox, ask: Asker):
     """With a sentence; nothing of it is set."""
     reply = ask("POST", f"/sandbox/{path}", {**given})
 
@@ -219,7 +220,7 @@ def test_bad_trouble_of_a_line_is_refused(path, given, sentence, sandbox, ask):
     assert (sandbox.turned_by_line(), sandbox.habits_turned(), sandbox.state()["faults"]) == ({}, {}, [])
 
 
-def test_the_fixture_names_a_bad_value(sandbox):
+def test_the_fixture_names_a_bad_value(sandbox: Sandbox):
     """As the API does; for all lines it takes latency and credit beside habits."""
     bad: list[Any] = [[], {"latency_s": -1}, {"report_lag_s": 5, "credit": "much"}]
     for given in bad:
@@ -234,7 +235,7 @@ def test_the_fixture_names_a_bad_value(sandbox):
     assert (sandbox.habits_turned(), sandbox.latency_s, sandbox.credit) == ({"report_lag_s": 5}, 0.01, 7)
 
 
-def test_the_page_of_a_line(sandbox, ask):
+def test_the_page_of_a_line(sandbox: Sandbox, ask: Asker):
     """It has the forms of that line, without what only all lines have; without a line, those of all."""
     sandbox.turn({"report_lag_s": 7}, from_number=LINE)
 

@@ -11,19 +11,20 @@ from urllib.parse import quote
 import pytest
 
 from airflow_provider_p2psms.sandbox import Sandbox
+from tests.sandbox.conftest import Asker, Clock
 
 DAY = "2025-10-10 08:53:20"
 
 
 @pytest.fixture
-def find(ask):
+def find(ask: Asker):
     """Return the texts that a query finds, newest first."""
     return lambda query="": [
         each["text"] for each in ask("GET", f"/sandbox/messages?{query}", token="").json["records"]
     ]
 
 
-def test_a_record(ask, clock):
+def test_a_record(ask: Asker, clock: Clock):
     """It says all that is known of a message, with each recipient."""
     [outbox_id] = ask.send("سلام", to="+989120000003").ids
     clock.now += 60
@@ -84,7 +85,7 @@ def test_a_record(ask, clock):
         ("q=%D9%A9%D9%A8%D9%A7&nonsense=1", ""),
     ],
 )
-def test_filters(query, found, ask, clock):
+def test_filters(query, found, ask: Asker, clock: Clock):
     """Each finds what it names; together they narrow down; unknown ones are left out."""
     texts = {"a": "کتاب می‌خواهم", "b": "Your Code 123", "c": "[[reject]]", "d": "later"}
     ask.send(texts["a"], to="+989123456789")
@@ -112,7 +113,7 @@ def test_filters(query, found, ask, clock):
         ("count=-1", "count is a whole number"),
     ],
 )
-def test_a_bad_value_is_refused_by_the_api_and_left_out_by_the_page(query, sentence, ask):
+def test_a_bad_value_is_refused_by_the_api_and_left_out_by_the_page(query, sentence, ask: Asker):
     """The API answers 422 with a sentence that names it."""
     reply = ask("GET", f"/sandbox/messages?{query}")
 
@@ -120,7 +121,7 @@ def test_a_bad_value_is_refused_by_the_api_and_left_out_by_the_page(query, sente
     assert ask("GET", f"/?{query}").status == 200
 
 
-def test_all_records_a_few_at_a_time(ask):
+def test_all_records_a_few_at_a_time(ask: Asker):
     """``next`` leads on, whatever comes meanwhile."""
     ask.send(*"abcde")
     first = ask("GET", "/sandbox/messages?limit=2").json
@@ -135,14 +136,14 @@ def test_all_records_a_few_at_a_time(ask):
 class TestWaiting:
     """A script in any language waits for messages with one request."""
 
-    def test_what_is_there_is_answered_at_once(self, ask, find):
+    def test_what_is_there_is_answered_at_once(self, ask: Asker, find):
         """A text to many counts as many messages; with ``to``, as one for each record."""
         ask.send("hello", params=[{"recipients": ["+989120000001", "+989120000002"], "message": "hello"}])
 
         assert find("count=2&wait_s=60") == ["hello"]
         assert ask("GET", "/sandbox/messages?to=09120000001").json["messages"] == 1
 
-    def test_what_comes_later_is_waited_for(self, sandbox, ask, find):
+    def test_what_comes_later_is_waited_for(self, sandbox: Sandbox, ask: Asker, find):
         """The answer comes with the message."""
         found = []
         waiting = threading.Thread(target=lambda: found.extend(find("q=later&wait_s=60")))
@@ -155,7 +156,7 @@ class TestWaiting:
 
         assert found == ["later"]
 
-    def test_a_state_that_time_brings_is_waited_for(self, asker):
+    def test_a_state_that_time_brings_is_waited_for(self, asker: type[Asker]):
         """No request is needed for a message to be delivered."""
         with Sandbox(queue_s=0.1, delivery_s=0.1) as sandbox:
             ask = asker(sandbox)
@@ -165,7 +166,7 @@ class TestWaiting:
 
         assert (reply.status, reply.json["messages"]) == (200, 1)
 
-    def test_what_does_not_come_is_a_408(self, ask):
+    def test_what_does_not_come_is_a_408(self, ask: Asker):
         """With what there is by then."""
         ask.send("one")
 
@@ -175,7 +176,7 @@ class TestWaiting:
         assert reply.json["error"] == "1 of 2 messages came within 1 seconds"
         assert [each["text"] for each in reply.json["records"]] == ["one"]
 
-    def test_the_sandbox_stops_while_someone_waits(self, asker):
+    def test_the_sandbox_stops_while_someone_waits(self, asker: type[Asker]):
         """The connection is cut."""
         with Sandbox() as sandbox:
             failed = []
@@ -195,7 +196,7 @@ class TestWaiting:
         assert failed
 
 
-def test_export(ask, clock):
+def test_export(ask: Asker, clock: Clock):
     """CSV and JSON have a row a message, filtered as the list is, and texts as they came."""
     texts = ['a "quoted", text', "two\r\nlines", "=1+1", "سلام"]
     ask.send(*texts, to="+989120000001")
@@ -213,7 +214,7 @@ def test_export(ask, clock):
     assert ask("GET", "/sandbox/messages.json?q=nothing").json == []
 
 
-def test_more_than_a_chunk_is_exported(ask):
+def test_more_than_a_chunk_is_exported(ask: Asker):
     """A large export is written a thousand records at a time."""
     rows = [f"+989120000000,text {number}" for number in range(2_500)]
     ask.upload("recipient,message\n" + "\n".join(rows) + "\n")
@@ -222,7 +223,7 @@ def test_more_than_a_chunk_is_exported(ask):
     assert ask("GET", "/sandbox/messages.csv").content.count(b"\r\n") == 2_501
 
 
-def test_cancel(sandbox, ask, clock):
+def test_cancel(sandbox: Sandbox, ask: Asker, clock: Clock):
     """A scheduled message is cancelled as by the gateway's own path; what cannot be is a 409."""
     [outbox_id] = ask.send("later", send_time=DAY).ids
 
@@ -233,7 +234,7 @@ def test_cancel(sandbox, ask, clock):
     assert ask("GET", "/sandbox/messages").json["records"][0]["state"] == "cancel"
 
 
-def test_delete_all(sandbox, ask):
+def test_delete_all(sandbox: Sandbox, ask: Asker):
     """Messages and requests are gone, faults stay, and no id is given a second time."""
     [before] = ask.send("one").ids
     sandbox.order_fault("silence", after=5)
@@ -245,7 +246,7 @@ def test_delete_all(sandbox, ask):
     assert ask.send("one").ids[0] > before
 
 
-def test_the_request_and_its_answer(ask, sandbox):
+def test_the_request_and_its_answer(ask: Asker, sandbox: Sandbox):
     """Both are shown as text, with the fault that stood in; without the token nothing is kept."""
     sandbox.order_fault("502_html")
     ask.send("<b>hello</b>")
@@ -258,7 +259,7 @@ def test_the_request_and_its_answer(ask, sandbox):
     assert ask("GET", "/requests?request=x").status == 200
 
 
-def test_events(ask, sandbox):
+def test_events(ask: Asker, sandbox: Sandbox):
     """A page hears of each change; beyond this machine it needs the token."""
     import http.client
 
@@ -276,7 +277,7 @@ def test_events(ask, sandbox):
     connection.close()
 
 
-def test_a_database_of_an_earlier_version_is_opened(tmp_path, clock, asker):
+def test_a_database_of_an_earlier_version_is_opened(tmp_path, clock: Clock, asker: type[Asker]):
     """Its messages are shown as before, what they cost is spent, and the 40-second rule knows them."""
     import sqlite3
 

@@ -8,7 +8,9 @@ import pytest
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.sandbox import Sandbox
 from tests.gateway.conftest import ScriptedGateway, answer, http
+from tests.sandbox.conftest import Asker
 
 ORIGIN = {"dag_id": "گزارش روز", "run_id": "manual__2026-01-01T00:00:00+00:00", "task_id": "send"}
 ACCEPTED = http(200, b'{"data": {"message_outbox_ids": [5]}, "meta": {"status": true}}')
@@ -52,7 +54,7 @@ def test_no_other_gateway_does():
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("operator", ["PeerToPeerSMSOperator", "PeerToPeerFileOperator"])
-def test_the_messages_of_a_dag_are_found(operator, run_dag, p2psms_sandbox, asker):
+def test_the_messages_of_a_dag_are_found(operator, run_dag, p2psms_sandbox: Sandbox, asker: type[Asker]):
     """By DAG, run and task, after a run in Airflow."""
     from airflow_provider_p2psms.airflow_compat import DAG
     from airflow_provider_p2psms.operators import sms
@@ -74,7 +76,7 @@ def test_the_messages_of_a_dag_are_found(operator, run_dag, p2psms_sandbox, aske
 
 
 @pytest.mark.parametrize("header", ["", "dag_id", "dag_id=%ff", "a=1&b=2&c=3&d=4", "dag_id=" + "x" * 1000])
-def test_a_bad_header_is_no_origin(header, ask):
+def test_a_bad_header_is_no_origin(header, ask: Asker):
     """The send is taken; a name that is too long is cut."""
     body = {
         "sending_type": "peer_to_peer",

@@ -4,6 +4,7 @@ import pytest
 
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sandbox.characters import dissect
+from tests.sandbox.conftest import Asker
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_what_is_not_seen_is_named():
     )
 
 
-def test_a_message_that_is_not_there(ask):
+def test_a_message_that_is_not_there(ask: Asker):
     """The list is shown alone."""
     ask.send("hello")
 
@@ -45,7 +46,7 @@ def test_a_message_that_is_not_there(ask):
         )
 
 
-def test_all_trouble_is_told(sandbox, ask):
+def test_all_trouble_is_told(sandbox: Sandbox, ask: Asker):
     """Each fault with what matters of it."""
     sandbox.order_fault("slow", times=None, delay_s=1.5, path="/", after=2)
     sandbox.order_fault("undelivered", times=3, share=0.25, from_number="+981000")
@@ -55,7 +56,7 @@ def test_all_trouble_is_told(sandbox, ask):
     assert "fault undelivered, 3 times, on /api/send, from +981000, 25% of the messages" in page
 
 
-def test_beyond_this_machine_all_of_it_needs_the_token(asker):
+def test_beyond_this_machine_all_of_it_needs_the_token(asker: type[Asker]):
     """Pages, events, messages and their export."""
     with Sandbox(host="0.0.0.0") as sandbox:
         ask = asker(sandbox)

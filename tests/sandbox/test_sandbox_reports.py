@@ -2,11 +2,14 @@
 
 import pytest
 
+from airflow_provider_p2psms.sandbox import Sandbox
+from tests.sandbox.conftest import Asker, Clock
+
 SCHEDULED = "2025-10-09 09:53:20"  # an hour ahead of the clock
 
 
 @pytest.fixture
-def state(ask):
+def state(ask: Asker):
     """Tell the state of an outbox id."""
     return lambda outbox_id: ask.get(f"report/by_bulk?messages_outbox_id={outbox_id}").json["data"][
         "state_id"
@@ -14,14 +17,14 @@ def state(ask):
 
 
 @pytest.fixture
-def recipient_statuses(ask):
+def recipient_statuses(ask: Asker):
     """Tell what became of each recipient of an outbox id."""
     return lambda outbox_id: [
         entry["message_status"] for entry in ask.get(f"report/recipients?bulk_id={outbox_id}").json["data"]
     ]
 
 
-def test_a_message_is_queued_then_sent_then_delivered(ask, clock, state, recipient_statuses):
+def test_a_message_is_queued_then_sent_then_delivered(ask: Asker, clock: Clock, state, recipient_statuses):
     """State 5 becomes 6; recipients go from 0 over 1 to 2, or to what their number asks for."""
     numbers = ["+989120000000", "+989120000003", "+989120000004"]
     [outbox_id] = ask.send(params=[{"recipients": numbers, "message": "hello"}]).ids
@@ -38,7 +41,7 @@ def test_a_message_is_queued_then_sent_then_delivered(ask, clock, state, recipie
     ("text", "final_state"),
     [("a [[reject]]", 3), ("[[invalid]] b", 4), ("[[no-credit]]", 8), ("[[system-error]]", 9)],
 )
-def test_magic_texts_fail(text, final_state, ask, clock, state):
+def test_magic_texts_fail(text, final_state, ask: Asker, clock: Clock, state):
     """A magic text ends in its state, and its recipients are not delivered."""
     [outbox_id] = ask.send(text).ids
     assert state(outbox_id) == 5
@@ -52,7 +55,7 @@ def test_magic_texts_fail(text, final_state, ask, clock, state):
     assert bool(comment) == (final_state == 3)
 
 
-def test_a_scheduled_message_waits(ask, clock, state):
+def test_a_scheduled_message_waits(ask: Asker, clock: Clock, state):
     """It stays queued until its time has come."""
     [outbox_id] = ask.send("hello", send_time=SCHEDULED).ids
 
@@ -62,7 +65,7 @@ def test_a_scheduled_message_waits(ask, clock, state):
     assert state(outbox_id) == 6
 
 
-def test_a_scheduled_message_can_be_cancelled(ask, clock, state):
+def test_a_scheduled_message_can_be_cancelled(ask: Asker, clock: Clock, state):
     """Cancelled once it is in state 7 for good; a second time there is nothing to cancel."""
     [outbox_id] = ask.send("hello", send_time=SCHEDULED).ids
     clock.now += 3300
@@ -74,7 +77,7 @@ def test_a_scheduled_message_can_be_cancelled(ask, clock, state):
 
 
 @pytest.mark.parametrize("send_time", [SCHEDULED, ...])
-def test_too_late_to_cancel(send_time, ask, clock, state):
+def test_too_late_to_cancel(send_time, ask: Asker, clock: Clock, state):
     """Within five minutes of sending, or for a message sent at once, cancelling answers 404."""
     [outbox_id] = ask.send("hello", send_time=send_time).ids
     clock.now += 3301
@@ -84,12 +87,12 @@ def test_too_late_to_cancel(send_time, ask, clock, state):
 
 
 @pytest.mark.parametrize(("wrong", "status"), [("1", 422), (True, 422), (None, 422), (-1, 404), (2**63, 404)])
-def test_what_cannot_be_cancelled(wrong, status, ask):
+def test_what_cannot_be_cancelled(wrong, status, ask: Asker):
     """An id is an integer, and one that was never given is not found."""
     assert ask.post("send/cancel", {"message_outbox_id": wrong}).status == status
 
 
-def test_reports_lag_behind(ask, sandbox, clock):
+def test_reports_lag_behind(ask: Asker, sandbox: Sandbox, clock: Clock):
     """A send shows in no report until the lag is over."""
     sandbox.report_lag_s = 30
     [outbox_id] = ask.send("hello").ids
@@ -103,7 +106,7 @@ def test_reports_lag_behind(ask, sandbox, clock):
     assert ask.post("report/new_list", {}).json["meta"]["total"] == 1
 
 
-def test_a_gateway_without_reports(ask, sandbox):
+def test_a_gateway_without_reports(ask: Asker, sandbox: Sandbox):
     """With ``reports=False`` every report page answers 404, and sends go on."""
     sandbox.reports = False
 
@@ -112,7 +115,7 @@ def test_a_gateway_without_reports(ask, sandbox):
     assert ask.get("report/by_bulk?messages_outbox_id=1123594208").status == 404
 
 
-def test_ids_are_integers_in_sends_and_text_in_reports(ask):
+def test_ids_are_integers_in_sends_and_text_in_reports(ask: Asker):
     """The record of a send carries its id as text."""
     [outbox_id] = ask.send("hello").ids
 
@@ -145,7 +148,7 @@ def test_ids_are_integers_in_sends_and_text_in_reports(ask):
         ({"username": "*", "state_id": None}, ["sale", "late hello", "hello"]),
     ],
 )
-def test_the_list_is_filtered(filters, found, ask, clock):
+def test_the_list_is_filtered(filters, found, ask: Asker, clock: Clock):
     """Each filter narrows the list, newest first; the number is matched whole, the text by any part."""
     ask.send("hello")
     ask.send("late hello", send_time=SCHEDULED)
@@ -158,7 +161,7 @@ def test_the_list_is_filtered(filters, found, ask, clock):
     assert reply.json["meta"]["total"] == len(found)
 
 
-def test_the_list_has_pages(ask):
+def test_the_list_has_pages(ask: Asker):
     """The paging numbers count from 1 and end with the last page."""
     ask.send(*"abcde")
 
@@ -191,20 +194,20 @@ def test_the_list_has_pages(ask):
         {"filters": {"create_from_date": "today"}},
     ],
 )
-def test_a_list_request_at_fault(body, ask):
+def test_a_list_request_at_fault(body, ask: Asker):
     """What cannot be read is refused, not ignored."""
     assert ask.post("report/new_list", body).json["meta"]["message_code"] == "400-2"
 
 
 @pytest.mark.parametrize("state_id", ["10", -1, "x"])
-def test_an_unknown_state(state_id, ask):
+def test_an_unknown_state(state_id, ask: Asker):
     """A state outside the table has a code of its own."""
     reply = ask.post("report/new_list", {"filters": {"state_id": state_id}})
 
     assert (reply.status, reply.json["meta"]["message_code"]) == (422, "400-31")
 
 
-def test_recipients_have_pages(ask):
+def test_recipients_have_pages(ask: Asker):
     """Recipients come in their order, page by page."""
     numbers = [f"+98912000000{digit}" for digit in range(5)]
     [outbox_id] = ask.send(params=[{"recipients": numbers, "message": "hello"}]).ids
@@ -217,12 +220,12 @@ def test_recipients_have_pages(ask):
 
 @pytest.mark.parametrize("page", ["by_bulk?messages_outbox_id", "recipients?bulk_id", "bulk_stats?bulk_id"])
 @pytest.mark.parametrize(("value", "status"), [("1", 404), ("x", 422), ("", 422)])
-def test_an_id_that_was_never_given(page, value, status, ask):
+def test_an_id_that_was_never_given(page, value, status, ask: Asker):
     """A report of an unknown id is not found; of no id, refused."""
     assert ask.get(f"report/{page}={value}").status == status
 
 
-def test_statistics_count_by_outcome_operator_and_language(ask, clock):
+def test_statistics_count_by_outcome_operator_and_language(ask: Asker, clock: Clock):
     """Counts are text, zeros integers, and an operator outside the two printed ones gets a key of its own."""
     numbers = ["+989120000000", "+989120000001", "+989350000003", "+14155550100"]
     [outbox_id] = ask.send(params=[{"recipients": numbers, "message": "hello"}]).ids
@@ -239,7 +242,7 @@ def test_statistics_count_by_outcome_operator_and_language(ask, clock):
     assert stats["operators_pending"]["mci"] == {"en": 0, "fa": 0}
 
 
-def test_credit_is_debited_when_a_message_is_sent(ask, sandbox, clock):
+def test_credit_is_debited_when_a_message_is_sent(ask: Asker, sandbox: Sandbox, clock: Clock):
     """Neither a queued, nor a failed, nor a cancelled message costs anything."""
     sandbox.credit = 10_000.0
     credit = lambda: ask.get("payment/credit/mine").json["data"]["credit"]  # noqa: E731
@@ -254,7 +257,7 @@ def test_credit_is_debited_when_a_message_is_sent(ask, sandbox, clock):
     assert credit() == 10_000 - 2370
 
 
-def test_a_message_beyond_the_credit_fails(ask, sandbox, clock, state):
+def test_a_message_beyond_the_credit_fails(ask: Asker, sandbox: Sandbox, clock: Clock, state):
     """When the credit is promised to others, a message ends in state 8; a cancelled one gives it back."""
     sandbox.credit = 2 * 2370
     first, scheduled, beyond = (ask.send(text, send_time=at).ids[0] for text, at in
@@ -269,7 +272,7 @@ def test_a_message_beyond_the_credit_fails(ask, sandbox, clock, state):
     assert [state(outbox_id) for outbox_id in (first, scheduled, beyond, after)] == [6, 7, 8, 6]
 
 
-def test_lines_have_pages(ask, sandbox):
+def test_lines_have_pages(ask: Asker, sandbox: Sandbox):
     """The account's lines come page by page."""
     sandbox.lines = ("+981", "+982", "+983")
 
@@ -280,6 +283,6 @@ def test_lines_have_pages(ask, sandbox):
 
 
 @pytest.mark.parametrize("body", [{"message": "x"}, {"number": "+98"}, {"number": "+98", "message": " "}])
-def test_a_price_needs_a_line_and_a_text(body, ask):
+def test_a_price_needs_a_line_and_a_text(body, ask: Asker):
     """A missing field is named."""
     assert ask.post("send/calculate-price", body).status == 422

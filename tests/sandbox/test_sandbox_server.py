@@ -16,11 +16,12 @@ import pytest
 from airflow_provider_p2psms import sandbox as room
 from airflow_provider_p2psms.sandbox import Arrived, NotedRequest, Sandbox
 from airflow_provider_p2psms.sandbox.store import Store
+from tests.sandbox.conftest import Asker, Clock
 
 pytest_plugins = ["pytester"]
 
 
-def test_addresses(sandbox):
+def test_addresses(sandbox: Sandbox):
     """Everything needed to reach it can be read from it."""
     address = f"127.0.0.1:{sandbox.bound_port}"
 
@@ -55,7 +56,7 @@ def test_hosts(host, shown, local):
     assert (sandbox.base_url, sandbox.is_local) == (f"http://{shown}/v1", local)
 
 
-def test_what_arrived_hides_texts_in_its_repr(sandbox, ask):
+def test_what_arrived_hides_texts_in_its_repr(sandbox: Sandbox, ask: Asker):
     """The records can be logged; texts and numbers are there for who asks for them."""
     ask.send("secret", send_time="2025-10-10 08:00:00")
 
@@ -66,7 +67,7 @@ def test_what_arrived_hides_texts_in_its_repr(sandbox, ask):
     assert "+989120000000" not in repr(sandbox.arrived)
 
 
-def test_requests_are_noted(sandbox, ask, clock):
+def test_requests_are_noted(sandbox: Sandbox, ask: Asker, clock: Clock):
     """Each request is there with its kind, its size and its answer."""
     ask.send("hello")
     ask.upload("recipient,message\n09120000000,hi\n")
@@ -83,7 +84,7 @@ def test_requests_are_noted(sandbox, ask, clock):
     assert (sandbox.send_requests, sandbox.state()["requests"]) == (2, 3)
 
 
-def test_reset_forgets_everything(sandbox, ask):
+def test_reset_forgets_everything(sandbox: Sandbox, ask: Asker):
     """After a reset the sandbox is as new."""
     first = ask.send("hello").ids
     sandbox.keep_silent()
@@ -94,7 +95,7 @@ def test_reset_forgets_everything(sandbox, ask):
     assert ask.send("hello").ids == first
 
 
-def test_a_restart_on_the_same_file_remembers(tmp_path, asker, clock):
+def test_a_restart_on_the_same_file_remembers(tmp_path, asker: type[Asker], clock: Clock):
     """What arrived, its ids, the reports, the credit and the 40-second rule outlive the process."""
     options = {"database": tmp_path / "sandbox.sqlite", "clock": clock, "credit": 5_000.0}
     with Sandbox(**options) as before:
@@ -115,7 +116,7 @@ def test_a_restart_on_the_same_file_remembers(tmp_path, asker, clock):
         assert states == [6, 8]
 
 
-def test_the_same_sandbox_starts_again(asker):
+def test_the_same_sandbox_starts_again(asker: type[Asker]):
     """Stopped twice it does no harm; started again on memory it is empty."""
     sandbox = Sandbox()
     sandbox.stop()
@@ -127,7 +128,7 @@ def test_the_same_sandbox_starts_again(asker):
         assert sandbox.arrived == []
 
 
-def test_it_stops_while_clients_wait(asker):
+def test_it_stops_while_clients_wait(asker: type[Asker]):
     """Silent and idle connections are cut, and stopping takes no time."""
     sandbox = Sandbox(latency_s=30).start()
     idle = socket.create_connection(("127.0.0.1", sandbox.bound_port))
@@ -144,13 +145,13 @@ def test_it_stops_while_clients_wait(asker):
     idle.close()
 
 
-def test_latency_delays_the_answer(asker):
+def test_latency_delays_the_answer(asker: type[Asker]):
     """With a latency the right answer still comes."""
     with Sandbox(latency_s=0.01) as sandbox:
         assert asker(sandbox).send("hello").status == 200
 
 
-def test_a_taken_port_and_a_broken_database(sandbox, tmp_path):
+def test_a_taken_port_and_a_broken_database(sandbox: Sandbox, tmp_path):
     """Neither leaves anything open."""
     with pytest.raises(OSError, match=f"port {sandbox.bound_port} of 127.0.0.1 is in use; choose another"):
         Sandbox(port=sandbox.bound_port).start()
@@ -176,7 +177,7 @@ def test_an_option_out_of_range(option, sentence):
         Sandbox(**option)
 
 
-def test_a_line_for_each_request(asker, clock):
+def test_a_line_for_each_request(asker: type[Asker], clock: Clock):
     """The log counts messages and ids, names faults and fields, and shows no number and no text."""
     lines: list[str] = []
     with Sandbox(clock=clock, log=lines.append) as sandbox:
@@ -206,7 +207,7 @@ def test_a_line_for_each_request(asker, clock):
     ]
 
 
-def test_a_request_that_fails_inside_leaves_nothing(sandbox, ask, clock, monkeypatch):
+def test_a_request_that_fails_inside_leaves_nothing(sandbox: Sandbox, ask: Asker, clock: Clock, monkeypatch):
     """When the sandbox itself fails after taking a message, neither the message nor its price stays."""
     sandbox.credit = 2370
     with monkeypatch.context() as broken:
@@ -219,7 +220,7 @@ def test_a_request_that_fails_inside_leaves_nothing(sandbox, ask, clock, monkeyp
     assert ask.get(f"report/by_bulk?messages_outbox_id={outbox_id}").json["data"]["state_id"] == 6
 
 
-def test_half_a_request_is_none(sandbox):
+def test_half_a_request_is_none(sandbox: Sandbox):
     """A client who leaves in the middle of a body has sent nothing."""
     with socket.create_connection(("127.0.0.1", sandbox.bound_port)) as connection:
         head = f"POST /v1/api/send HTTP/1.1\r\nHost: x\r\nAuthorization: {sandbox.token}\r\n"
@@ -231,7 +232,7 @@ def test_half_a_request_is_none(sandbox):
     assert sandbox.requests == []
 
 
-def test_a_kept_connection_is_answered_at_once(sandbox, ask):
+def test_a_kept_connection_is_answered_at_once(sandbox: Sandbox, ask: Asker):
     """Nothing holds an answer back: a hundred requests on one connection take no four seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", sandbox.bound_port, timeout=10)
     began = time.monotonic()
@@ -243,7 +244,7 @@ def test_a_kept_connection_is_answered_at_once(sandbox, ask):
     assert time.monotonic() - began < 3.5
 
 
-def test_many_clients_at_once(tmp_path, asker):
+def test_many_clients_at_once(tmp_path, asker: type[Asker]):
     """Eight clients lose nothing, double nothing, and share no id, with a file as with memory."""
     with Sandbox(database=tmp_path / "sandbox.sqlite") as sandbox, ThreadPoolExecutor(8) as pool:
         ask = asker(sandbox)
@@ -265,7 +266,7 @@ def test_many_clients_at_once(tmp_path, asker):
             ]
 
 
-def test_of_equal_requests_at_once_one_is_taken(sandbox, ask):
+def test_of_equal_requests_at_once_one_is_taken(sandbox: Sandbox, ask: Asker):
     """The 40-second rule holds between requests that arrive together."""
     with ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(lambda _: ask.send("hello").status, range(8)))
@@ -274,7 +275,7 @@ def test_of_equal_requests_at_once_one_is_taken(sandbox, ask):
     assert sandbox.texts_arrived == ["hello"]
 
 
-def test_the_outbox_page_shows_what_arrived(sandbox, ask, clock):
+def test_the_outbox_page_shows_what_arrived(sandbox: Sandbox, ask: Asker, clock: Clock):
     """Messages and faults are there; texts are escaped and find their direction themselves."""
     ask.send("<b>سلام</b>", "[[reject]]")
     sandbox.order_fault("silence", times=None)
@@ -295,7 +296,7 @@ def test_the_outbox_page_shows_what_arrived(sandbox, ask, clock):
     assert "POST /api/send" in ask("GET", "/requests", token="").content.decode()
 
 
-def test_the_outbox_page_is_searched_and_paged(ask):
+def test_the_outbox_page_is_searched_and_paged(ask: Asker):
     """Search finds numbers, texts and ids; pages hold fifty; an id has a page of its own."""
     ids = ask.send(*(f"text {number:03}" for number in range(120))).ids
     ask.send("other", to="+989350000000")
@@ -310,7 +311,7 @@ def test_the_outbox_page_is_searched_and_paged(ask):
     assert "page 2 of 3" in ask("GET", "/?q=text&page=2").content.decode()
 
 
-def test_an_empty_outbox_page(ask):
+def test_an_empty_outbox_page(ask: Asker):
     """A fresh sandbox has a page too, and looking at it is no request."""
     assert "None." in ask("GET", "/").content.decode()
     assert ask.sandbox.requests == []
@@ -339,7 +340,7 @@ def test_the_fixture_leads_the_connection_to_a_sandbox(pytester):
     result.assert_outcomes(passed=2)
 
 
-def test_the_fixture_in_this_process(p2psms_sandbox, asker):
+def test_the_fixture_in_this_process(p2psms_sandbox: Sandbox, asker: type[Asker]):
     """Messages are delivered in a moment."""
     [outbox_id] = asker(p2psms_sandbox).send("hello").ids
 

@@ -3,10 +3,11 @@
 import pytest
 
 from airflow_provider_p2psms.sandbox import Sandbox
+from tests.sandbox.conftest import Asker, Clock
 
 
 @pytest.fixture
-def outcomes(ask, clock):
+def outcomes(ask: Asker, clock: Clock):
     """Return how many messages have each outcome, once they have one."""
 
     def count():
@@ -24,7 +25,7 @@ def outcomes(ask, clock):
     ("fault", "state", "outcome"),
     [("rejected", "reject", "rejected"), ("no_credit", "no_credit", "no_credit")],
 )
-def test_a_message_that_ends_badly(fault, state, outcome, sandbox, ask, outcomes):
+def test_a_message_that_ends_badly(fault, state, outcome, sandbox: Sandbox, ask: Asker, outcomes):
     """It is accepted and answered as ever; its report says what became of it, and it costs nothing."""
     sandbox.order_fault(fault)
 
@@ -38,7 +39,7 @@ def test_a_message_that_ends_badly(fault, state, outcome, sandbox, ask, outcomes
 
 
 @pytest.mark.parametrize("texts_each", [1, 10])
-def test_a_share_is_not_delivered(texts_each, sandbox, ask, outcomes):
+def test_a_share_is_not_delivered(texts_each, sandbox: Sandbox, ask: Asker, outcomes):
     """Whatever the size of a request, the share is exact."""
     sandbox.order_fault("undelivered", times=None, share=0.3)
 
@@ -54,7 +55,7 @@ def test_a_share_is_not_delivered(texts_each, sandbox, ask, outcomes):
     assert statuses <= {"2", "3"}
 
 
-def test_a_fault_of_one_line(sandbox, ask):
+def test_a_fault_of_one_line(sandbox: Sandbox, ask: Asker):
     """It hits sends from that line, in any spelling and as a file, too; others neither meet it nor count."""
     sandbox.order_fault("refuse_429", times=3, after=1, from_number="+981000")
 
@@ -69,7 +70,7 @@ def test_a_fault_of_one_line(sandbox, ask):
     assert sandbox.state()["faults"][0]["times"] == 1
 
 
-def test_a_fault_of_all_paths(sandbox, ask):
+def test_a_fault_of_all_paths(sandbox: Sandbox, ask: Asker):
     """``/`` is every path."""
     sandbox.order_fault("500_before", times=2, path="/")
 
@@ -85,7 +86,7 @@ def test_a_fault_of_all_paths(sandbox, ask):
         ({"from_number": 5}, "from_number is a line or an empty text, not 5"),
     ],
 )
-def test_a_bad_field_of_a_fault(given, sentence, ask):
+def test_a_bad_field_of_a_fault(given, sentence, ask: Asker):
     """Nothing is ordered."""
     reply = ask("POST", "/sandbox/faults", {"fault": "undelivered", **given})
 
@@ -93,7 +94,7 @@ def test_a_bad_field_of_a_fault(given, sentence, ask):
     assert ask("GET", "/sandbox/state").json["faults"] == []
 
 
-def test_all_trouble_is_seen_and_cleared(sandbox, ask):
+def test_all_trouble_is_seen_and_cleared(sandbox: Sandbox, ask: Asker):
     """Faults, habits, latency and a blocked account are one thing to see and to clear."""
     ask("POST", "/sandbox/faults", {"fault": "silence"})
     ask("POST", "/sandbox/habits", {"report_lag_s": 5})
@@ -133,7 +134,7 @@ def test_all_trouble_is_seen_and_cleared(sandbox, ask):
         ([], "trouble is an object"),
     ],
 )
-def test_bad_trouble_is_refused(given, sentence, sandbox, ask):
+def test_bad_trouble_is_refused(given, sentence, sandbox: Sandbox, ask: Asker):
     """Nothing of it is set."""
     if given:
         given = {"credit": 7, **given}
@@ -148,11 +149,11 @@ class TestKeep:
     """``keep`` bounds what a sandbox holds."""
 
     @pytest.fixture
-    def sandbox(self, clock):
+    def sandbox(self, clock: Clock):
         with Sandbox(clock=clock, keep=5) as sandbox:
             yield sandbox
 
-    def test_the_newest_messages_are_kept(self, sandbox, ask, clock):
+    def test_the_newest_messages_are_kept(self, sandbox: Sandbox, ask: Asker, clock: Clock):
         """Exactly so many, whatever requests brought them; what was spent stays spent."""
         for request in range(4):
             ask.send(*(f"text {request}{number}" for number in range(3)))
@@ -164,7 +165,7 @@ class TestKeep:
         assert "5 messages" in ask("GET", "/").content.decode()
         assert ask.get("payment/credit/mine").json["data"]["credit"] == sandbox.credit - 12 * 2370
 
-    def test_a_text_to_many_stays_whole(self, sandbox, ask):
+    def test_a_text_to_many_stays_whole(self, sandbox: Sandbox, ask: Asker):
         """A record with more recipients than are kept is kept with all of them."""
         to = [f"+98912000000{number}" for number in range(8)]
         ask.send("before")
@@ -174,7 +175,7 @@ class TestKeep:
         ask.send(*"abcde")
         assert sandbox.texts_arrived == list("abcde")
 
-    def test_less_is_all_kept(self, sandbox, ask):
+    def test_less_is_all_kept(self, sandbox: Sandbox, ask: Asker):
         """Nothing is deleted before there are more."""
         ask.send(*"abcde")
 

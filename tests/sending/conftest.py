@@ -3,7 +3,7 @@
 import csv
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,7 +41,7 @@ class Sending:
         self.client = client
         self.stop = threading.Event()
         self.outcomes_text = ""
-        self.store = MemoryStore()
+        self.store: Store = MemoryStore()
         self.tries = 0
         self.times = TIMES
 
@@ -86,7 +86,7 @@ class Sending:
 
 
 @pytest.fixture
-def send(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Callable[..., SendResult] | Sending]:
+def send(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Sending]:
     """Send rows to the sandbox; only where its silence is tested is an answer not waited for."""
     case = getattr(request.node, "callspec", None)
     timeout_s = 1.0 if case and "silence" in case.params.values() else 30.0

@@ -10,9 +10,10 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
     UnsettledError,
 )
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.cost import is_mci, read_credit
 
-from .conftest import numbers
+from .conftest import Sending, numbers
 
 # Rial a part, as the sandbox has them.
 MCI, OTHER = 2370, 2503
@@ -44,7 +45,7 @@ def test_operators_by_their_numbers(prefix, expected):
     assert expected is is_mci(prefix)
 
 
-def test_the_estimate_tells_operators_apart(send):
+def test_the_estimate_tells_operators_apart(send: Sending):
     """MCI's numbers count at its price, all others at the other, each with its text's parts."""
     rows = [
         ("09120000001", "سلام"),
@@ -56,7 +57,7 @@ def test_the_estimate_tells_operators_apart(send):
     assert MCI * (1 + 2) + OTHER * 2 == send(rows, max_cost=1e9).cost
 
 
-def test_one_question_an_alphabet_and_length(send, sandbox):
+def test_one_question_an_alphabet_and_length(send: Sending, sandbox: Sandbox):
     """However many messages there are, each kind of text is asked for once; then the credit."""
     texts = ["a", "b", "x" * 200, "متن", "متن " * 30]
     rows = [(number, text) for number in numbers(20) for text in texts]
@@ -66,7 +67,7 @@ def test_one_question_an_alphabet_and_length(send, sandbox):
     assert [PRICE_PATH] * 4 + [CREDIT_PATH] == asked(sandbox)
 
 
-def test_without_a_guard_nothing_is_asked(send, sandbox):
+def test_without_a_guard_nothing_is_asked(send: Sending, sandbox: Sandbox):
     """A send that set no guard is neither slowed nor failed by prices: its cost is unknown."""
     sandbox.order_fault("500_before", path=PRICE_PATH, times=None)
 
@@ -74,7 +75,7 @@ def test_without_a_guard_nothing_is_asked(send, sandbox):
     assert [] == asked(sandbox)
 
 
-def test_the_guard_takes_the_dearest_price(send, sandbox):
+def test_the_guard_takes_the_dearest_price(send: Sending, sandbox: Sandbox):
     """A number may have been ported: `max_cost` holds at the dearer price, whatever the estimate says."""
     rows = [(number, "hi") for number in numbers(10)]
 
@@ -86,7 +87,7 @@ def test_the_guard_takes_the_dearest_price(send, sandbox):
     assert 10 * MCI == send(rows, max_cost=10 * OTHER).cost
 
 
-def test_the_credit_has_to_cover_it(send, sandbox):
+def test_the_credit_has_to_cover_it(send: Sending, sandbox: Sandbox):
     """A send that may cost more than the account has is stopped before its first request."""
     sandbox.credit = 2 * OTHER - 1
     rows = [(number, "hi") for number in numbers(2)]
@@ -99,7 +100,7 @@ def test_the_credit_has_to_cover_it(send, sandbox):
     assert 2 == send(rows, max_cost=1e9).accepted
 
 
-def test_a_retry_needs_credit_for_the_rest_alone(send, sandbox):
+def test_a_retry_needs_credit_for_the_rest_alone(send: Sending, sandbox: Sandbox):
     """What earlier tries sent is paid for; `max_cost` still counts the whole."""
     sandbox.queue_s = 0  # what is sent is charged at once
     rows = [(number, "hi") for number in numbers(30)]
@@ -119,7 +120,7 @@ def test_a_retry_needs_credit_for_the_rest_alone(send, sandbox):
     assert (30, 10, 30 * MCI) == (result.accepted, result.already_accepted, result.cost)
 
 
-def test_what_is_in_doubt_needs_no_credit(send, sandbox):
+def test_what_is_in_doubt_needs_no_credit(send: Sending, sandbox: Sandbox):
     """What an earlier try may have sent may be paid for: the credit left is for the rest."""
     sandbox.queue_s = 0
     rows = [(number, "hi") for number in numbers(20)]
@@ -134,7 +135,7 @@ def test_what_is_in_doubt_needs_no_credit(send, sandbox):
     assert 20 == len(sandbox.arrived)
 
 
-def test_a_finished_send_keeps_its_cost(send, sandbox):
+def test_a_finished_send_keeps_its_cost(send: Sending, sandbox: Sandbox):
     """Cleared after a success nothing is asked, no guard is heeded, and the result says what it said."""
     rows = [(number, "hi") for number in numbers(2)]
     first = send(rows, max_cost=1e9)
@@ -150,7 +151,7 @@ def test_a_finished_send_keeps_its_cost(send, sandbox):
 @pytest.mark.parametrize(
     ("fault", "error"), [("refuse_403", GatewayRefusedError), ("500_before", UnreachableError)]
 )
-def test_a_gateway_that_does_not_say(path, fault, error, send, sandbox):
+def test_a_gateway_that_does_not_say(path, fault, error, send: Sending, sandbox: Sandbox):
     """A guard that cannot be checked holds the send back, and the error says why it was asked."""
     sandbox.order_fault(fault, path=path, times=None)
 
@@ -177,7 +178,7 @@ def test_credit_as_it_may_be_written(answer, credit):
     assert credit == read_credit(answer)
 
 
-def test_an_answer_without_credit_holds_the_send_back(send, sandbox, monkeypatch):
+def test_an_answer_without_credit_holds_the_send_back(send: Sending, sandbox: Sandbox, monkeypatch):
     """No credit in the answer is no leave to send."""
     monkeypatch.setattr(send.client, "credit", lambda: {"gift": 0})
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -9,16 +10,17 @@ from airflow_provider_p2psms.errors import OutcomeUnknownError, P2PSMSError, Rep
 from airflow_provider_p2psms.ledger.digest import Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger, read_history
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.ledgers import LedgerRules, Place
 from airflow_provider_p2psms.sending.payloads import PeerToPeerFile
 
-from .conftest import numbers
+from .conftest import Sending, numbers
 
 ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(30))]
 
 
 @pytest.fixture(autouse=True)
-def _short_requests(send, monkeypatch):
+def _short_requests(send: Sending, monkeypatch):
     """A request that nobody heard of again is over soon."""
     send.times = replace(send.times, start_within_s=0.3)
     monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
@@ -31,7 +33,7 @@ def new():
 
 
 @pytest.fixture
-def go_on(send, new):
+def go_on(send: Sending, new):
     """Send with the ledger in the new store; the store of the earlier tries is the other place."""
 
     def go_on(rows=ROWS, *, others=None, **options):
@@ -60,7 +62,9 @@ def arrived(sandbox):
 
 
 @pytest.mark.parametrize(("fault", "taken"), [("500_after", 20), ("partial", 15), ("500_before", 10)])
-def test_a_doubt_of_the_other_place_is_settled_there(fault, taken, send, sandbox, new, go_on):
+def test_a_doubt_of_the_other_place_is_settled_there(
+    fault, taken, send: Sending, sandbox: Sandbox, new, go_on
+):
     """What the reports show is written where the intent lies; the rest is sent once, by the new ledger."""
     begin(send, sandbox, fault)
 
@@ -74,7 +78,7 @@ def test_a_doubt_of_the_other_place_is_settled_there(fault, taken, send, sandbox
     assert len(ROWS) - taken == len(read_history(new, "p2psms")[0].accepted)
 
 
-def test_a_further_try_sends_nothing(send, sandbox, go_on):
+def test_a_further_try_sends_nothing(send: Sending, sandbox: Sandbox, go_on):
     """Both places together hold all that was sent."""
     begin(send, sandbox, "500_before")
     first = go_on()
@@ -86,7 +90,7 @@ def test_a_further_try_sends_nothing(send, sandbox, go_on):
     assert (len(ROWS), first.message_outbox_ids) == (again.already_accepted, again.message_outbox_ids)
 
 
-def test_the_places_may_change_back(send, sandbox, new, go_on):
+def test_the_places_may_change_back(send: Sending, sandbox: Sandbox, new, go_on):
     """With the earlier setting again nothing is sent twice either."""
     begin(send, sandbox, "500_after")
     go_on()
@@ -96,7 +100,7 @@ def test_the_places_may_change_back(send, sandbox, new, go_on):
     assert Counter(ROWS) == arrived(sandbox)
 
 
-def test_what_no_report_shows_stays_in_doubt_in_both_places(send, sandbox, new, go_on):
+def test_what_no_report_shows_stays_in_doubt_in_both_places(send: Sending, sandbox: Sandbox, new, go_on):
     """While the reports fail, a lost answer of before keeps its intent, and is settled by a later try."""
     begin(send, sandbox, "500_after")
     sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
@@ -111,7 +115,7 @@ def test_what_no_report_shows_stays_in_doubt_in_both_places(send, sandbox, new, 
 
 
 @pytest.mark.parametrize("fault", ["no_ids", "500_after"])
-def test_what_leaves_again_without_an_answer_to_trust(fault, send, sandbox, go_on):
+def test_what_leaves_again_without_an_answer_to_trust(fault, send: Sending, sandbox: Sandbox, go_on):
     """What an earlier try could not send leaves once more; the reports settle that lost answer, too."""
     begin(send, sandbox, "500_before")
     sandbox.order_fault(fault)
@@ -122,7 +126,7 @@ def test_what_leaves_again_without_an_answer_to_trust(fault, send, sandbox, go_o
 
 
 @pytest.mark.parametrize("where", ["new", "other"])
-def test_a_newer_try_in_either_place_stops_an_older_one(where, send, sandbox, tmp_path):
+def test_a_newer_try_in_either_place_stops_an_older_one(where, send: Sending, sandbox: Sandbox, tmp_path):
     """A try whose successor has begun in one of its places sends nothing more."""
     places = {"new": ObjectStore(tmp_path / "new"), "other": ObjectStore(tmp_path / "other")}
     send.store = places["other"]
@@ -138,7 +142,7 @@ def test_a_newer_try_in_either_place_stops_an_older_one(where, send, sandbox, tm
     assert 10 == len(sandbox.arrived)
 
 
-def test_a_try_that_finds_no_place_sends_nothing(send, sandbox, go_on):
+def test_a_try_that_finds_no_place_sends_nothing(send: Sending, sandbox: Sandbox, go_on):
     """A later try that must find a ledger, and finds none in any place, is in doubt."""
     with pytest.raises(OutcomeUnknownError, match="finds no ledger"):
         go_on(others=[Place(MemoryStore())], try_number=2)
@@ -146,7 +150,9 @@ def test_a_try_that_finds_no_place_sends_nothing(send, sandbox, go_on):
     assert [] == sandbox.arrived
 
 
-def test_a_message_that_the_other_place_knows_as_accepted_is_no_doubt(send, sandbox, new, go_on):
+def test_a_message_that_the_other_place_knows_as_accepted_is_no_doubt(
+    send: Sending, sandbox: Sandbox, new, go_on
+):
     """An intent whose messages another place knows as accepted needs no report."""
     begin(send, sandbox, "500_after")
     go_on()
@@ -164,7 +170,7 @@ def test_a_message_that_the_other_place_knows_as_accepted_is_no_doubt(send, sand
     assert not any("report" in request.path for request in sandbox.requests[asked:])
 
 
-def test_doubts_of_another_map_index_count_where_its_rows_are_ours_now(send, sandbox, new):
+def test_doubts_of_another_map_index_count_where_its_rows_are_ours_now(send: Sending, sandbox: Sandbox, new):
     """Map indexes share a ledger: rows that moved to another one are settled there before they may leave."""
     sandbox.order_fault("500_after")
     theirs = LedgerRules(store=new, owner="0", on_in_doubt="fail")
@@ -179,7 +185,7 @@ def test_doubts_of_another_map_index_count_where_its_rows_are_ours_now(send, san
     assert [] == LedgerRules(store=new, owner="1", try_number=2).open().own_ids()
 
 
-def test_doubts_of_another_map_index_are_its_own(send, sandbox, new):
+def test_doubts_of_another_map_index_are_its_own(send: Sending, sandbox: Sandbox, new):
     """Where no row of ours is among them, another map index settles them itself."""
     sandbox.order_fault("500_after")
     theirs = LedgerRules(store=new, owner="0", on_in_doubt="fail")
@@ -190,11 +196,11 @@ def test_doubts_of_another_map_index_are_its_own(send, sandbox, new):
     assert 10 == sum(len(doubt.digests) for doubt in read_history(new, "p2psms")[0].doubts)
 
 
-def test_a_large_request_of_an_earlier_try_is_one_request(send, sandbox, monkeypatch):
+def test_a_large_request_of_an_earlier_try_is_one_request(send: Sending, sandbox: Sandbox, monkeypatch):
     """An intent holds 2,000 messages; those of one request are settled together, and leave together."""
     monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 30.0)
     rows = [(number, f"text {place}") for place, number in enumerate(numbers(4_500))]
-    form = {"payload": PeerToPeerFile(), "batch_size": 4_500}
+    form: dict[str, Any] = {"payload": PeerToPeerFile(), "batch_size": 4_500}
     sandbox.order_fault("500_before")
     with pytest.raises(OutcomeUnknownError):
         send(rows, **form, ledger=LedgerRules(store=send.store, on_in_doubt="fail"))

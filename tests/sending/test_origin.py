@@ -10,11 +10,12 @@ from airflow_provider_p2psms.gateway.outbox import Outbox, QuestionPace
 from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.history import History, Receipt
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.origin import account_of, check_origin
 
 
 @pytest.fixture
-def settings(sandbox):
+def settings(sandbox: Sandbox):
     return GatewaySettings(base_url=sandbox.base_url, token=sandbox.token)
 
 
@@ -42,7 +43,7 @@ def renewed(settings):
     return settings.base_url, account_of(GatewaySettings(base_url=settings.base_url, token="before"))
 
 
-def test_the_same_account_is_not_asked_about(check, settings, sandbox):
+def test_the_same_account_is_not_asked_about(check, settings, sandbox: Sandbox):
     """A ledger of this gateway and account is gone on with at once."""
     check((settings.base_url, account_of(settings)))
 
@@ -74,7 +75,7 @@ def test_another_token_without_an_id_to_ask_for_is_for_a_person(check, renewed):
         check(renewed)
 
 
-def test_another_token_is_unsettled_while_the_gateway_gives_no_answer(check, renewed, sandbox):
+def test_another_token_is_unsettled_while_the_gateway_gives_no_answer(check, renewed, sandbox: Sandbox):
     """A later try asks again."""
     sandbox.stop()
 

@@ -29,18 +29,19 @@ from airflow_provider_p2psms.errors import (
 from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.ledger.records import Intent, Settlement
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.ledgers import LedgerRules
 from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
 from airflow_provider_p2psms.sending.timing import Timing
 
-from .conftest import entries, numbers
+from .conftest import Sending, entries, numbers
 
 LINE = "+983000505"
 ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(60))]
 
 
 @pytest.fixture(autouse=True)
-def _short_requests(send, monkeypatch):
+def _short_requests(send: Sending, monkeypatch):
     """A request that nobody heard of again is over soon."""
     send.times = replace(send.times, start_within_s=0.3)
     monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
@@ -55,7 +56,7 @@ def once(rows):
 
 
 @pytest.fixture
-def stopped(send, sandbox):
+def stopped(send: Sending, sandbox: Sandbox):
     """A first try that ended after about half of the rows."""
     sandbox.order_fault("refuse_422", after=3)
     with pytest.raises(GatewayRefusedError):
@@ -73,7 +74,7 @@ def stopped(send, sandbox):
     ],
     ids=["rows in another order", "bad rows", "without the rows that were sent"],
 )
-def test_a_failure_hands_on_the_ids(rows, told, stopped, sandbox):
+def test_a_failure_hands_on_the_ids(rows, told, stopped, sandbox: Sandbox):
     """A later try that fails has all ids that were accepted, in the order of its rows and of the ledger."""
     sandbox.order_fault("refuse_422")
     kept: list[list[int]] = []
@@ -87,14 +88,14 @@ def test_a_failure_hands_on_the_ids(rows, told, stopped, sandbox):
     assert [[*in_rows, *(each for each in ids.values() if each not in in_rows)]] == kept
 
 
-def test_a_success_hands_on_no_ids(send):
+def test_a_success_hands_on_no_ids(send: Sending):
     """They are in its result."""
     kept: list[list[int]] = []
     send(ROWS, keep_ids=kept.append)
     assert [] == kept
 
 
-def test_a_failed_map_index_hands_on_its_own_ids(send, sandbox):
+def test_a_failed_map_index_hands_on_its_own_ids(send: Sending, sandbox: Sandbox):
     """Where map indexes share a ledger, one that fails names no message of another."""
     send(ROWS[:10], ledger=LedgerRules(store=send.store, owner="0"))
     sandbox.order_fault("refuse_422")
@@ -108,7 +109,7 @@ def test_a_failed_map_index_hands_on_its_own_ids(send, sandbox):
 
 @pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("batch_size", [1, 7, 10, 1_000])
-def test_the_rest_is_sent(payload, batch_size, stopped, sandbox):
+def test_the_rest_is_sent(payload, batch_size, stopped, sandbox: Sandbox):
     """A later try sends what is left, in batches of any size and in either form, and counts both."""
     result = stopped(ROWS, payload=payload, batch_size=batch_size)
 
@@ -119,7 +120,7 @@ def test_the_rest_is_sent(payload, batch_size, stopped, sandbox):
     assert {"accepted": 60} == Counter(row["outcome"] for row in stopped.outcomes)
 
 
-def test_order_additions_and_amendments(stopped, sandbox):
+def test_order_additions_and_amendments(stopped, sandbox: Sandbox):
     """Rows in another order, with some added, removed and corrected: what is new goes, nothing goes twice."""
     rows = [*ROWS[5:], (ROWS[0][0], "corrected text"), *[(number, "new") for number in numbers(70)[60:]]]
     random.Random(1).shuffle(rows)
@@ -130,7 +131,7 @@ def test_order_additions_and_amendments(stopped, sandbox):
     assert (66, 25) == (result.accepted, result.already_accepted)
 
 
-def test_a_finished_send_sends_nothing_again(send, sandbox):
+def test_a_finished_send_sends_nothing_again(send: Sending, sandbox: Sandbox):
     """Cleared after a success: no request, the same result, and it says so."""
     first = send(ROWS, batch_size=10)
     requests = len(sandbox.requests)
@@ -142,7 +143,7 @@ def test_a_finished_send_sends_nothing_again(send, sandbox):
     assert {"accepted": 60} == Counter(row["outcome"] for row in send.outcomes)
 
 
-def test_rows_added_to_a_finished_send_count_as_sent_once_they_are(send, sandbox):
+def test_rows_added_to_a_finished_send_count_as_sent_once_they_are(send: Sending, sandbox: Sandbox):
     """The completion of an earlier try speaks of its own rows alone."""
     send(ROWS, batch_size=10)
     sandbox.order_fault("refuse_422", after=0)
@@ -156,7 +157,7 @@ def test_rows_added_to_a_finished_send_count_as_sent_once_they_are(send, sandbox
     assert once(more) == arrived(sandbox)
 
 
-def test_the_end_of_a_send_is_one_write(send):
+def test_the_end_of_a_send_is_one_write(send: Sending):
     """What came of the last requests and the completion become durable together, and not before."""
     writes = []
 
@@ -174,7 +175,9 @@ def test_the_end_of_a_send_is_one_write(send):
     assert 0 == sum("Completion" in each for each in writes[:-1])
 
 
-def test_what_was_accepted_is_written_though_the_gateway_stands_still(send, sandbox, monkeypatch):
+def test_what_was_accepted_is_written_though_the_gateway_stands_still(
+    send: Sending, sandbox: Sandbox, monkeypatch
+):
     """Fast requests share their writes; where no further one is due, their receipts do not wait for it."""
     # No request is late on a busy machine: each settlement is that of an accepted message.
     send.times = replace(send.times, start_within_s=60.0, write_every_s=0.05)
@@ -193,7 +196,7 @@ def test_what_was_accepted_is_written_though_the_gateway_stands_still(send, sand
                 all_written.append(True)
                 goes_on.set()
 
-    send.client.send_groups = stand_still
+    send.client.send_groups = stand_still  # type: ignore[method-assign]
     monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 120.0)
     send(ROWS, batch_size=1, ledger=LedgerRules(store=Watched()))
 
@@ -201,7 +204,7 @@ def test_what_was_accepted_is_written_though_the_gateway_stands_still(send, sand
     assert once(ROWS) == arrived(sandbox)
 
 
-def test_another_time_is_no_other_message(send, sandbox):
+def test_another_time_is_no_other_message(send: Sending, sandbox: Sandbox):
     """`send_time` is no part of what a message is known by."""
     send(ROWS)
 
@@ -212,7 +215,7 @@ def test_another_time_is_no_other_message(send, sandbox):
     assert 1 == sandbox.send_requests
 
 
-def test_copies_are_counted(send, sandbox):
+def test_copies_are_counted(send: Sending, sandbox: Sandbox):
     """With `drop_duplicates` off, a later try sends as many copies as are still missing."""
     sandbox.duplicate_window_s = 0
     one = [("+989120000001", "hi")]
@@ -222,7 +225,7 @@ def test_copies_are_counted(send, sandbox):
     assert 5 == len(sandbox.arrived)
 
 
-def test_another_line_is_another_message(send, sandbox):
+def test_another_line_is_another_message(send: Sending, sandbox: Sandbox):
     """The same text from another line is another message."""
     send(ROWS[:1])
     send(ROWS[:1], from_number="+981234567890")
@@ -234,7 +237,7 @@ class TestInDoubt:
     """A try that was cut off with a request under way; the next one settles it first."""
 
     @pytest.fixture
-    def cut_off(self, send, sandbox):
+    def cut_off(self, send: Sending, sandbox: Sandbox):
         """A first try whose third request was taken, or not, and whose answer nobody read."""
 
         def cut(fault):
@@ -250,7 +253,7 @@ class TestInDoubt:
         return LedgerRules(store=send.store, **options)
 
     @pytest.mark.parametrize("fault", ["500_after", "500_before", "partial", "cut_before_answer"])
-    def test_reports_settle_it(self, fault, cut_off, sandbox):
+    def test_reports_settle_it(self, fault, cut_off, sandbox: Sandbox):
         """What was taken is recorded with its ids, and the rest is sent."""
         send = cut_off(fault)
 
@@ -263,7 +266,7 @@ class TestInDoubt:
         ids = {message.recipient: message.outbox_id for message in sandbox.arrived}
         assert [ids[number] for number, _ in ROWS] == result.message_outbox_ids
 
-    def test_reports_that_lag_are_waited_for(self, cut_off, sandbox):
+    def test_reports_that_lag_are_waited_for(self, cut_off, sandbox: Sandbox):
         """What the reports show only later is not sent again meanwhile."""
         sandbox.report_lag_s = 1.0
         send = cut_off("500_after")
@@ -272,7 +275,7 @@ class TestInDoubt:
 
         assert once(ROWS) == arrived(sandbox)
 
-    def test_a_stop_ends_the_questions(self, cut_off, sandbox):
+    def test_a_stop_ends_the_questions(self, cut_off, sandbox: Sandbox):
         """Told to stop, it asks no further and settles nothing: the next try does."""
         send = cut_off("500_after")
         stop = threading.Event()
@@ -291,7 +294,7 @@ class TestInDoubt:
         assert 60 == send(ROWS).accepted
         assert once(ROWS) == arrived(sandbox)
 
-    def test_without_reports_nothing_more_is_sent(self, cut_off, sandbox):
+    def test_without_reports_nothing_more_is_sent(self, cut_off, sandbox: Sandbox):
         """No later try sends anything while it stays in doubt, and each says so."""
         sandbox.reports = False
         send = cut_off("500_after")
@@ -302,7 +305,7 @@ class TestInDoubt:
             assert "20 recipients were accepted, 10 are in doubt, 30" in " ".join(caught.value.__notes__)
         assert 3 == sandbox.send_requests
 
-    def test_resending_what_is_in_doubt(self, cut_off, sandbox):
+    def test_resending_what_is_in_doubt(self, cut_off, sandbox: Sandbox):
         """`on_in_doubt="resend"` sends it, for whoever has looked and knows that it is not there."""
         sandbox.reports = False
         send = cut_off("500_before")
@@ -312,7 +315,7 @@ class TestInDoubt:
         assert once(ROWS) == arrived(sandbox)
         assert 60 == send(ROWS).already_accepted
 
-    def test_a_429_says_that_it_was_taken(self, cut_off, sandbox):
+    def test_a_429_says_that_it_was_taken(self, cut_off, sandbox: Sandbox):
         """Reports are later than believed: the 429 holds a second copy back, and the ids are found."""
         sandbox.report_lag_s = 3.0
         send = cut_off("500_after")
@@ -323,7 +326,7 @@ class TestInDoubt:
         assert once(ROWS) == arrived(sandbox)
         assert 60 == result.accepted
 
-    def test_a_429_for_what_was_never_tried_is_a_refusal(self, send, sandbox):
+    def test_a_429_for_what_was_never_tried_is_a_refusal(self, send: Sending, sandbox: Sandbox):
         """Somebody else sent the same a moment ago: refused, with what it means."""
         send(ROWS[:1])
         send.store = MemoryStore()
@@ -333,7 +336,7 @@ class TestInDoubt:
 
         assert 1 == len(sandbox.arrived)
 
-    def test_the_same_text_of_another_task_is_not_taken_for_ours(self, cut_off, sandbox):
+    def test_the_same_text_of_another_task_is_not_taken_for_ours(self, cut_off, sandbox: Sandbox):
         """Others sent our texts to other numbers in the same moments: ours are sent all the same."""
         send = cut_off("500_before")
         others = [Group([f"+98935{place:07d}"], text) for place, (_, text) in enumerate(ROWS)]
@@ -343,7 +346,7 @@ class TestInDoubt:
 
         assert once([*ROWS, *((group.recipients[0], group.message) for group in others)]) == arrived(sandbox)
 
-    def test_a_row_that_is_gone_belongs_to_the_result(self, cut_off, sandbox):
+    def test_a_row_that_is_gone_belongs_to_the_result(self, cut_off, sandbox: Sandbox):
         """Messages in doubt whose rows are no longer handed in are settled all the same, with their ids."""
         send = cut_off("500_after")
         gone = ROWS[20:25]
@@ -356,7 +359,7 @@ class TestInDoubt:
         assert 60 == send(ROWS).accepted
         assert once(ROWS) == arrived(sandbox)
 
-    def test_a_row_that_is_gone_and_was_not_taken_fails_the_task(self, cut_off, sandbox):
+    def test_a_row_that_is_gone_and_was_not_taken_fails_the_task(self, cut_off, sandbox: Sandbox):
         """It cannot be sent any more; that is said once, after all others were sent."""
         send = cut_off("500_before")
         left = [row for row in ROWS if row not in ROWS[20:25]]
@@ -366,7 +369,7 @@ class TestInDoubt:
         assert once(left) == arrived(sandbox)
         assert 55 == send(left).accepted
 
-    def test_a_message_leaves_twice_at_most(self, send, sandbox):
+    def test_a_message_leaves_twice_at_most(self, send: Sending, sandbox: Sandbox):
         """A message that was sent again once, and is in doubt again, waits for a person."""
         sandbox.order_fault("500_before", times=None)
 
@@ -386,7 +389,7 @@ class TestScheduled:
     @pytest.mark.parametrize(
         ("listed", "is_settled"), [("at_once", True), ("by_send_time", True), ("when_sent", False)]
     )
-    def test_it_is_never_sent_twice(self, listed, is_settled, fault, send, sandbox):
+    def test_it_is_never_sent_twice(self, listed, is_settled, fault, send: Sending, sandbox: Sandbox):
         """Where scheduled messages are listed, another one is the witness; else it stays in doubt."""
         sandbox.scheduled_listed = listed
         sandbox.order_fault(fault, after=1)
@@ -402,7 +405,9 @@ class TestScheduled:
             assert {1} == set(arrived(sandbox).values())
 
     @pytest.mark.parametrize("listed", ["at_once", "by_send_time"])
-    def test_the_users_word_is_not_enough_where_it_is_listed_by_its_time(self, listed, send, sandbox):
+    def test_the_users_word_is_not_enough_where_it_is_listed_by_its_time(
+        self, listed, send: Sending, sandbox: Sandbox
+    ):
         """With `report_lag` a lone batch that was taken is found, or stays in doubt; it never goes twice."""
         sandbox.scheduled_listed = listed
         sandbox.order_fault("500_after")
@@ -419,7 +424,7 @@ class TestFiles:
     def rules(self, folder: Path, try_number: int, **options):
         return LedgerRules(store=ObjectStore(folder), try_number=try_number, report_lag_s=0.2, **options)
 
-    def test_a_lost_folder_is_in_doubt(self, send, sandbox, tmp_path):
+    def test_a_lost_folder_is_in_doubt(self, send: Sending, sandbox: Sandbox, tmp_path):
         """A later try that finds no ledger sends nothing: nobody knows what was sent."""
         send(ROWS, ledger=self.rules(tmp_path / "a", 1))
 
@@ -428,7 +433,7 @@ class TestFiles:
 
         assert 1 == sandbox.send_requests
 
-    def test_an_old_try_sends_nothing_more(self, send, sandbox, tmp_path):
+    def test_an_old_try_sends_nothing_more(self, send: Sending, sandbox: Sandbox, tmp_path):
         """Once a newer try has begun the old one, still alive, lets nothing leave: neither twice nor lost."""
         sandbox.latency_s = 0.05
         newer = threading.Event()
@@ -441,7 +446,7 @@ class TestFiles:
                 send(ROWS, batch_size=10, ledger=self.rules(tmp_path, 2))
             return receipt
 
-        send.client.send_groups = slow
+        send.client.send_groups = slow  # type: ignore[method-assign]
         with pytest.raises(ReplacedError, match="newer try"):
             send(ROWS, batch_size=10, max_in_flight=1, ledger=self.rules(tmp_path, 1))
 
@@ -453,7 +458,7 @@ class TestFiles:
 class TestFaultsOfOurOwn:
     """What is not the gateway's fault ends a try, too, and the next one goes on."""
 
-    def test_a_ledger_that_fails(self, send, sandbox):
+    def test_a_ledger_that_fails(self, send: Sending, sandbox: Sandbox):
         """Nothing leaves on top of a record that was not written; what had left is settled by the reports."""
         write, written = send.store.write, []
 
@@ -463,16 +468,16 @@ class TestFaultsOfOurOwn:
                 raise LedgerError("The disk is full.")
             write(key, value)
 
-        send.store.write = full
+        send.store.write = full  # type: ignore[method-assign]
         with pytest.raises(LedgerError, match="full"):
             send(ROWS, batch_size=5, max_in_flight=1)
         assert 0 < len(sandbox.arrived) < 60
 
-        send.store.write = write
+        send.store.write = write  # type: ignore[method-assign]
         assert 60 == send(ROWS).accepted
         assert once(ROWS) == arrived(sandbox)
 
-    def test_an_error_while_a_request_is_under_way(self, send, sandbox):
+    def test_an_error_while_a_request_is_under_way(self, send: Sending, sandbox: Sandbox):
         """Whatever it is, it says nothing about the messages: they are in doubt, and looked for."""
         inner = send.client.send_groups
 
@@ -480,16 +485,16 @@ class TestFaultsOfOurOwn:
             inner(*args, **kwargs)
             raise RuntimeError("a bug")
 
-        send.client.send_groups = fail
+        send.client.send_groups = fail  # type: ignore[method-assign]
         with pytest.raises(OutcomeUnknownError):
             send(ROWS, ledger=LedgerRules(store=send.store, on_in_doubt="fail"))
         assert {"in_doubt": 60} == Counter(row["outcome"] for row in send.outcomes)
 
-        send.client.send_groups = inner
+        send.client.send_groups = inner  # type: ignore[method-assign]
         assert 60 == send(ROWS).already_accepted
         assert once(ROWS) == arrived(sandbox)
 
-    def test_a_time_that_comes_too_near(self, send, sandbox):
+    def test_a_time_that_comes_too_near(self, send: Sending, sandbox: Sandbox):
         """A long send asks again for every batch whether its time can still be scheduled."""
 
         class Nearing(Timing):
@@ -504,7 +509,7 @@ class TestFaultsOfOurOwn:
         assert 60 == send(ROWS).accepted
         assert once(ROWS) == arrived(sandbox)
 
-    def test_a_long_send_says_how_far_it_is(self, send, sandbox, monkeypatch, caplog):
+    def test_a_long_send_says_how_far_it_is(self, send: Sending, sandbox: Sandbox, monkeypatch, caplog):
         """With counts and a rate, and no number or text."""
         monkeypatch.setattr("airflow_provider_p2psms.sending.progress.PROGRESS_EVERY_S", 0.01)
         caplog.set_level(logging.INFO)
@@ -517,7 +522,7 @@ class TestFaultsOfOurOwn:
         assert ROWS[0][0] not in caplog.text
 
 
-def test_a_ledger_of_format_1_goes_on(send, sandbox):
+def test_a_ledger_of_format_1_goes_on(send: Sending, sandbox: Sandbox):
     """It has digests of texts as they were typed; this version knows them by folded texts otherwise."""
     rows = [(number, f"سلام علي {place}") for place, number in enumerate(numbers(5))]  # its ya is Arabic
     ids = send.client.send_peer_to_peer(

@@ -21,9 +21,10 @@ from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.records import Intent
 from airflow_provider_p2psms.rows import RowRules, check_rows, read_rows
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
 
-from .conftest import entries, numbers
+from .conftest import Sending, entries, numbers
 
 UNKNOWN_FAULTS = [
     "500_before",
@@ -54,7 +55,7 @@ REFUSING_FAULTS = [
 
 
 @pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
-def test_each_row_arrives_once(payload, send, sandbox):
+def test_each_row_arrives_once(payload, send: Sending, sandbox: Sandbox):
     """Every row reaches its number with its own text, in as few requests as fit; the result counts them."""
     rows = [(number, f"متن {place}") for place, number in enumerate(numbers(25))]
 
@@ -69,7 +70,7 @@ def test_each_row_arrives_once(payload, send, sandbox):
     assert [ids[number] for number, _ in rows] == result.message_outbox_ids
 
 
-def test_the_same_text_is_one_group(send, sandbox):
+def test_the_same_text_is_one_group(send: Sending, sandbox: Sandbox):
     """Numbers with the same text share a group and its id; outcomes give each row that id."""
     one, two, three = numbers(3)
 
@@ -81,7 +82,7 @@ def test_the_same_text_is_one_group(send, sandbox):
     assert {one: first, two: second, three: first} == {m.recipient: m.outbox_id for m in sandbox.arrived}
 
 
-def test_duplicates_go_once(send, sandbox):
+def test_duplicates_go_once(send: Sending, sandbox: Sandbox):
     """The same text to the same number, however it is spelled, is sent once and counted."""
     result = send(
         [("09120000001", "hi"), ("+989120000001", "hi"), ("۹۱۲۰۰۰۰۰۰۱", "hi"), ("09120000001", "ho")]
@@ -92,7 +93,7 @@ def test_duplicates_go_once(send, sandbox):
     assert ["accepted", "duplicate", "duplicate", "accepted"] == [row["outcome"] for row in send.outcomes]
 
 
-def test_duplicates_among_thousands_go_once(send, sandbox):
+def test_duplicates_among_thousands_go_once(send: Sending, sandbox: Sandbox):
     """A row that stands again, just behind or a thousand rows on, is the only one that is left out."""
     rows = [(number, f"text {place}") for place, number in enumerate(numbers(2_500))]
     again = {700: 3, 1_001: 1_000, 1_800: 999, 2_499: 2_498}
@@ -107,14 +108,14 @@ def test_duplicates_among_thousands_go_once(send, sandbox):
     assert list(again) == [place for place, outcome in enumerate(outcomes) if outcome == "duplicate"]
 
 
-def test_duplicates_go_as_often_as_asked(send, sandbox):
+def test_duplicates_go_as_often_as_asked(send: Sending, sandbox: Sandbox):
     """With `drop_duplicates` off the gateway gets each."""
     send([("09120000001", "hi"), ("09120000001", "hi")], drop_duplicates=False)
 
     assert ["hi", "hi"] == sandbox.texts_arrived
 
 
-def test_one_bad_row_holds_all_back(send, sandbox):
+def test_one_bad_row_holds_all_back(send: Sending, sandbox: Sandbox):
     """Nothing leaves while a row is bad; the error and the outcomes name it, and the good rows, too."""
     rows = [("09120000001", "hi"), ("0912", "hi"), ("09120000003", "")]
 
@@ -127,7 +128,7 @@ def test_one_bad_row_holds_all_back(send, sandbox):
     assert ["refused", "invalid", "invalid"] == [row["outcome"] for row in send.outcomes]
 
 
-def test_bad_rows_can_be_skipped(send, sandbox):
+def test_bad_rows_can_be_skipped(send: Sending, sandbox: Sandbox):
     """With `on_invalid="skip"` the good rows go and the bad ones are counted and written down."""
     result = send([("09120000001", "hi"), ("0912", "hi")], on_invalid="skip")
 
@@ -136,7 +137,7 @@ def test_bad_rows_can_be_skipped(send, sandbox):
     assert ["accepted", "invalid"] == [row["outcome"] for row in send.outcomes]
 
 
-def test_the_error_shows_the_first_hundred(send):
+def test_the_error_shows_the_first_hundred(send: Sending):
     """Of 200 bad rows a hundred are shown and all are counted; no digit of theirs is."""
     with pytest.raises(InvalidMessageError) as caught:
         send([(f"0912345{number:03d}", "hi") for number in range(200)])
@@ -146,7 +147,7 @@ def test_the_error_shows_the_first_hundred(send):
     assert "0912345" not in str(caught.value)
 
 
-def test_outcomes_name_each_row_to_its_owner(send):
+def test_outcomes_name_each_row_to_its_owner(send: Sending):
     """The key column stands in the outcomes as it was handed in."""
     rows = [{"recipient": number, "id": f"order {place}"} for place, number in enumerate(numbers(3))]
 
@@ -157,7 +158,7 @@ def test_outcomes_name_each_row_to_its_owner(send):
     ]
 
 
-def test_no_rows_make_no_request(send, sandbox):
+def test_no_rows_make_no_request(send: Sending, sandbox: Sandbox):
     """An empty send is a result of zeros."""
     result = send([])
 
@@ -166,7 +167,7 @@ def test_no_rows_make_no_request(send, sandbox):
 
 
 @pytest.mark.parametrize(("guard", "limit"), [("max_recipients", 2), ("max_parts", 5)])
-def test_a_guard_passed_sends_nothing(guard, limit, send, sandbox):
+def test_a_guard_passed_sends_nothing(guard, limit, send: Sending, sandbox: Sandbox):
     """Above a guard nothing is sent, and the error names it with both numbers."""
     with pytest.raises(InvalidMessageError, match=guard):
         send([(number, "x" * 200) for number in numbers(3)], **{guard: limit})
@@ -177,7 +178,7 @@ def test_a_guard_passed_sends_nothing(guard, limit, send, sandbox):
 
 @pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
-def test_each_row_arrives_once_whatever_the_answer(fault, payload, send, sandbox):
+def test_each_row_arrives_once_whatever_the_answer(fault, payload, send: Sending, sandbox: Sandbox):
     """After an answer that cannot be trusted the reports are asked; only what was not taken goes again."""
     sandbox.order_fault(fault, after=1)
     rows = [(number, f"text {number}") for number in numbers(40)]
@@ -193,7 +194,7 @@ def test_each_row_arrives_once_whatever_the_answer(fault, payload, send, sandbox
 
 @pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
-def test_without_reports_what_is_in_doubt_stays_so(fault, payload, send, sandbox):
+def test_without_reports_what_is_in_doubt_stays_so(fault, payload, send: Sending, sandbox: Sandbox):
     """A gateway without reports cannot settle it: nothing goes again, and each row is named."""
     sandbox.reports = False
     sandbox.order_fault(fault, after=1)
@@ -213,7 +214,7 @@ def test_without_reports_what_is_in_doubt_stays_so(fault, payload, send, sandbox
 
 
 @pytest.mark.parametrize("fault", [*REFUSING_FAULTS, "status_false"])
-def test_a_refusal_stops_the_send(fault, send, sandbox):
+def test_a_refusal_stops_the_send(fault, send: Sending, sandbox: Sandbox):
     """After a refusal nothing more leaves; what was accepted and what was not is told apart."""
     sandbox.order_fault(fault, after=1)
 
@@ -225,7 +226,7 @@ def test_a_refusal_stops_the_send(fault, send, sandbox):
     assert ["accepted"] * 10 + ["refused"] * 20 == [row["outcome"] for row in send.outcomes]
 
 
-def test_what_is_under_way_is_recorded_when_another_fails(send, sandbox):
+def test_what_is_under_way_is_recorded_when_another_fails(send: Sending, sandbox: Sandbox):
     """A failure waits for the requests beside it, and counts what they brought."""
     sandbox.latency_s = 0.05
     sandbox.order_fault("refuse_422")
@@ -238,7 +239,7 @@ def test_what_is_under_way_is_recorded_when_another_fails(send, sandbox):
     assert 100 == outcomes["accepted"] + outcomes["refused"]
 
 
-def test_a_gateway_that_is_not_there_is_tried_again(send):
+def test_a_gateway_that_is_not_there_is_tried_again(send: Sending):
     """What never left is tried a few times, then ends as unreachable: nothing was sent."""
     send.times = replace(send.times, connect_pause_s=0.01)
     nowhere = GatewayClient(GatewaySettings(base_url="http://127.0.0.1:1/v1", token="t"))
@@ -249,7 +250,7 @@ def test_a_gateway_that_is_not_there_is_tried_again(send):
     assert ["refused"] == [row["outcome"] for row in send.outcomes]
 
 
-def test_a_request_that_is_late_gets_a_new_intent(send, sandbox, monkeypatch):
+def test_a_request_that_is_late_gets_a_new_intent(send: Sending, sandbox: Sandbox, monkeypatch):
     """A connection that took so long that its request may not begin any more is no reason to end the send."""
     inner = send.client.send_groups
     late: list[float] = []
@@ -268,7 +269,7 @@ def test_a_request_that_is_late_gets_a_new_intent(send, sandbox, monkeypatch):
     assert 3 == sandbox.send_requests
 
 
-def test_a_request_that_is_always_late_ends_the_send(send, sandbox, monkeypatch):
+def test_a_request_that_is_always_late_ends_the_send(send: Sending, sandbox: Sandbox, monkeypatch):
     """After a few rounds the try ends; nothing was sent, and a later try may."""
     inner = send.client.send_groups
     monkeypatch.setattr(send.client, "send_groups", lambda *a, start_by, **k: inner(*a, start_by=0.0, **k))
@@ -280,7 +281,7 @@ def test_a_request_that_is_always_late_ends_the_send(send, sandbox, monkeypatch)
     assert 0 == sandbox.send_requests
 
 
-def test_stopping_lets_nothing_more_leave(send, sandbox):
+def test_stopping_lets_nothing_more_leave(send: Sending, sandbox: Sandbox):
     """Once stopped no new request leaves; those under way are finished and recorded."""
     inner = send.client.send_groups
 
@@ -289,7 +290,7 @@ def test_stopping_lets_nothing_more_leave(send, sandbox):
             send.stop.set()
         return inner(*args, **kwargs)
 
-    send.client.send_groups = stopped_meanwhile
+    send.client.send_groups = stopped_meanwhile  # type: ignore[method-assign]
 
     with pytest.raises(P2PSMSError, match="stopped"):
         send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=1)
@@ -299,7 +300,7 @@ def test_stopping_lets_nothing_more_leave(send, sandbox):
     assert 70 == outcomes["refused"]
 
 
-def test_a_sender_sends_more_than_once(send, sandbox):
+def test_a_sender_sends_more_than_once(send: Sending, sandbox: Sandbox):
     """A run leaves its caller's stop as it was, so the next run sends what is new, and nothing twice."""
     sender = send.sender()
     first, both = [(number, "hi") for number in numbers(1)], [(number, "hi") for number in numbers(2)]
@@ -312,7 +313,7 @@ def test_a_sender_sends_more_than_once(send, sandbox):
 
 # The signal may strike between the opening of a socket and whoever would close it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_waits_for_what_is_under_way(send, sandbox, monkeypatch):
+def test_an_interrupt_waits_for_what_is_under_way(send: Sending, sandbox: Sandbox, monkeypatch):
     """A time-out that strikes in the middle lets nothing more leave; what was under way is recorded."""
 
     def strike(*_):
@@ -340,7 +341,7 @@ def test_an_interrupt_waits_for_what_is_under_way(send, sandbox, monkeypatch):
     assert 100 == len(sandbox.arrived)
 
 
-def test_at_most_so_many_requests_at_once(send, sandbox):
+def test_at_most_so_many_requests_at_once(send: Sending, sandbox: Sandbox):
     """`max_in_flight` requests are under way, never more, and more than one."""
     lock, current, seen = threading.Lock(), [0], []
     inner = send.client.send_groups
@@ -355,14 +356,14 @@ def test_at_most_so_many_requests_at_once(send, sandbox):
             with lock:
                 current[0] -= 1
 
-    send.client.send_groups = counted
+    send.client.send_groups = counted  # type: ignore[method-assign]
     sandbox.latency_s = 0.02
     send([(number, "hi") for number in numbers(200)], batch_size=10, max_in_flight=3)
 
     assert 3 == max(seen)
 
 
-def test_outcomes_that_cannot_be_written_hold_the_send_back(send, sandbox):
+def test_outcomes_that_cannot_be_written_hold_the_send_back(send: Sending, sandbox: Sandbox):
     """A path that cannot be written is found out before anything is sent."""
 
     def nowhere():
@@ -374,7 +375,7 @@ def test_outcomes_that_cannot_be_written_hold_the_send_back(send, sandbox):
     assert 0 == sandbox.send_requests
 
 
-def test_outcomes_lost_after_the_send_are_written_by_the_next_try(send, sandbox):
+def test_outcomes_lost_after_the_send_are_written_by_the_next_try(send: Sending, sandbox: Sandbox):
     """If writing fails at the end, a later try sends nothing again and writes them."""
     calls = []
 
@@ -392,7 +393,7 @@ def test_outcomes_lost_after_the_send_are_written_by_the_next_try(send, sandbox)
     assert ["accepted"] == [row["outcome"] for row in send.outcomes]
 
 
-def test_requests_keep_their_pace(send, sandbox):
+def test_requests_keep_their_pace(send: Sending, sandbox: Sandbox):
     """With `requests_per_second` no request leaves before its turn, however many may be under way."""
     start, moments, inner = time.monotonic(), [], send.client.send_groups
 
@@ -400,14 +401,14 @@ def test_requests_keep_their_pace(send, sandbox):
         moments.append(time.monotonic())
         return inner(*args, **kwargs)
 
-    send.client.send_groups = timed
+    send.client.send_groups = timed  # type: ignore[method-assign]
     send([(number, "hi") for number in numbers(60)], batch_size=5, requests_per_second=20)
 
     assert 12 == len(moments)
     assert [] == [turn for turn, moment in enumerate(sorted(moments)) if moment - start < turn / 20]
 
 
-def test_a_slow_pace_outlasts_its_intents(send, sandbox):
+def test_a_slow_pace_outlasts_its_intents(send: Sending, sandbox: Sandbox):
     """Where a turn comes later than an intent lasts, the intent is written when it is near, and once."""
     send.times = replace(send.times, start_within_s=0.4)
 
@@ -417,7 +418,7 @@ def test_a_slow_pace_outlasts_its_intents(send, sandbox):
     assert 4 == sum(isinstance(entry, Intent) for entry in entries(send.store))
 
 
-def test_a_busy_gateway_is_waited_for(send, sandbox):
+def test_a_busy_gateway_is_waited_for(send: Sending, sandbox: Sandbox):
     """A 503 in the gateway's own words took nothing: all requests wait as long as it asks."""
     sandbox.order_fault("busy")
     start = time.monotonic()
@@ -428,7 +429,7 @@ def test_a_busy_gateway_is_waited_for(send, sandbox):
     assert time.monotonic() - start >= 1.0
 
 
-def test_a_busy_proxy_is_not_believed(send, sandbox):
+def test_a_busy_proxy_is_not_believed(send: Sending, sandbox: Sandbox):
     """A 503 of a proxy, `Retry-After` or not, says nothing about the message: the reports are asked."""
     sandbox.order_fault("busy_html")
 
@@ -437,7 +438,7 @@ def test_a_busy_proxy_is_not_believed(send, sandbox):
     assert 1 == sandbox.send_requests
 
 
-def test_a_gateway_that_stays_busy_ends_the_try(send, sandbox):
+def test_a_gateway_that_stays_busy_ends_the_try(send: Sending, sandbox: Sandbox):
     """After a few rounds, and at once if it asks for more than minutes, the try ends; a later one goes on."""
     for _ in range(4):
         sandbox.order_fault("busy")
@@ -448,7 +449,7 @@ def test_a_gateway_that_stays_busy_ends_the_try(send, sandbox):
     assert 1 == send([("09120000001", "hi")]).accepted
 
 
-def test_nobody_waits_for_hours(send, sandbox):
+def test_nobody_waits_for_hours(send: Sending, sandbox: Sandbox):
     """A gateway that asks to wait longer than a worker should is left to a later try."""
     send.times = replace(send.times, longest_wait_s=0.5)
     sandbox.order_fault("busy")

@@ -44,7 +44,7 @@ def test_a_clock_that_is_off_is_logged(sending, told, caplog):
     assert f"s {told}. Set it by NTP." in caplog.text
 
 
-def test_a_row_without_a_key_is_invalid(send, sandbox):
+def test_a_row_without_a_key_is_invalid(send: Sending, sandbox: Sandbox):
     """Where keys tell messages apart, a row without one cannot be: it is named, and nothing is sent."""
     with pytest.raises(InvalidMessageError, match="id"):
         send(KEYED, key_column="id", identity="key")
@@ -52,7 +52,7 @@ def test_a_row_without_a_key_is_invalid(send, sandbox):
     assert [] == sandbox.arrived
 
 
-def test_a_row_without_a_key_is_left_out(send, sandbox):
+def test_a_row_without_a_key_is_left_out(send: Sending, sandbox: Sandbox):
     """With ``on_invalid="skip"`` the others are sent once, whatever their texts in a later try."""
     rules = {"key_column": "id", "identity": "key", "on_invalid": "skip"}
 
@@ -94,7 +94,7 @@ def test_a_repeat_that_the_gateway_refuses_was_taken_before(lagging):
     assert 2 == sandbox.send_requests
 
 
-def test_a_send_that_its_window_puts_off_says_so_once(send, sandbox, caplog):
+def test_a_send_that_its_window_puts_off_says_so_once(send: Sending, sandbox: Sandbox, caplog):
     """Outside of the hours all batches are scheduled for the next opening, and one line says until when."""
     now = datetime.now(UTC)
     opens, closes = now + timedelta(hours=3), now + timedelta(hours=4)
@@ -108,7 +108,7 @@ def test_a_send_that_its_window_puts_off_says_so_once(send, sandbox, caplog):
     assert {result.send_time} == {message.send_time for message in sandbox.arrived}
 
 
-def test_a_doubt_whose_time_has_gone_by_is_settled_all_the_same(send, sandbox):
+def test_a_doubt_whose_time_has_gone_by_is_settled_all_the_same(send: Sending, sandbox: Sandbox):
     """A clear after the send time looks at what was scheduled before it says that the time is past."""
     sandbox.order_fault("502_html")
     rows = [(number, "hi") for number in numbers(3)]

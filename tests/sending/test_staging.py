@@ -4,16 +4,17 @@ import logging
 
 import pytest
 
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.payloads import PeerToPeer, PeerToPeerFile
 
-from .conftest import numbers
+from .conftest import Sending, numbers
 
 DESK = "+989350000000"
 FORMS = [PeerToPeer(), PeerToPeerFile()]
 
 
 @pytest.mark.parametrize("payload", FORMS)
-def test_others_are_held_back(payload, send, sandbox):
+def test_others_are_held_back(payload, send: Sending, sandbox: Sandbox):
     """Numbers that are not allowed are counted and written down, and get nothing."""
     one, two = numbers(2)
 
@@ -26,7 +27,7 @@ def test_others_are_held_back(payload, send, sandbox):
 
 
 @pytest.mark.parametrize("payload", FORMS)
-def test_one_number_gets_every_text(payload, send, sandbox):
+def test_one_number_gets_every_text(payload, send: Sending, sandbox: Sandbox):
     """Texts of their own all go to that number, and each is counted."""
     result = send([(number, f"to {number}") for number in numbers(3)], payload=payload, redirect_to=DESK)
 
@@ -37,7 +38,7 @@ def test_one_number_gets_every_text(payload, send, sandbox):
 
 
 @pytest.mark.parametrize("payload", FORMS)
-def test_the_same_text_reaches_it_once(payload, send, sandbox):
+def test_the_same_text_reaches_it_once(payload, send: Sending, sandbox: Sandbox):
     """A text that a thousand people would get is for that one number the same text: it goes once."""
     result = send([(number, "hello all") for number in numbers(1_000)], payload=payload, redirect_to=DESK)
 
@@ -46,7 +47,7 @@ def test_the_same_text_reaches_it_once(payload, send, sandbox):
     assert "redirect_to gets it once" in send.outcomes[1]["reason"]
 
 
-def test_both_hold(send, sandbox):
+def test_both_hold(send: Sending, sandbox: Sandbox):
     """A number that all texts go to has to be among those allowed."""
     rows = [(number, f"to {number}") for number in numbers(2)]
 
@@ -57,7 +58,7 @@ def test_both_hold(send, sandbox):
     assert 2 == send(rows, redirect_to=DESK, allowed_recipients=frozenset({DESK})).redirected
 
 
-def test_without_staging_the_people_get_what_staging_kept(send, sandbox):
+def test_without_staging_the_people_get_what_staging_kept(send: Sending, sandbox: Sandbox):
     """What went to the one number was not sent to anyone else: without staging a later try sends it."""
     rows = [(number, "hi") for number in numbers(2)]
     send(rows, redirect_to=DESK)
@@ -75,7 +76,7 @@ def test_without_staging_the_people_get_what_staging_kept(send, sandbox):
         ({"allowed_recipients": frozenset({DESK})}, "STAGING: 2 recipients get nothing"),
     ],
 )
-def test_it_is_loud(rules, told, send, caplog):
+def test_it_is_loud(rules, told, send: Sending, caplog):
     """A warning says what staging does, and shows no number."""
     with caplog.at_level(logging.WARNING):
         send([(number, f"to {number}") for number in numbers(2)], **rules)

@@ -10,14 +10,15 @@ from airflow_provider_p2psms.errors import (
     P2PSMSError,
     UnsettledError,
 )
+from airflow_provider_p2psms.sandbox import Sandbox
 
-from .conftest import numbers
+from .conftest import Sending, numbers
 
 LONG = "x" * 200  # two parts
 
 
 @pytest.fixture
-def tallies(send):
+def tallies(send: Sending):
     """Send rows; each try's metrics stands in the list given, as a dictionary without its zeros."""
     told = []
 
@@ -44,7 +45,7 @@ def test_all_is_counted(tallies):
     assert [{"accepted": 3, "refused": 1, "invalid": 1, "duplicates": 1, "requests": 2, "parts": 4}] == told
 
 
-def test_each_try_counts_its_own(tallies, sandbox):
+def test_each_try_counts_its_own(tallies, sandbox: Sandbox):
     """What the first try sent is not counted again by the next."""
     sandbox.order_fault("refuse_422", after=1)
     rows = [(number, LONG) for number in numbers(30)]
@@ -69,7 +70,7 @@ def test_a_failed_check_is_counted(tallies):
     assert ([{"invalid": 1, "refused": 1}], InvalidMessageError) == (told, error)
 
 
-def test_what_is_in_doubt_is_counted_until_it_is_settled(tallies, sandbox):
+def test_what_is_in_doubt_is_counted_until_it_is_settled(tallies, sandbox: Sandbox):
     """In doubt after one try; found to be taken by the next, which made no request for it."""
     sandbox.order_fault("cut_before_answer")
     sandbox.reports = False
@@ -82,7 +83,7 @@ def test_what_is_in_doubt_is_counted_until_it_is_settled(tallies, sandbox):
     assert [{"in_doubt": 1, "requests": 1}, {"accepted": 1, "parts": 1}] == told
 
 
-def test_what_is_in_doubt_stays_so_where_a_check_fails(tallies, send, sandbox):
+def test_what_is_in_doubt_stays_so_where_a_check_fails(tallies, send: Sending, sandbox: Sandbox):
     """A guard that stops a later try does not turn *in doubt* into *not sent*."""
     sandbox.order_fault("cut_before_answer")
     sandbox.reports = False

@@ -8,9 +8,10 @@ import pytest
 
 from airflow_provider_p2psms.errors import UnsettledError
 from airflow_provider_p2psms.gateway.statuses import State
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.ledgers import LedgerRules
 
-from .conftest import numbers
+from .conftest import Sending, numbers
 
 ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(5))]
 OWN = "+989359999999"
@@ -18,14 +19,14 @@ CANCEL = "/api/send/cancel"
 
 
 @pytest.fixture(autouse=True)
-def _short_requests(send, monkeypatch):
+def _short_requests(send: Sending, monkeypatch):
     """A request that nobody heard of again is over soon."""
     send.times = replace(send.times, start_within_s=0.3)
     monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
 
 
 @pytest.fixture
-def send_lone(send):
+def send_lone(send: Sending):
     """Send the rows in one batch; nobody's word says how soon the reports show it."""
 
     def send_lone(rows=ROWS, **options):
@@ -36,7 +37,7 @@ def send_lone(send):
 
 
 @pytest.fixture
-def witnesses(send, sandbox):
+def witnesses(send: Sending, sandbox: Sandbox):
     """Ask for the states of the messages that were scheduled to the user's own number."""
     return lambda: [
         send.client.report_by_bulk(message.outbox_id)["state_id"]
@@ -49,7 +50,7 @@ def sent(sandbox):
     return Counter((each.recipient, each.text) for each in sandbox.arrived if each.recipient != OWN)
 
 
-def test_it_proves_that_a_lone_batch_was_not_taken(send_lone, sandbox, witnesses):
+def test_it_proves_that_a_lone_batch_was_not_taken(send_lone, sandbox: Sandbox, witnesses):
     """A report that shows it and not the batch settles that: the batch leaves again, and it is cancelled."""
     sandbox.order_fault("500_before")
 
@@ -59,7 +60,7 @@ def test_it_proves_that_a_lone_batch_was_not_taken(send_lone, sandbox, witnesses
     assert [State.CANCELLED] == witnesses()
 
 
-def test_none_leaves_where_the_report_shows_the_batch(send_lone, sandbox, witnesses):
+def test_none_leaves_where_the_report_shows_the_batch(send_lone, sandbox: Sandbox, witnesses):
     """What the report shows was taken: that needs no witness."""
     sandbox.order_fault("500_after")
 
@@ -77,7 +78,7 @@ def test_without_a_doubt_there_is_none(send_lone, witnesses):
 
 
 @pytest.mark.parametrize("fault", ["refuse_422", "cut_before_taken", "500_after"])
-def test_one_that_may_not_be_scheduled_is_not_sent_again(fault, send_lone, sandbox, caplog):
+def test_one_that_may_not_be_scheduled_is_not_sent_again(fault, send_lone, sandbox: Sandbox, caplog):
     """Without its outbox id it proves nothing: the batch stays in doubt, and no second one leaves."""
     sandbox.order_fault("500_before")
     sandbox.order_fault(fault)
@@ -90,7 +91,7 @@ def test_one_that_may_not_be_scheduled_is_not_sent_again(fault, send_lone, sandb
     assert OWN[-10:] not in caplog.text
 
 
-def test_a_question_is_repeated_until_it_is_cancelled(send_lone, sandbox, witnesses):
+def test_a_question_is_repeated_until_it_is_cancelled(send_lone, sandbox: Sandbox, witnesses):
     """A cancel whose answer was lost is asked for again."""
     sandbox.order_fault("500_before")
     sandbox.order_fault("502_html_before", path=CANCEL, times=2)
@@ -100,7 +101,7 @@ def test_a_question_is_repeated_until_it_is_cancelled(send_lone, sandbox, witnes
     assert {State.CANCELLED} == set(witnesses())
 
 
-def test_one_that_is_cancelled_already_is_done_with(send_lone, sandbox, caplog):
+def test_one_that_is_cancelled_already_is_done_with(send_lone, sandbox: Sandbox, caplog):
     """The gateway knows none to cancel after a cancel whose answer was lost: nothing is left to do."""
     sandbox.order_fault("500_before")
     sandbox.order_fault("cut_before_answer", path=CANCEL)
@@ -112,7 +113,7 @@ def test_one_that_is_cancelled_already_is_done_with(send_lone, sandbox, caplog):
 
 
 @pytest.mark.parametrize(("fault", "asked"), [("500_before", 3), ("refuse_403", 1)])
-def test_one_that_cannot_be_cancelled_is_left_to_a_person(fault, asked, send_lone, sandbox, caplog):
+def test_one_that_cannot_be_cancelled_is_left_to_a_person(fault, asked, send_lone, sandbox: Sandbox, caplog):
     """After three lost answers, or a refusal, a line in the log names its outbox id and what to do."""
     sandbox.order_fault("500_before")
     sandbox.order_fault(fault, path=CANCEL, times=None)
@@ -126,7 +127,7 @@ def test_one_that_cannot_be_cancelled_is_left_to_a_person(fault, asked, send_lon
     assert asked == sum(request.path.endswith(CANCEL) for request in sandbox.requests)
 
 
-def test_a_later_try_cancels_what_an_earlier_one_left(send_lone, sandbox, witnesses):
+def test_a_later_try_cancels_what_an_earlier_one_left(send_lone, sandbox: Sandbox, witnesses):
     """The ledger names it: the next try cancels it though its rows are sent, and needs no setting for it."""
     sandbox.order_fault("500_before")
     sandbox.order_fault("refuse_403", path=CANCEL, times=None)

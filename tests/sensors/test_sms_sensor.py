@@ -14,6 +14,7 @@ from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from tests.conftest import AIRFLOW_VERSION
 
@@ -78,7 +79,7 @@ def collect(dag, wanted):
 @pytest.mark.parametrize(
     "how", [{}, {"deferrable": True}, {"mode": "reschedule"}], ids=["poke", "deferrable", "reschedule"]
 )
-def test_counts_of_what_was_delivered(how, dag, run, send, p2psms_sandbox):
+def test_counts_of_what_was_delivered(how, dag, run, send, p2psms_sandbox: Sandbox):
     """In each mode the sensor waits for every report and returns the counts, with the gateway's cost."""
     waited = sensor(dag, send().output["message_outbox_ids"], until="delivered", **how)
     got = collect(dag, waited.output)
@@ -89,7 +90,7 @@ def test_counts_of_what_was_delivered(how, dag, run, send, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_sent_is_enough_by_default(deferrable, dag, run, send, p2psms_sandbox):
+def test_sent_is_enough_by_default(deferrable, dag, run, send, p2psms_sandbox: Sandbox):
     """Without more words the sensor is content when all is sent; delivery is not asked for."""
     p2psms_sandbox.delivery_s = 3600
     got = collect(dag, sensor(dag, send().output["message_outbox_ids"], deferrable=deferrable).output)
@@ -108,7 +109,7 @@ def test_sent_is_enough_by_default(deferrable, dag, run, send, p2psms_sandbox):
         ({"on_failed": "continue"}, "success"),
     ],
 )
-def test_a_rejected_message(options, state, deferrable, dag, run, send, p2psms_sandbox, capfd):
+def test_a_rejected_message(options, state, deferrable, dag, run, send, p2psms_sandbox: Sandbox, capfd):
     """It fails the task without retries, skips it by soft_fail, or is counted; the reason is told."""
     sent = send([*ROWS, ("09120000009", "bad [[reject]]")])
     sensor(
@@ -131,7 +132,7 @@ def test_a_rejected_message(options, state, deferrable, dag, run, send, p2psms_s
      pytest.param({"mode": "reschedule"}, "failed", marks=NOT_ON_3_0),
      pytest.param({"mode": "reschedule", "soft_fail": True}, "skipped", marks=NOT_ON_3_0)],
 )  # fmt: skip
-def test_a_timeout(options, state, dag, run, send, p2psms_sandbox):
+def test_a_timeout(options, state, dag, run, send, p2psms_sandbox: Sandbox):
     """What does not come within the timeout ends the task, in the worker and in the triggerer."""
     p2psms_sandbox.queue_s = 3600
     sensor(
@@ -144,7 +145,7 @@ def test_a_timeout(options, state, dag, run, send, p2psms_sandbox):
 
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize(("share", "state"), [(0.6, "success"), (0.61, "failed")])
-def test_a_share_that_must_be_delivered(share, state, deferrable, dag, run, send, p2psms_sandbox):
+def test_a_share_that_must_be_delivered(share, state, deferrable, dag, run, send, p2psms_sandbox: Sandbox):
     """Three of five delivered are enough for 0.6 and not for more."""
     ids = send().output["message_outbox_ids"]
     sensor(dag, ids, until="delivered", min_delivered=share, deferrable=deferrable)
@@ -154,7 +155,7 @@ def test_a_share_that_must_be_delivered(share, state, deferrable, dag, run, send
 
 @pytest.mark.parametrize("ids", [[], "[]", None, "None"])
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_no_ids(ids, deferrable, dag, run, p2psms_sandbox):
+def test_no_ids(ids, deferrable, dag, run, p2psms_sandbox: Sandbox):
     """Without ids it succeeds at once with zeros."""
     got = collect(dag, sensor(dag, ids, until="delivered", min_delivered=1, deferrable=deferrable).output)
 
@@ -165,7 +166,7 @@ def test_no_ids(ids, deferrable, dag, run, p2psms_sandbox):
 
 @pytest.mark.parametrize("form", ["ids", "result", "list", "template"])
 @pytest.mark.parametrize("skipped_by", ["itself", "a branch"])
-def test_behind_a_skipped_send(skipped_by, form, dag, run, send, p2psms_sandbox):
+def test_behind_a_skipped_send(skipped_by, form, dag, run, send, p2psms_sandbox: Sandbox):
     """A send that was skipped gives no ids in any form, and the sensor behind it succeeds with zeros."""
     sent = send([])
     if skipped_by == "a branch":
@@ -191,7 +192,7 @@ def test_behind_a_skipped_send(skipped_by, form, dag, run, send, p2psms_sandbox)
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_gateway_without_reports(deferrable, dag, run, send, p2psms_sandbox, capfd):
+def test_a_gateway_without_reports(deferrable, dag, run, send, p2psms_sandbox: Sandbox, capfd):
     """Where all questions are answered with 404 the sensor fails at once and for good, and says why."""
     p2psms_sandbox.reports = False
     sensor(dag, send().output["message_outbox_ids"], deferrable=deferrable, timeout=60, retries=3)
@@ -200,7 +201,7 @@ def test_a_gateway_without_reports(deferrable, dag, run, send, p2psms_sandbox, c
     assert "answer HTTP 404 to every question" in "".join(capfd.readouterr())
 
 
-def test_a_deferred_sensor_keeps_its_execution_timeout(p2psms_sandbox):
+def test_a_deferred_sensor_keeps_its_execution_timeout(p2psms_sandbox: Sandbox):
     """The triggerer has no longer to wait than `execution_timeout` says, or the sensor's own timeout."""
     p2psms_sandbox.queue_s = 3600
     ids = list(
@@ -221,7 +222,7 @@ def test_a_deferred_sensor_keeps_its_execution_timeout(p2psms_sandbox):
     assert 3600 < limit(execution_timeout=pendulum.duration(hours=9))
 
 
-def test_a_hook_of_ones_own(p2psms_sandbox):
+def test_a_hook_of_ones_own(p2psms_sandbox: Sandbox):
     """A subclass may bring the hook by which it looks."""
 
     class Own(SMSDeliverySensor):
@@ -235,7 +236,7 @@ def test_a_hook_of_ones_own(p2psms_sandbox):
     assert 1 == Own(task_id="wait", message_outbox_ids=ids, p2psms_conn_id="none").execute({})["sent"]
 
 
-def test_ids_by_template(dag, run, send, p2psms_sandbox):
+def test_ids_by_template(dag, run, send, p2psms_sandbox: Sandbox):
     """A template that pulls the ids gives their text, which is read; so is a single one of them."""
     pulled = "{{ ti.xcom_pull(task_ids='send', key='message_outbox_ids') }}"
     sent = send()
@@ -246,7 +247,7 @@ def test_ids_by_template(dag, run, send, p2psms_sandbox):
     assert 5 == got[0]["sent"]
 
 
-def test_mapped_over_ids(dag, run, send, p2psms_sandbox):
+def test_mapped_over_ids(dag, run, send, p2psms_sandbox: Sandbox):
     """Each of the ids has a sensor of its own, and one sensor takes the ids of a mapped send."""
 
     @task(dag=dag)
@@ -273,7 +274,7 @@ def test_mapped_over_ids(dag, run, send, p2psms_sandbox):
 
 @pytest.mark.parametrize("ids", ["x", [0]])
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_what_is_no_id(ids, deferrable, dag, run, p2psms_sandbox):
+def test_what_is_no_id(ids, deferrable, dag, run, p2psms_sandbox: Sandbox):
     """What is no id fails for good."""
     sensor(dag, ids, deferrable=deferrable, retries=3, retry_delay=pendulum.duration(seconds=0))
 
@@ -282,7 +283,7 @@ def test_what_is_no_id(ids, deferrable, dag, run, p2psms_sandbox):
 
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
-def test_a_wrong_token(soft_fail, state, deferrable, dag, run, p2psms_sandbox, monkeypatch):
+def test_a_wrong_token(soft_fail, state, deferrable, dag, run, p2psms_sandbox: Sandbox, monkeypatch):
     """A gateway that refuses fails for good; by soft_fail it skips."""
     monkeypatch.setenv(
         "AIRFLOW_CONN_P2PSMS_DEFAULT", p2psms_sandbox.connection_uri.replace(p2psms_sandbox.token, "other")
@@ -293,7 +294,7 @@ def test_a_wrong_token(soft_fail, state, deferrable, dag, run, p2psms_sandbox, m
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_gateway_that_never_answers(deferrable, dag, run, p2psms_sandbox):
+def test_a_gateway_that_never_answers(deferrable, dag, run, p2psms_sandbox: Sandbox):
     """Ten looks in a row without an answer fail the try."""
     p2psms_sandbox.order_fault("502_html_before", path="/api/report/by_bulk", times=None)
     sensor(dag, [1], deferrable=deferrable, poke_interval=0.001)
@@ -304,7 +305,7 @@ def test_a_gateway_that_never_answers(deferrable, dag, run, p2psms_sandbox):
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_a_gateway_that_answers_again(deferrable, dag, run, send, p2psms_sandbox):
+def test_a_gateway_that_answers_again(deferrable, dag, run, send, p2psms_sandbox: Sandbox):
     """Some looks without an answer do no harm."""
     p2psms_sandbox.order_fault("502_html_before", path="/api/report/by_bulk", times=9)
     sensor(dag, send(ROWS[:1]).output["message_outbox_ids"], deferrable=deferrable)
@@ -312,7 +313,9 @@ def test_a_gateway_that_answers_again(deferrable, dag, run, send, p2psms_sandbox
     assert "success" == run()["wait"]
 
 
-def test_more_ids_than_one_look_can_ask_for_in_reschedule_mode(dag, run, p2psms_sandbox, monkeypatch):
+def test_more_ids_than_one_look_can_ask_for_in_reschedule_mode(
+    dag, run, p2psms_sandbox: Sandbox, monkeypatch
+):
     """A sensor that would forget keeps its worker until each id was asked for."""
     monkeypatch.setattr("airflow_provider_p2psms.delivery.lookup.MIN_QUESTIONS", 30)
     p2psms_sandbox.delivery_s = 0
@@ -326,7 +329,7 @@ def test_more_ids_than_one_look_can_ask_for_in_reschedule_mode(dag, run, p2psms_
     assert (58, 1, 1) == (got[0]["delivered"], got[0]["undelivered"], got[0]["blacklisted"])
 
 
-def test_the_timeout_ends_a_worker_that_is_kept(dag, run, p2psms_sandbox, monkeypatch):
+def test_the_timeout_ends_a_worker_that_is_kept(dag, run, p2psms_sandbox: Sandbox, monkeypatch):
     """In reschedule mode the timeout also counts while a look takes several turns."""
     monkeypatch.setattr("airflow_provider_p2psms.delivery.lookup.MIN_QUESTIONS", 30)
     p2psms_sandbox.delivery_s = 0
@@ -379,7 +382,7 @@ def test_a_poke_of_its_own():
 
 
 @pytest.mark.parametrize("deferrable", [False, True])
-def test_nothing_private_is_told(deferrable, dag, run, p2psms_sandbox, capfd):
+def test_nothing_private_is_told(deferrable, dag, run, p2psms_sandbox: Sandbox, capfd):
     """What is logged holds no number, text or token, of what was delivered and of what was rejected."""
     word, number = secrets.token_hex(8), f"93500{secrets.randbelow(10**4):04d}"
     client = SMSHook().get_conn()

@@ -10,6 +10,7 @@ import pytest
 
 from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.transfers.query_shards import QueryShardsOperator, query_shards
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 
@@ -59,7 +60,7 @@ def states(run):
 
 
 @pytest.mark.parametrize("how", ["task", "function"])
-def test_a_mapped_send_over_a_query(how, request, shop, run_dag, p2psms_sandbox):
+def test_a_mapped_send_over_a_query(how, request, shop, run_dag, p2psms_sandbox: Sandbox):
     """Each range is a query of its own; its keys are bound, and nothing is written into the SQL."""
     with dag_of(request) as dag:
 

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_p2psms.airflow_compat import DAG, AirflowFailException, task, task_group
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
 from airflow_provider_p2psms.operators.sms import PeerToPeerFileOperator, PeerToPeerSMSOperator
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from airflow_provider_p2psms.transfers.shards import ShardsOperator, shards
 
@@ -60,7 +61,7 @@ def states(run):
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("ledger", ["own", "shared"])
 def test_a_mapped_send_over_a_file(
-    operator, ledger, file, dag, run_dag, p2psms_sandbox, monkeypatch, tmp_path
+    operator, ledger, file, dag, run_dag, p2psms_sandbox: Sandbox, monkeypatch, tmp_path
 ):
     """A task cuts the file, each slice is sent by a task of its own, and a last one adds up the results."""
     if ledger == "shared":
@@ -82,7 +83,7 @@ def test_a_mapped_send_over_a_file(
     assert COUNT == total
 
 
-def test_a_function_that_cuts(file, dag, run_dag, p2psms_sandbox):
+def test_a_function_that_cuts(file, dag, run_dag, p2psms_sandbox: Sandbox):
     """In a function under @task the file is cut at once; its slices go on as they are."""
     with dag:
 
@@ -96,7 +97,7 @@ def test_a_function_that_cuts(file, dag, run_dag, p2psms_sandbox):
     assert sorted(TEXTS) == sorted(p2psms_sandbox.texts_arrived)
 
 
-def test_a_group_for_each_shard(file, dag, run_dag, p2psms_sandbox):
+def test_a_group_for_each_shard(file, dag, run_dag, p2psms_sandbox: Sandbox):
     """Each shard's delivery is waited for by a sensor of its own."""
     p2psms_sandbox.queue_s = p2psms_sandbox.delivery_s = 0
     with dag:
@@ -121,7 +122,7 @@ def test_a_group_for_each_shard(file, dag, run_dag, p2psms_sandbox):
     assert sorted(TEXTS) == sorted(p2psms_sandbox.texts_arrived)
 
 
-def test_a_retry_of_a_shard_goes_on(file, dag, run_dag, p2psms_sandbox, monkeypatch, tmp_path):
+def test_a_retry_of_a_shard_goes_on(file, dag, run_dag, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):
     """A shard that fails in the middle is finished by its next try; nothing is sent twice."""
     p2psms_sandbox.order_fault("500_after", after=3)
     p2psms_sandbox.order_fault("500_before", path="/api/report/new_list", times=None)
@@ -139,7 +140,7 @@ def test_a_retry_of_a_shard_goes_on(file, dag, run_dag, p2psms_sandbox, monkeypa
     assert sorted(TEXTS) == sorted(p2psms_sandbox.texts_arrived)
 
 
-def test_numbers_of_rows_are_those_of_the_whole_file(file, dag, run_dag, p2psms_sandbox, tmp_path):
+def test_numbers_of_rows_are_those_of_the_whole_file(file, dag, run_dag, p2psms_sandbox: Sandbox, tmp_path):
     """In the outcomes, and in the errors, which name the line of the file as well."""
     content = file.read_text("cp1256").replace("09120000018", "12")
     file.write_text(content, "cp1256")
@@ -160,7 +161,7 @@ def test_numbers_of_rows_are_those_of_the_whole_file(file, dag, run_dag, p2psms_
         send(shards(file, rows=10)[1])
 
 
-def test_a_file_without_rows(file, dag, run_dag, p2psms_sandbox):
+def test_a_file_without_rows(file, dag, run_dag, p2psms_sandbox: Sandbox):
     """There is nothing to map over: the send is skipped."""
     file.write_text("mobile;text\n")
     with dag:
@@ -181,7 +182,7 @@ def test_a_definition_opens_no_file(dag):
 
 
 @pytest.mark.parametrize("how", ["path", "text", "uri", "json", "python"])
-def test_where_the_file_lies(how, file, p2psms_sandbox):
+def test_where_the_file_lies(how, file, p2psms_sandbox: Sandbox):
     """A path, an address of object storage, or a slice that a template has made a text of."""
     given = {"path": file, "uri": f"file://{file}"}.get(how, str(file))
 
@@ -193,7 +194,7 @@ def test_where_the_file_lies(how, file, p2psms_sandbox):
     assert TEXTS == p2psms_sandbox.texts_arrived
 
 
-def test_a_changed_file_sends_nothing(file, p2psms_sandbox):
+def test_a_changed_file_sends_nothing(file, p2psms_sandbox: Sandbox):
     """The error names the file and says what to do."""
     first, second, _ = shards(file, rows=10)
     file.write_bytes(file.read_bytes().replace(b"0912000", b"0935000"))
@@ -207,7 +208,7 @@ def test_a_changed_file_sends_nothing(file, p2psms_sandbox):
     assert not p2psms_sandbox.arrived
 
 
-def test_a_file_that_has_grown_sends_its_first_slices(file, p2psms_sandbox):
+def test_a_file_that_has_grown_sends_its_first_slices(file, p2psms_sandbox: Sandbox):
     """What was cut before is sent; a new cut has the same slices first, and then the new rows."""
     before = shards(file, rows=10)
     with file.open("ab") as stream:
@@ -220,7 +221,7 @@ def test_a_file_that_has_grown_sends_its_first_slices(file, p2psms_sandbox):
     assert [10, 10, 6] == [part["rows"] for part in after]
 
 
-def test_a_file_that_is_gone(file, p2psms_sandbox):
+def test_a_file_that_is_gone(file, p2psms_sandbox: Sandbox):
     """Both the task that cuts and the one that sends say that the file is not there."""
     [part] = shards(file)
     file.unlink()
@@ -247,7 +248,7 @@ def test_a_slice_is_read_as_it_was_cut(how, name, file):
         PeerToPeerSMSOperator(task_id="send", file=part, **how)
 
 
-def test_what_is_no_slice(dag, run_dag, kept, p2psms_sandbox):
+def test_what_is_no_slice(dag, run_dag, kept, p2psms_sandbox: Sandbox):
     """Rows given as file by mistake are refused, and not shown."""
     row = {"mobile": "09120000001", "text": "s3cret"}
     with dag:

@@ -15,6 +15,7 @@ import sqlalchemy
 from sqlalchemy.engine import URL
 
 from airflow_provider_p2psms.airflow_compat import DAG, task
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.transfers.sql_to_sms import SQLToSMSOperator
 from tests.stack import postgres_server
 
@@ -98,7 +99,7 @@ def send(**options):
     return SQLToSMSOperator(**{"task_id": "send", "from_number": LINE, **given, **options})
 
 
-def test_a_query_reaches_people(dag, run, shop, p2psms_sandbox):
+def test_a_query_reaches_people(dag, run, shop, p2psms_sandbox: Sandbox):
     """Each row's own text arrives at its number; the result is that of the send operators."""
     got = []
     with dag:
@@ -117,7 +118,7 @@ def test_a_query_reaches_people(dag, run, shop, p2psms_sandbox):
     assert [({message.outbox_id for message in p2psms_sandbox.arrived}, COUNT)] == got
 
 
-def test_templates_files_and_outcomes(dag, run, shop, p2psms_sandbox, tmp_path):
+def test_templates_files_and_outcomes(dag, run, shop, p2psms_sandbox: Sandbox, tmp_path):
     """The query may lie in a file; it, its parameters and the connection are templates."""
     (tmp_path / "due.sql").write_text(
         "-- who is due\nSELECT * FROM customers WHERE id >= {{ params.least }} ORDER BY id;\n"
@@ -136,7 +137,7 @@ def test_templates_files_and_outcomes(dag, run, shop, p2psms_sandbox, tmp_path):
     assert [("39", "accepted"), ("40", "accepted")] == [(row["key"], row["outcome"]) for row in outcomes]
 
 
-def test_parameters_are_filled_in_and_not_shown(dag, run, shop, p2psms_sandbox, kept):
+def test_parameters_are_filled_in_and_not_shown(dag, run, shop, p2psms_sandbox: Sandbox, kept):
     """A parameter can be anybody's number: Airflow keeps its name alone."""
     number = "09120000007"
     place = ":who" if "sqlite" in shop.uri else "%(who)s"
@@ -156,7 +157,7 @@ def test_parameters_are_filled_in_and_not_shown(dag, run, shop, p2psms_sandbox, 
 
 @pytest.mark.parametrize("who", ["due.sql", "{{ 7 * 7 }}", "{{ nope }}"])
 @pytest.mark.parametrize("way", ["output", "expand", "expand_kwargs"])
-def test_parameters_of_other_tasks_are_data(way, who, dag, run, shop, p2psms_sandbox, tmp_path):
+def test_parameters_of_other_tasks_are_data(way, who, dag, run, shop, p2psms_sandbox: Sandbox, tmp_path):
     """A name that looks like a template, or like a file of one, is looked for as it is."""
     shop.ask("INSERT INTO customers VALUES (99, '09120000099', :who)", {"who": who})
     place = ":who" if "sqlite" in shop.uri else "%(who)s"
@@ -187,7 +188,7 @@ def test_parameters_of_other_tasks_are_data(way, who, dag, run, shop, p2psms_san
     assert [f"Dear {who}"] == p2psms_sandbox.texts_arrived
 
 
-def test_only_the_query_may_be_a_file_of_sql(dag, run, shop, p2psms_sandbox, tmp_path):
+def test_only_the_query_may_be_a_file_of_sql(dag, run, shop, p2psms_sandbox: Sandbox, tmp_path):
     """A text or a parameter with such a name is what it says; a parameter in the DAG file is a template."""
     place = ":who" if "sqlite" in shop.uri else "%(who)s"
     shop.ask("UPDATE customers SET name = 'due.sql' WHERE id = 1")
@@ -209,7 +210,7 @@ def test_only_the_query_may_be_a_file_of_sql(dag, run, shop, p2psms_sandbox, tmp
     ],
 )
 def test_a_parameter_without_a_value_is_no_query_without_rows(
-    field, value, dag, run, shop, p2psms_sandbox, capfd
+    field, value, dag, run, shop, p2psms_sandbox: Sandbox, capfd
 ):
     """A template that gives None, or fails, fails the task by the field's name, and shows nothing of it."""
     dag.params["nothing"] = None
@@ -222,7 +223,7 @@ def test_a_parameter_without_a_value_is_no_query_without_rows(
     assert "secret" not in output
 
 
-def test_a_query_can_be_mapped(dag, run, shop, p2psms_sandbox):
+def test_a_query_can_be_mapped(dag, run, shop, p2psms_sandbox: Sandbox):
     """One task for each set of parameters, each a send of its own."""
     place = ":i" if "sqlite" in shop.uri else "%(i)s"
     options = {"task_id": "send", "conn_id": "shop", "recipient_column": "mobile", "text": "Dear {name}"}
@@ -240,7 +241,7 @@ def test_a_query_can_be_mapped(dag, run, shop, p2psms_sandbox):
 
 @pytest.mark.parametrize("fault", ["500_after", "cut_before_answer", "500_before"])
 def test_another_order_on_a_retry_sends_nothing_twice(
-    fault, dag, run, shop, p2psms_sandbox, monkeypatch, tmp_path
+    fault, dag, run, shop, p2psms_sandbox: Sandbox, monkeypatch, tmp_path
 ):
     """A send that fails in its middle is finished by a retry whose rows come in another order."""
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "ledger"))
@@ -267,7 +268,9 @@ def test_another_order_on_a_retry_sends_nothing_twice(
     assert {*TEXTS, "Dear n41"} - {"Dear n1"} <= set(arrived) <= {*TEXTS, "Dear n41"}
 
 
-def test_no_connection_is_open_while_requests_leave(dag, run, postgres_shop, p2psms_sandbox, monkeypatch):
+def test_no_connection_is_open_while_requests_leave(
+    dag, run, postgres_shop, p2psms_sandbox: Sandbox, monkeypatch
+):
     """All rows are read, and the database let go, before the first request."""
     shop = postgres_shop
     monkeypatch.setenv("AIRFLOW_CONN_SHOP", f"{shop.uri}?application_name=p2psms_send")
@@ -313,13 +316,13 @@ def test_wrong_parameters_are_refused_at_parse(options, told):
         send(**options)
 
 
-def test_a_connection_that_is_no_database(p2psms_sandbox):
+def test_a_connection_that_is_no_database(p2psms_sandbox: Sandbox):
     """It is named, with what is needed."""
     with pytest.raises(Exception, match=r"p2psms_default is not one of a database: SMSHook"):
         send(conn_id="p2psms_default").execute({})
 
 
-def test_a_bad_row_stops_everything(dag, run, shop, p2psms_sandbox):
+def test_a_bad_row_stops_everything(dag, run, shop, p2psms_sandbox: Sandbox):
     """Nothing is half-checked: the last of many rows is bad, and nothing was sent."""
     with dag:
         send(sql="SELECT mobile, name FROM customers UNION ALL SELECT '12', 'bad'", batch_size=5)
@@ -328,7 +331,7 @@ def test_a_bad_row_stops_everything(dag, run, shop, p2psms_sandbox):
     assert 0 == p2psms_sandbox.send_requests
 
 
-def test_no_rows_skip_the_task(dag, run, shop, p2psms_sandbox):
+def test_no_rows_skip_the_task(dag, run, shop, p2psms_sandbox: Sandbox):
     """A query without rows is `on_empty`'s to judge."""
     with dag:
         send(sql="SELECT * FROM customers WHERE id < 0")

@@ -15,6 +15,7 @@ from airflow_provider_p2psms.airflow_compat import BaseHook
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
+from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.triggers.sms import SMSDeliveryTrigger
 
 pytestmark = pytest.mark.airflow
@@ -75,7 +76,7 @@ def test_the_arguments_of_past_releases(arguments):
     assert arguments.items() <= SMSDeliveryTrigger(**arguments).serialize()[1].items()
 
 
-def test_it_only_reads(p2psms_sandbox):
+def test_it_only_reads(p2psms_sandbox: Sandbox):
     """What reaches the gateway are questions to the reports."""
     ids = send(p2psms_sandbox.base_url, "a", "b")
 
@@ -86,7 +87,7 @@ def test_it_only_reads(p2psms_sandbox):
     assert all(path.startswith("/api/report/") for path in questions)
 
 
-def test_a_deadline_that_passed_while_no_triggerer_ran(p2psms_sandbox):
+def test_a_deadline_that_passed_while_no_triggerer_ran(p2psms_sandbox: Sandbox):
     """After a long absence it looks once more before it says that the time is over."""
     p2psms_sandbox.queue_s = 3600
     ids = send(p2psms_sandbox.base_url, "a")
@@ -96,7 +97,7 @@ def test_a_deadline_that_passed_while_no_triggerer_ran(p2psms_sandbox):
     assert ("timed_out", 1) == (event["outcome"], event["counts"]["pending"])
 
 
-def test_the_deadline_cuts_the_pause(p2psms_sandbox):
+def test_the_deadline_cuts_the_pause(p2psms_sandbox: Sandbox):
     """A long pause ends with the deadline."""
     ids = send(p2psms_sandbox.base_url, "a")
 
@@ -160,7 +161,7 @@ async def _outcomes(started):
     return [event.payload["outcome"] for event in await asyncio.gather(*started)]
 
 
-def test_triggers_that_start_together_share_a_lookup(p2psms_sandbox, airflow):
+def test_triggers_that_start_together_share_a_lookup(p2psms_sandbox: Sandbox, airflow):
     """Fifty wait for two answers of Airflow at most, however long each takes."""
     ids = send(p2psms_sandbox.base_url, "a")
 
@@ -175,7 +176,7 @@ def test_triggers_that_start_together_share_a_lookup(p2psms_sandbox, airflow):
     assert 2 == airflow.asked
 
 
-def test_a_cancelled_trigger_leaves_the_lookup_to_the_others(p2psms_sandbox, airflow):
+def test_a_cancelled_trigger_leaves_the_lookup_to_the_others(p2psms_sandbox: Sandbox, airflow):
     """The trigger that began a lookup ends; those who share it have its answer."""
     ids = send(p2psms_sandbox.base_url, "a")
 
@@ -192,7 +193,7 @@ def test_a_cancelled_trigger_leaves_the_lookup_to_the_others(p2psms_sandbox, air
     assert 1 == airflow.asked
 
 
-def test_a_mended_connection_counts_at_once(p2psms_sandbox, airflow):
+def test_a_mended_connection_counts_at_once(p2psms_sandbox: Sandbox, airflow):
     """A trigger that starts while a question is under way is not given that question's answer."""
     ids = send(p2psms_sandbox.base_url, "a")
     airflow.connect(p2psms_sandbox.connection_uri.replace(p2psms_sandbox.token, "wrong"))
@@ -208,7 +209,7 @@ def test_a_mended_connection_counts_at_once(p2psms_sandbox, airflow):
     assert ["refused", "done"] == asyncio.run(mend_in_the_middle())
 
 
-def test_a_connection_of_no_use_is_told_to_all(p2psms_sandbox, airflow):
+def test_a_connection_of_no_use_is_told_to_all(p2psms_sandbox: Sandbox, airflow):
     """All who share a lookup hear why there is no connection; the next trigger asks anew."""
     ids = send(p2psms_sandbox.base_url, "a")
     airflow.connect("p2psms://edge.example.com/v1")
@@ -223,7 +224,7 @@ def test_a_connection_of_no_use_is_told_to_all(p2psms_sandbox, airflow):
     assert 2 == airflow.asked
 
 
-def test_two_event_loops_do_not_share_a_lookup(p2psms_sandbox, airflow):
+def test_two_event_loops_do_not_share_a_lookup(p2psms_sandbox: Sandbox, airflow):
     """Each event loop in a process asks for itself."""
     ids = send(p2psms_sandbox.base_url, "a")
 
@@ -238,7 +239,7 @@ def test_two_event_loops_do_not_share_a_lookup(p2psms_sandbox, airflow):
         assert ["done"] * 2 == one.run(_outcomes([*begun, *to_begin]))
 
 
-def test_a_lookup_that_was_cancelled_before_it_began(p2psms_sandbox, airflow):
+def test_a_lookup_that_was_cancelled_before_it_began(p2psms_sandbox: Sandbox, airflow):
     """After everything in an event loop was cancelled, the next trigger asks anew."""
     ids = send(p2psms_sandbox.base_url, "a")
 
@@ -326,7 +327,7 @@ def test_a_thousand_triggers_in_one_event_loop(tmp_path, monkeypatch):
     assert 0.1 > sorted(turns)[-len(turns) // 100]
 
 
-def test_silence_does_not_hold_up_the_event_loop(p2psms_sandbox, monkeypatch):
+def test_silence_does_not_hold_up_the_event_loop(p2psms_sandbox: Sandbox, monkeypatch):
     """While the gateway keeps an answer back, the event loop goes on."""
     ids = send(p2psms_sandbox.base_url, "a")
     p2psms_sandbox.order_fault("slow", path="/api/report/by_bulk", delay_s=1)
@@ -337,7 +338,7 @@ def test_silence_does_not_hold_up_the_event_loop(p2psms_sandbox, monkeypatch):
     assert len(turns) > 20
 
 
-def test_a_cancelled_trigger_asks_no_more(p2psms_sandbox):
+def test_a_cancelled_trigger_asks_no_more(p2psms_sandbox: Sandbox):
     """When the triggerer lets go of it, a look under way ends with its next question."""
     ids = send(p2psms_sandbox.base_url, *(f"text {number}" for number in range(4)))
     p2psms_sandbox.queue_s = 3600  # there is always something left to ask

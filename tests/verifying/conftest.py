@@ -40,8 +40,12 @@ class Done:
         return {row["id"] for row in self.sandbox._store.all(query)}
 
 
+StartSandbox = Callable[..., Sandbox]
+Verify = Callable[..., Done]
+
+
 @pytest.fixture
-def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sandbox]]:
+def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[StartSandbox]:
     """Start a sandbox with these habits; the shell's connection leads to it."""
     with ExitStack() as stack:
 
@@ -54,7 +58,7 @@ def gateway(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Sandbox]]
 
 
 @pytest.fixture
-def verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def verify(capsys: pytest.CaptureFixture[str]) -> Verify:
     """Run the command with `--yes` and read its JSON; nothing that it prints is private."""
 
     def run(sandbox: Sandbox, *arguments: str, wait: str = "0.3") -> Done:
@@ -69,7 +73,7 @@ def verify(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
 
 
 @pytest.fixture
-def verify_fast(capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def verify_fast(capsys: pytest.CaptureFixture[str]) -> Verify:
     """Do as `verify`, with the times of the run handed in."""
 
     def run(sandbox: Sandbox, **times: Any) -> Done:

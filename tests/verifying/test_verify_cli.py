@@ -11,7 +11,7 @@ import pytest
 from rich.cells import cell_len
 
 from airflow_provider_p2psms.cli import main
-from tests.verifying.conftest import OWN_NUMBER, order_fault
+from tests.verifying.conftest import OWN_NUMBER, StartSandbox, Verify, order_fault
 
 PROGRAM = [sys.executable, "-c", "import sys; from airflow_provider_p2psms.cli import main; sys.exit(main())"]
 
@@ -32,7 +32,7 @@ def call(*arguments):
     ],
     ids=str,
 )
-def test_a_wrong_call_sends_nothing(gateway, capsys, arguments, words):
+def test_a_wrong_call_sends_nothing(gateway: StartSandbox, capsys, arguments, words):
     """Exit code 2, the reason, and no request."""
     sandbox = gateway()
 
@@ -62,7 +62,7 @@ def test_a_wrong_wait(capsys, seconds):
         ("redirect_to=09121234567", 0),
     ],
 )
-def test_a_staging_connection_holds(gateway, capsys, extra, code):
+def test_a_staging_connection_holds(gateway: StartSandbox, capsys, extra, code):
     """A connection that may reach certain numbers alone lets no other number through."""
     sandbox = gateway()
 
@@ -71,7 +71,7 @@ def test_a_staging_connection_holds(gateway, capsys, extra, code):
 
 
 @pytest.mark.parametrize("name", ["MY_GATEWAY", "my_gateway"])
-def test_the_connection_by_name(gateway, monkeypatch, capsys, name):
+def test_the_connection_by_name(gateway: StartSandbox, monkeypatch, capsys, name):
     """A name is that of an environment variable, or of an Airflow connection in the environment."""
     sandbox = gateway()
     monkeypatch.delenv("AIRFLOW_CONN_P2PSMS_DEFAULT")
@@ -81,7 +81,7 @@ def test_the_connection_by_name(gateway, monkeypatch, capsys, name):
     assert 0 == call("--yes", "--connection", name)
 
 
-def test_the_line_may_be_given(gateway, verify):
+def test_the_line_may_be_given(gateway: StartSandbox, verify: Verify):
     """--from-number wins over the connection's line."""
     done = verify(gateway(), "--from-number", "+981234567890")
 
@@ -89,14 +89,14 @@ def test_the_line_may_be_given(gateway, verify):
     assert "+981234567890 is among" in done["account.lines"]["observed"]
 
 
-def test_a_line_that_the_account_does_not_list(gateway, verify):
+def test_a_line_that_the_account_does_not_list(gateway: StartSandbox, verify: Verify):
     """A shared line is none of the account's; the report says so and goes on."""
     done = verify(gateway(any_line=True), "--from-number", "+989000")
 
     assert (0, "not observed") == (done.code, done["account.lines"]["result"])
 
 
-def test_the_file_holds_the_report_and_the_table_is_printed(gateway, tmp_path, capsys):
+def test_the_file_holds_the_report_and_the_table_is_printed(gateway: StartSandbox, tmp_path, capsys):
     """With --json FILE both are there, and say the same."""
     gateway()
 
@@ -108,7 +108,7 @@ def test_the_file_holds_the_report_and_the_table_is_printed(gateway, tmp_path, c
     assert all(key in printed for key in report["findings"])
 
 
-def test_the_question_is_asked_on_a_terminal_alone(gateway, monkeypatch, capsys):
+def test_the_question_is_asked_on_a_terminal_alone(gateway: StartSandbox, monkeypatch, capsys):
     """What somebody types is read after the plan was told; everything but a yes is a no."""
     sandbox = gateway()
     for answer, code, sends in (("n\n", 1, 0), ("Y\n", 0, 6)):
@@ -137,7 +137,7 @@ def at_terminal(answer, sandbox):
 
 
 @pytest.mark.parametrize(("answer", "code", "arrived"), [(b"y\n", 0, 7), (b"\n", 1, 0), (b"no\n", 1, 0)])
-def test_the_question(gateway, answer, code, arrived):
+def test_the_question(gateway: StartSandbox, answer, code, arrived):
     """It says what it sends and costs, asks, and sends only after a yes."""
     sandbox = gateway()
 
@@ -150,7 +150,7 @@ def test_the_question(gateway, answer, code, arrived):
     assert OWN_NUMBER[1:] not in printed
 
 
-def test_a_credit_that_is_too_low(gateway, verify):
+def test_a_credit_that_is_too_low(gateway: StartSandbox, verify: Verify):
     """The plan says so before anything is sent."""
     assert "The credit may not cover the cost." in verify(gateway(credit=10_000.0)).told
 
@@ -166,7 +166,7 @@ def test_a_credit_that_is_too_low(gateway, verify):
     ],
     ids=str,
 )
-def test_the_table_fits(gateway, environment, width):
+def test_the_table_fits(gateway: StartSandbox, environment, width):
     """No line is longer than the terminal, and nothing of the report is cut off."""
     gateway(outbox_suffix="\nلغو11", last_page_counted_by=10)
     others = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "FORCE_COLOR"}}
@@ -196,7 +196,7 @@ def plain(text):
 @pytest.mark.parametrize(
     ("page", "fault"), [("acl/auth/check_token", "refuse_401"), ("acl/auth/check_token", "502_html")]
 )
-def test_without_an_accepted_token_nothing_is_sent(gateway, verify, page, fault):
+def test_without_an_accepted_token_nothing_is_sent(gateway: StartSandbox, verify: Verify, page, fault):
     """Exit code 1, the reason, and no send."""
     sandbox = gateway()
     sandbox.order_fault(fault, path=f"/api/{page}", times=None)
@@ -208,7 +208,7 @@ def test_without_an_accepted_token_nothing_is_sent(gateway, verify, page, fault)
     assert "not asked" == done["send.groups"]["result"]
 
 
-def test_a_blocked_account(gateway, verify):
+def test_a_blocked_account(gateway: StartSandbox, verify: Verify):
     """Nothing is sent from an account that may not send."""
     done = verify(gateway(send_block=True))
 
@@ -225,7 +225,7 @@ def test_a_blocked_account(gateway, verify):
         ("send/calculate-price", "price"),
     ],
 )
-def test_a_page_that_is_missing_stops_nothing(gateway, verify, page, key):
+def test_a_page_that_is_missing_stops_nothing(gateway: StartSandbox, verify: Verify, page, key):
     """What the account does not say is reported; the sends are made all the same."""
     sandbox = gateway()
     sandbox.order_fault("refuse_404", path=f"/api/{page}", times=None)
@@ -236,7 +236,7 @@ def test_a_page_that_is_missing_stops_nothing(gateway, verify, page, key):
 
 
 @pytest.mark.parametrize("fault", ["refuse_422", "502_html", "no_ids", "cut_before_answer"])
-def test_a_first_message_that_is_not_taken_ends_it(gateway, verify, fault):
+def test_a_first_message_that_is_not_taken_ends_it(gateway: StartSandbox, verify: Verify, fault):
     """It is never sent again, and nothing else leaves."""
     sandbox = gateway()
     order_fault(sandbox, fault, at="short")
@@ -249,7 +249,7 @@ def test_a_first_message_that_is_not_taken_ends_it(gateway, verify, fault):
 
 @pytest.mark.parametrize(("at", "key"), [("groups", "send.groups"), ("file", "send.file")])
 @pytest.mark.parametrize("fault", ["refuse_422", "502_html"])
-def test_a_later_send_that_is_not_taken_is_reported(gateway, verify, fault, at, key):
+def test_a_later_send_that_is_not_taken_is_reported(gateway: StartSandbox, verify: Verify, fault, at, key):
     """The others are made, the exit code is 1, and a file that was not taken is not sent again."""
     sandbox = gateway()
     order_fault(sandbox, fault, at=at)
@@ -272,7 +272,7 @@ def test_a_later_send_that_is_not_taken_is_reported(gateway, verify, fault, at, 
         ("refuse_422", "short again", "repeat.groups", "The gateway refused (HTTP 422"),
     ],
 )
-def test_answers_that_do_not_add_up(gateway, verify, fault, at, key, observed):
+def test_answers_that_do_not_add_up(gateway: StartSandbox, verify: Verify, fault, at, key, observed):
     """Ids that are too few, too many or none are reported, and the run goes on to its end."""
     sandbox = gateway(duplicate_window_s=0)
     order_fault(sandbox, fault, at=at)

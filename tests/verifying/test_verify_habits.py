@@ -6,11 +6,12 @@ from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.connection import parse_connection
 from airflow_provider_p2psms.gateway.request import Group
 from airflow_provider_p2psms.verifying.findings import CATALOGUE
+from tests.verifying.conftest import StartSandbox, Verify
 
 WITNESS = "witness_recipient: your own number, as given with --to"
 
 
-def test_a_gateway_that_keeps_the_contract(gateway, verify):
+def test_a_gateway_that_keeps_the_contract(gateway: StartSandbox, verify: Verify):
     """Every line is asked, none differs, and six messages arrived; the scheduled one is cancelled."""
     done = verify(gateway())
 
@@ -90,7 +91,7 @@ def test_a_gateway_that_keeps_the_contract(gateway, verify):
     ],
     ids=str,
 )  # fmt: skip
-def test_a_habit_is_reported(gateway, verify, habit, key, observed):
+def test_a_habit_is_reported(gateway: StartSandbox, verify: Verify, habit, key, observed):
     """The line of the report says what this gateway does; the run ends well, and nothing stays scheduled."""
     done = verify(gateway(**habit))
 
@@ -99,7 +100,7 @@ def test_a_habit_is_reported(gateway, verify, habit, key, observed):
 
 
 @pytest.mark.parametrize("offset_s", [400.0, -400.0])
-def test_a_clock_that_is_off(gateway, verify, offset_s):
+def test_a_clock_that_is_off(gateway: StartSandbox, verify: Verify, offset_s):
     """The line says by how much the records' clock differs from ours, and from the Date header."""
     done = verify(gateway(clock_offset_s=offset_s))
 
@@ -121,7 +122,9 @@ def test_a_clock_that_is_off(gateway, verify, offset_s):
     ],
     ids=str,
 )
-def test_no_witness_where_the_list_does_not_show_scheduled_messages(gateway, verify, habit):
+def test_no_witness_where_the_list_does_not_show_scheduled_messages(
+    gateway: StartSandbox, verify: Verify, habit
+):
     """witness_recipient is named only where the list shows a scheduled message under the request's time."""
     done = verify(gateway(**habit))
 
@@ -129,7 +132,7 @@ def test_no_witness_where_the_list_does_not_show_scheduled_messages(gateway, ver
     assert done["schedule.report"]["values"]["can_be_witness"] is False
 
 
-def test_the_lag_is_measured(gateway, verify):
+def test_the_lag_is_measured(gateway: StartSandbox, verify: Verify):
     """Messages that the reports show late have their seconds, and the least report_lag is far above them."""
     done = verify(gateway(report_lag_s=1.0), wait="20")
 
@@ -145,7 +148,7 @@ def test_the_lag_is_measured(gateway, verify):
 @pytest.mark.parametrize(
     ("deeper", "observed"), [("refused", "is not answered (HTTP 422)"), ("empty", "is empty")]
 )
-def test_a_busy_account_with_deep_pages(gateway, verify, deeper, observed):
+def test_a_busy_account_with_deep_pages(gateway: StartSandbox, verify: Verify, deeper, observed):
     """Among many records of others ours are found, and the last page of all is asked for."""
     sandbox = gateway(pages_deepest=40, pages_deeper=deeper, page_size_most=50, duplicate_window_s=0)
     with GatewayClient(parse_connection(sandbox.connection_uri)) as client:
@@ -160,7 +163,7 @@ def test_a_busy_account_with_deep_pages(gateway, verify, deeper, observed):
     assert (6, 0) == (done["report.list"]["values"]["shown"], done.code)
 
 
-def test_questions_above_a_limit_are_told(gateway, verify, capsys):
+def test_questions_above_a_limit_are_told(gateway: StartSandbox, verify: Verify, capsys):
     """A gateway that answers 429 to questions is asked again, and the report says so."""
     done = verify(gateway(), wait="5")
     assert {} == done["report.answers"]["values"]["problems"]

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from airflow_provider_p2psms.verifying.interrupts import Interrupts
-from tests.verifying.conftest import ORDER, OWN_NUMBER, Done, order_fault
+from tests.verifying.conftest import ORDER, OWN_NUMBER, Done, StartSandbox, Verify, order_fault
 
 CANCEL = "/api/send/cancel"
 
@@ -18,7 +18,7 @@ CANCEL = "/api/send/cancel"
     ("fault", "times"),
     [("500_before", 2), ("502_html", 1), ("cut_before_answer", 1), ("refuse_404", 2), ("refuse_429", 1)],
 )
-def test_a_cancel_is_tried_again(gateway, verify_fast, fault, times):
+def test_a_cancel_is_tried_again(gateway: StartSandbox, verify_fast: Verify, fault, times):
     """A cancel that was refused or whose answer was lost is repeated until it is done."""
     sandbox = gateway()
     sandbox.order_fault(fault, path=CANCEL, times=times)
@@ -28,7 +28,7 @@ def test_a_cancel_is_tried_again(gateway, verify_fast, fault, times):
     assert (0, set(), "as documented") == (done.code, done.scheduled, done["schedule.cancel"]["result"])
 
 
-def test_a_cancel_that_never_works_is_for_a_person(gateway, verify_fast):
+def test_a_cancel_that_never_works_is_for_a_person(gateway: StartSandbox, verify_fast: Verify):
     """Exit code 1, the id and the time of the message, and what to do."""
     sandbox = gateway()
     sandbox.order_fault("refuse_422", path=CANCEL, times=None)
@@ -44,7 +44,7 @@ def test_a_cancel_that_never_works_is_for_a_person(gateway, verify_fast):
 
 
 @pytest.mark.parametrize("fault", ["502_html", "no_ids", "cut_before_answer"])
-def test_a_lost_answer_is_looked_up_and_cancelled(gateway, verify, fault):
+def test_a_lost_answer_is_looked_up_and_cancelled(gateway: StartSandbox, verify: Verify, fault):
     """A message that may be scheduled is searched in the report by its text, and cancelled."""
     sandbox = gateway()
     order_fault(sandbox, fault, at="scheduled")
@@ -55,7 +55,7 @@ def test_a_lost_answer_is_looked_up_and_cancelled(gateway, verify, fault):
     assert "as documented" == done["schedule.cancel"]["result"]
 
 
-def test_a_lost_answer_that_no_report_shows_is_for_a_person(gateway, verify_fast):
+def test_a_lost_answer_that_no_report_shows_is_for_a_person(gateway: StartSandbox, verify_fast: Verify):
     """The report says that a message may be scheduled, and for when."""
     sandbox = gateway(reports=False)
     order_fault(sandbox, "502_html", at="scheduled")
@@ -66,7 +66,7 @@ def test_a_lost_answer_that_no_report_shows_is_for_a_person(gateway, verify_fast
     assert "A message to your number may be scheduled for" in done.report["ended"]
 
 
-def test_a_lost_answer_that_is_shown_late(gateway, verify_fast):
+def test_a_lost_answer_that_is_shown_late(gateway: StartSandbox, verify_fast: Verify):
     """It is searched again, and cancelled once the report shows it."""
     sandbox = gateway(report_lag_s=0.5)
     order_fault(sandbox, "502_html", at="scheduled")
@@ -76,7 +76,7 @@ def test_a_lost_answer_that_is_shown_late(gateway, verify_fast):
     assert (1, set()) == (done.code, done.scheduled)
 
 
-def test_a_gateway_that_sends_a_scheduled_message_at_once(gateway, verify_fast):
+def test_a_gateway_that_sends_a_scheduled_message_at_once(gateway: StartSandbox, verify_fast: Verify):
     """There is nothing to cancel, and the report says so."""
     sandbox = gateway()
     sandbox.order_fault("refuse_404", path=CANCEL, times=None)
@@ -94,7 +94,7 @@ def test_a_gateway_that_sends_a_scheduled_message_at_once(gateway, verify_fast):
     assert (0, "not asked") == (done.code, done["schedule.after"]["result"])
 
 
-def test_scheduling_that_is_refused(gateway, verify):
+def test_scheduling_that_is_refused(gateway: StartSandbox, verify: Verify):
     """There is nothing to cancel then."""
     sandbox = gateway()
     order_fault(sandbox, "refuse_422", at="scheduled")
@@ -132,7 +132,7 @@ def wait_for(process, words):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda each: each.name)
-def test_a_signal_cancels_and_prints_what_is_known(gateway, number):
+def test_a_signal_cancels_and_prints_what_is_known(gateway: StartSandbox, number):
     """While it waits for the reports: exit code 130, the scheduled message cancelled, the table printed."""
     sandbox = gateway(report_lag_s=300.0)
     with start("--wait", "300") as process:
@@ -146,7 +146,7 @@ def test_a_signal_cancels_and_prints_what_is_known(gateway, number):
     assert "Traceback" not in told
 
 
-def test_what_was_seen_before_a_signal_is_printed(gateway):
+def test_what_was_seen_before_a_signal_is_printed(gateway: StartSandbox):
     """Lines that are known by then are there, and those that were not asked are named."""
     sandbox = gateway(scheduled_listed="when_sent", text_letters="persian")
     with start("--wait", "300") as process:
@@ -159,7 +159,7 @@ def test_what_was_seen_before_a_signal_is_printed(gateway):
     assert "Not asked: " in printed
 
 
-def test_a_signal_while_the_message_is_scheduled(gateway):
+def test_a_signal_while_the_message_is_scheduled(gateway: StartSandbox):
     """The answer is waited for, so that its id is known and cancelled."""
     sandbox = gateway()
     sandbox.order_fault("slow", after=ORDER.index("scheduled"), delay_s=2.0)
@@ -173,7 +173,7 @@ def test_a_signal_while_the_message_is_scheduled(gateway):
     assert "Cancelled" in printed
 
 
-def test_two_signals_do_not_break_the_cancel(gateway):
+def test_two_signals_do_not_break_the_cancel(gateway: StartSandbox):
     """A second Ctrl-C while it cancels is not obeyed."""
     sandbox = gateway(report_lag_s=300.0)
     sandbox.order_fault("500_before", path=CANCEL, times=1)
@@ -188,7 +188,7 @@ def test_two_signals_do_not_break_the_cancel(gateway):
     assert (130, set()) == (process.returncode, Done(0, {}, "", sandbox).scheduled)
 
 
-def test_a_signal_while_it_asks_sends_nothing(gateway):
+def test_a_signal_while_it_asks_sends_nothing(gateway: StartSandbox):
     """Before anything was sent there is nothing to cancel."""
     sandbox = gateway()
     sandbox.order_fault("slow", path="/api/acl/auth/check_token", delay_s=5.0)

@@ -39,8 +39,9 @@ class Examples:
 
     def __call__(self, name: str, *, logical_date: Any = None, **conf: object) -> Counter[str]:
         run = self._run_dag(example(name), logical_date=logical_date, run_conf=conf)
-        self.tasks = {ti.task_id: ti for ti in run.get_task_instances()}
-        return Counter(f"{ti.task_id} {ti.state}" for ti in self.tasks.values())
+        tasks = run.get_task_instances()
+        self.tasks = {ti.task_id: ti for ti in tasks}
+        return Counter(f"{ti.task_id} {ti.state}" for ti in tasks)
 
 
 @pytest.fixture

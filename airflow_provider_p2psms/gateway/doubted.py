@@ -17,8 +17,6 @@ from airflow_provider_p2psms.gateway.fitting import Closeness, Fit
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.identity import ShownNumber, canonical_line, fold, read_number
 
-# Stands for a message that is settled already.
-NO_DIGEST = bytes(12)
 _LONGEST_AFFIX = 60
 _IRAN = "98"
 # An account has few lines, and each record shows one.
@@ -34,7 +32,7 @@ class Doubted:
     """
     One request in doubt.
 
-    :param digests: of the whole intent, in its order; ``NO_DIGEST`` where a message is settled already.
+    :param digests: of the whole intent, in its order; zeros where a message is settled already.
     :param messages: by place, recipient (E.164) and text of those that the present rows still hold.
     :param digest: gives the digest of (recipient, text, copy number from 0) as this intent has them.
     :param line: the sender of the intent.
@@ -95,40 +93,29 @@ class Proof(NamedTuple):
     places: list[int]
 
 
-class _People:
-    """Recipients by their last four digits: a report may leave out or mask the others."""
+class _Messages:
+    """
+    Messages of a request, all or those of one ``text``: their places by recipient (E.164).
 
-    def __init__(self) -> None:
-        self._by_tail: dict[str, list[str]] = defaultdict(list)
-        self._all: dict[str, None] = {}
+    Recipients are found by their last four digits: a report may leave out or mask the others.
+    """
 
-    def add(self, number: str) -> None:
-        """Add a recipient (E.164)."""
-        if number not in self._all:
-            self._all[number] = None
-            self._by_tail[number[-4:]].append(number)
-
-    def find(self, shown: ShownNumber) -> list[str]:
-        """Return those that a shown number may be."""
-        near = self._by_tail.get(shown.tail[-4:], []) if len(shown.tail) >= 4 else self._all
-        return [number for number in near if shown.fits(number)]
-
-
-class _Text:
-    """One of a request's texts: who was to get it, and at which places."""
-
-    def __init__(self, raw: str) -> None:
-        self.raw = raw
-        self.people = _People()
+    def __init__(self, text: str = "") -> None:
+        self.text = text
         self.places: dict[str, list[int]] = defaultdict(list)
+        self._by_tail: dict[str, list[str]] = defaultdict(list)
 
     def add(self, number: str, place: int) -> None:
-        """Add a message."""
-        self.people.add(number)
+        if number not in self.places:
+            self._by_tail[number[-4:]].append(number)
         self.places[number].append(place)
 
-    def all(self) -> set[int]:
-        """Return all places."""
+    def find(self, shown: ShownNumber) -> list[str]:
+        """Return the recipients that a shown number may be."""
+        near = self._by_tail.get(shown.tail[-4:], []) if len(shown.tail) >= 4 else self.places
+        return [number for number in near if shown.fits(number)]
+
+    def all_places(self) -> set[int]:
         return {place for places in self.places.values() for place in places}
 
 
@@ -141,24 +128,20 @@ class Request:
         self.ids = [0] * len(doubted.digests)
         self.unexplained: set[int] = set()
         self.held: set[int] = set()
-        self.by_digest = {
-            digest: place for place, digest in enumerate(doubted.digests) if digest != NO_DIGEST
-        }
+        self.by_digest = {digest: place for place, digest in enumerate(doubted.digests) if any(digest)}
         self.open = {*self.by_digest.values()}
-        self.texts: dict[str, _Text] = {}
-        self.people = _People()
-        self.places: dict[str, list[int]] = defaultdict(list)
+        self.texts: dict[str, _Messages] = {}
+        self._all = _Messages()
         for place, (number, text) in sorted(doubted.messages.items()):
-            self.texts.setdefault(fold(text), _Text(text)).add(number, place)
-            self.people.add(number)
-            self.places[number].append(place)
+            self.texts.setdefault(fold(text), _Messages(text)).add(number, place)
+            self._all.add(number, place)
         # The open places whose rows are not there any more.
         self.gone = self.open - doubted.messages.keys()
         self._affixes: dict[tuple[int, int], None] = {(0, 0): None}
 
     def places_of(self, text: str) -> set[int]:
         """Return the places of a text."""
-        return self.texts[text].all() if text in self.texts else set()
+        return self.texts[text].all_places() if text in self.texts else set()
 
     def result(self, *, too_many: int = 0) -> Match:
         """Return what was found."""
@@ -242,8 +225,8 @@ class Request:
             if proof:
                 found = proof.places
             else:
-                people = self.people.find(read)
-                found = [place for each in people for place in self.places[each] if place in self.open]
+                people = self._all.find(read)
+                found = [place for each in people for place in self._all.places[each] if place in self.open]
             fresh = [place for place in found if place not in places]
             places += fresh if len(fresh) == 1 else []
         return places
@@ -261,14 +244,14 @@ class Request:
                 return Proof(distance, found[0]) if len(found) == 1 else None
         return gone
 
-    def _places_in(self, text: "_Text", numbers: list[ShownNumber]) -> list[int] | None:
+    def _places_in(self, text: _Messages, numbers: list[ShownNumber]) -> list[int] | None:
         """Return the open places of a text for these recipients; ``None`` if some were not to get it."""
         places: list[int] = []
         for shown, times in Counter(numbers).items():
-            people = text.people.find(shown)
+            people = text.find(shown)
             if not people:
                 for _ in range(times):
-                    place = self._gone_place(shown, text.raw, places)
+                    place = self._gone_place(shown, text.text, places)
                     if place is None:
                         return None
                     places.append(place)
@@ -322,12 +305,7 @@ class Request:
 
     # --- what a record leaves in doubt
 
-    def doubt(
-        self,
-        shown: Sequence[Recipient] | None,
-        relation: Relation,
-        fits: Sequence[Fit],
-    ) -> None:
+    def doubt(self, shown: Sequence[Recipient] | None, relation: Relation, fits: Sequence[Fit]) -> None:
         """Note that a record may hold some of the open places."""
         self.unexplained |= self.gone
         of_text = {place for fit in fits for text in fit.texts for place in self.places_of(text)}
@@ -337,8 +315,8 @@ class Request:
         if shown is None or None in numbers:
             self.unexplained |= of_text or self.open
         for number in filter(None, numbers):
-            for each in self.people.find(number):
-                self.unexplained.update(self.places[each])
+            for each in self._all.find(number):
+                self.unexplained.update(self._all.places[each])
 
     def doubt_the_rest_of_groups(self, taken: Sequence[tuple[Collection[int], int]]) -> None:
         """
@@ -348,7 +326,7 @@ class Request:
             recipient may be all of a group that is shown, or a row of a file, each of which has a record.
         """
         for text in self.texts.values():
-            places = text.all()
+            places = text.all_places()
             theirs = [shown for some, shown in taken if not places.isdisjoint(some)]
             if theirs and not places.isdisjoint(self.open) and (len(theirs) == 1 or max(theirs) > 1):
                 self.unexplained |= places

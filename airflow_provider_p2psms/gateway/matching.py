@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_p2psms.gateway.doubted import MAY_TAKE, NO_DIGEST, Doubted, Match, Relation, Request
+from airflow_provider_p2psms.gateway.doubted import MAY_TAKE, Doubted, Match, Relation, Request
 from airflow_provider_p2psms.gateway.fitting import Closeness, Fit, Texts
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.identity import canonical_line, fold
 
-__all__ = ["NO_DIGEST", "Doubted", "Match", "match"]
+__all__ = ["Doubted", "Match", "match"]
 
 # Of many records whose text tells whose they are, so many are checked by their recipients: all requests share
 # the first number, and each has the second at least. A sample speaks for its own request alone: the gateway

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_p2psms.gateway.matching import NO_DIGEST, Doubted, match
+from airflow_provider_p2psms.gateway.matching import Doubted, match
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.gateway.statuses import State
 from airflow_provider_p2psms.identity import fold
+from airflow_provider_p2psms.ledger.digest import DIGEST_BYTES, NO_DIGEST
 
 LINE = "+983000505"
 A, B, C = "+989120000001", "+989120000002", "+989120000003"
@@ -18,7 +19,8 @@ NOW = 1_800_000_000.0
 
 
 def digest(recipient, text, copy):
-    return hashlib.blake2b(f"{recipient}\0{fold(text)}\0{copy}".encode(), digest_size=12).digest()
+    message = f"{recipient}\0{fold(text)}\0{copy}"
+    return hashlib.blake2b(message.encode(), digest_size=DIGEST_BYTES).digest()
 
 
 def doubt(*messages, gone=(), settled=(), since=NOW, until=NOW + 100, line=LINE, **options):
@@ -400,6 +402,16 @@ def test_one_record_of_a_file_gives_each_recipient_its_own_text():
 def test_a_settled_member_of_a_group_is_one_of_ours():
     """What is settled already is known again, and keeps what it has."""
     assert [([0, 7], set())] == shown("hi", [A, B]).match(doubt((A, "hi"), (B, "hi"), settled={0}))
+
+
+def test_a_settled_message_is_not_looked_for_by_its_place():
+    """It is no message whose row has gone: no record is asked about for it, and it gets no id."""
+    outbox = shown("other", [FOREIGN])
+    request = doubt((A, "hi"), (B, "ho"), gone={0}, settled={0}, answer_ids=(8,))
+
+    assert [([0], set())] == outbox.match(doubt((A, "hi"), gone={0}, settled={0}))
+    assert [] == outbox.asked
+    assert [([0, 8], set())] == Outbox().add(8, "x", [A, B]).match(request)
 
 
 # --- questions

@@ -33,8 +33,6 @@ MOST_PAGES = 600
 # A refusal with one of these says nothing about the record that was asked for.
 _NO_ANSWER = frozenset({403, 429})
 
-
-_STOPPED = "The gateway's reports were not asked: the send was stopped."
 _Answer = TypeVar("_Answer")
 
 
@@ -90,7 +88,7 @@ class QuestionPace:
             is_full = len(self._asked) == self._asked.maxlen
             left_s = self._asked[0] + self._per_s - elapsed() if is_full else 0.0
             if self._stop.wait(max(left_s, 0.0)):
-                raise NoAnswerError(_STOPPED)
+                raise NoAnswerError("The gateway's reports were not asked: the send was stopped.")
             self._asked.append(elapsed())
 
 
@@ -107,10 +105,8 @@ class Outbox:
     there is not stated.
     """
 
-    def __init__(
-        self, client: Reports, *, pace: QuestionPace, stop: threading.Event, most_pages: int = MOST_PAGES
-    ) -> None:
-        self._client, self._pace, self._stop, self._most_pages = client, pace, stop, most_pages
+    def __init__(self, client: Reports, *, pace: QuestionPace, most_pages: int = MOST_PAGES) -> None:
+        self._client, self._pace, self._most_pages = client, pace, most_pages
         self._recipients: dict[int, tuple[Recipient, ...]] = {}
         self._limit = PAGE
         self._has_tried_large = False
@@ -121,10 +117,7 @@ class Outbox:
 
         The report is not asked for a line or a text: it may show both in other spellings.
         """
-        filters = {
-            "create_from_date": str(math.floor(since)),
-            "create_to_date": str(math.ceil(until)),
-        }
+        filters = {"create_from_date": str(math.floor(since)), "create_to_date": str(math.ceil(until))}
         sweep = self._sweep(filters)
         if sweep.is_short:  # records moved to pages that were read before: an unstable order, or new ones
             sweep = self._sweep(filters, seen=sweep.seen)
@@ -144,12 +137,10 @@ class Outbox:
 
         They do not change. Once they are whole, the gateway is not asked again.
         """
-        if record.outbox_id not in self._recipients:
-            shown = self._all_recipients(record)
-            if shown is None:
-                return None
-            self._recipients[record.outbox_id] = shown
-        return self._recipients[record.outbox_id]
+        known = self._recipients.get(record.outbox_id)
+        if known is None and (known := self._all_recipients(record)) is not None:
+            self._recipients[record.outbox_id] = known
+        return known
 
     def _sweep(
         self, filters: Mapping[str, str], *, seen: Mapping[int, OutboxRecord] | None = None
@@ -198,8 +189,6 @@ class Outbox:
     def _ask(self, question: Callable[..., _Answer], *args: Any, **options: Any) -> _Answer | None:
         """Ask once, in turn; ``None`` if the gateway refuses what was asked for."""
         self._pace.wait()
-        if self._stop.is_set():
-            raise NoAnswerError(_STOPPED)
         try:
             return question(*args, **options, attempts=1)
         except AuthenticationError:

@@ -54,6 +54,11 @@ class OpenIntent:
     answer_ids: tuple[int, ...] = ()
     format: int = FORMAT
 
+    def only(self, are_open: Iterable[bool]) -> "OpenIntent | None":
+        """Return it with those of its messages that are still open; ``None`` if none is."""
+        each = zip(self.digests, are_open, strict=True)
+        digests = [digest if is_open else NO_DIGEST for digest, is_open in each]
+        return None if set(digests) == {NO_DIGEST} else replace(self, digests=Digests.of(digests))
 
 class Receipt(NamedTuple):
     """
@@ -233,16 +238,13 @@ def _open_doubts(history: History, doubts: list[OpenIntent]) -> list[OpenIntent]
     followed. Were it in question twice, it would be looked for twice, found once, and sent again.
     """
     still_open, seen = list[OpenIntent](), set[bytes]()
-    nothing = {NO_DIGEST}
     for doubt in sorted(doubts, key=lambda doubt: doubt.until, reverse=True):
-        if doubt.digests.packed.count(0) == len(doubt.digests.packed):
+        if doubt.digests.packed.count(0) == len(doubt.digests.packed):  # nearly always, and in one step
             continue
-        still = [
-            NO_DIGEST if digest in seen or digest in history.accepted else digest for digest in doubt.digests
-        ]
-        seen.update(still)
-        if set(still) != nothing:
-            still_open.append(replace(doubt, digests=Digests.of(still)))
+        are_open = (digest not in seen and digest not in history.accepted for digest in doubt.digests)
+        if still := doubt.only(are_open):
+            seen.update(still.digests)
+            still_open.append(still)
     return still_open[::-1]
 
 

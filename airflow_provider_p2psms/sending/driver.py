@@ -168,7 +168,7 @@ class Driver:
         try:
             when = self._when(datetime.now(UTC))
         except InvalidMessageError as err:  # earlier batches took so long that the time came too near
-            self._machine.cannot_leave(action.item, err)
+            self._machine.not_sent(action.item, err)
             return
         self.send_time = self.send_time or when
         start_by = self._clock.elapsed(action.start_by)

@@ -15,9 +15,9 @@ from airflow_provider_p2psms.choices import OnInDoubt
 from airflow_provider_p2psms.errors import LedgerError, OutcomeUnknownError, lay_out
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digester, Digests
 from airflow_provider_p2psms.ledger.ledger import History, Ledger, OpenIntent, owner_of, read_history
-from airflow_provider_p2psms.ledger.records import MOST_DIGESTS, Completion
+from airflow_provider_p2psms.ledger.records import MOST_DIGESTS
 from airflow_provider_p2psms.ledger.stores import Store
-from airflow_provider_p2psms.sending.machine import Item
+from airflow_provider_p2psms.sending.machine import Item, Stage
 
 log = logging.getLogger(__name__)
 
@@ -150,15 +150,11 @@ class OpenLedger:
 
         :param own: whether a message is among this try's rows.
         """
-        still = []
-        for doubt in self.history.doubts:
-            if owner_of(doubt.writer) == self.rules.owner:
-                still.append(doubt)
-                continue
-            digests = [digest if own(digest) else NO_DIGEST for digest in doubt.digests]
-            if set(digests) != {NO_DIGEST}:
-                still.append(replace(doubt, digests=Digests.of(digests)))
-        return still
+        still = (
+            doubt if owner_of(doubt.writer) == self.rules.owner else doubt.only(map(own, doubt.digests))
+            for doubt in self.history.doubts
+        )
+        return list(filter(None, still))
 
 
 class JoinedLedger:
@@ -240,21 +236,30 @@ def inherited_items(
             requests[-1].append(doubt)
         else:
             requests.append([doubt])
-    items = []
+    items, tried = [], history.absent | history.not_taken
     for theirs in requests:
+        first = theirs[0]
         digests = [digest for doubt in theirs for digest in doubt.digests]
-        held = Batch.join(rows[digest] for digest in digests if digest in rows)
         # An offset of 0.0 is that of an intent before the gateway's first answer: it is not known.
-        offset_then_s = theirs[0].offset
-        shift_s = offset_then_s - offset_s if offset_then_s and offset_s is not None else 0.0
-        tried = history.absent | history.not_taken
-        has_left_before = theirs[0].said_taken or not tried.isdisjoint(digests)
+        shift_s = first.offset - offset_s if first.offset and offset_s is not None else 0.0
+        has_left_before = first.said_taken or not tried.isdisjoint(digests)
         since = history.first_at - (offset_s or 0.0) if has_left_before else math.inf
-        item = Item.inherited(theirs, held, shift_s=shift_s, since=since)
-        is_clock_known = bool(theirs[0].offset) or theirs[0].over is not None or offset_s is None
-        is_old = item.over < latest - _MOST_CLOCK_ERROR_S
-        item.over = min(item.over, latest) if is_clock_known or is_old else latest
-        items.append(item)
+        over = (first.until if first.over is None else first.over) + shift_s
+        is_clock_known = bool(first.offset) or first.over is not None or offset_s is None
+        is_old = over < latest - _MOST_CLOCK_ERROR_S
+        items.append(
+            Item(
+                batch=Batch.join(rows[digest] for digest in digests if digest in rows),
+                doubts=theirs,
+                stage=Stage.IN_DOUBT,
+                at=first.at + shift_s,
+                since=min(first.at + shift_s, since),
+                over=min(over, latest) if is_clock_known or is_old else latest,
+                said_taken=first.said_taken,
+                answer_ids=first.answer_ids,
+                is_inherited=True,
+            )
+        )
     return items
 
 
@@ -268,7 +273,6 @@ def _follows(doubt: OpenIntent, before: OpenIntent) -> bool:
 
 
 def _merge(history: History, other: History) -> History:
-    completion: Completion | None = history.completion or other.completion
     accepted = other.accepted | history.accepted
     return replace(
         history,
@@ -276,7 +280,7 @@ def _merge(history: History, other: History) -> History:
         not_taken=history.not_taken | other.not_taken,
         absent=history.absent | other.absent,
         doubts=[*_still_open(other.doubts, accepted), *_still_open(history.doubts, accepted)],
-        completion=completion,
+        completion=history.completion or other.completion,
         origins=history.origins | other.origins,
         receipts=sorted([*other.receipts, *history.receipts], key=lambda each: each.until),
         witnesses=[*other.witnesses, *history.witnesses],
@@ -287,10 +291,8 @@ def _merge(history: History, other: History) -> History:
 
 
 def _still_open(doubts: Iterable[OpenIntent], accepted: dict[bytes, int]) -> Iterable[OpenIntent]:
-    for doubt in doubts:
-        digests = [NO_DIGEST if digest in accepted else digest for digest in doubt.digests]
-        if set(digests) != {NO_DIGEST}:
-            yield replace(doubt, digests=Digests.of(digests))
+    still = (doubt.only(digest not in accepted for digest in doubt.digests) for doubt in doubts)
+    return filter(None, still)
 
 
 def check_chunk(

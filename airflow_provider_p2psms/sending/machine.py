@@ -55,14 +55,8 @@ LARGEST_WINDOW = 32
 _MOST_RECEIPTS = 64
 
 Decision = Literal["taken", "absent", "by_word", "person", "wait"]
-# What a decision says of the messages that a poll did not show.
-_REST: dict[Decision, int] = {
-    "taken": UNSETTLED,
-    "absent": ABSENT,
-    "by_word": NOT_TAKEN,
-    "person": UNSETTLED,
-    "wait": UNSETTLED,
-}
+# What a decision says of the messages that a poll did not show; nothing, where it is not named here.
+_REST: dict[Decision, int] = {"absent": ABSENT, "by_word": NOT_TAKEN}
 
 
 class Stage(IntEnum):
@@ -154,35 +148,20 @@ class Item:
     rounds: int = 0
     late: int = 0
 
-    @classmethod
-    def inherited(
-        cls, doubts: list[OpenIntent], batch: Batch, *, shift_s: float = 0.0, since: float = math.inf
-    ) -> "Item":
-        """
-        Return what an earlier try left in doubt.
-
-        :param doubts: the intents of one request.
-        :param shift_s: what turns the times of that try's clock into those of this one's.
-        :param since: when a message of the request may have left for the first time, if that was before.
-        """
-        doubt = doubts[0]
-        over = doubt.until if doubt.over is None else doubt.over
-        return cls(
-            batch=batch,
-            doubts=doubts,
-            stage=Stage.IN_DOUBT,
-            at=doubt.at + shift_s,
-            since=min(doubt.at + shift_s, since),
-            over=over + shift_s,
-            said_taken=doubt.said_taken,
-            answer_ids=doubt.answer_ids,
-            is_inherited=True,
-        )
-
     @property
     def digests(self) -> Digests:
         """The messages of the request in the order of its intents; ``NO_DIGEST`` where they are settled."""
         return Digests.of(doubt.digests.packed for doubt in self.doubts)
+
+    @property
+    def in_doubt(self) -> int:
+        """How many messages of the request are not settled."""
+        return sum(digest != NO_DIGEST for digest in self.digests)
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the request in doubt is for a later time."""
+        return any(doubt.is_scheduled for doubt in self.doubts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +246,9 @@ class Limits:
     largest_window: int = LARGEST_WINDOW
     has_witness: bool = False
 
+    def over_by(self, at: float) -> float:
+        """Return when a request whose intent has the time ``at`` is over at the latest."""
+        return at + self.times.start_within_s + self.exchange_s + self.linger_s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
@@ -455,11 +437,12 @@ class SendMachine:
         return any(doubt.is_witness for number in self._in_doubt for doubt in self.items[number].doubts)
 
     def _all_over(self) -> float:
-        """Return when all requests in doubt are over, as far as clocks can tell."""
-        return max(
-            item.over + (self._times.skew_s if item.is_inherited else 0.0)
-            for item in map(self.items.__getitem__, self._in_doubt)
-        )
+        """Return when all requests in doubt are over."""
+        return max(self._over(self.items[number]) for number in self._in_doubt)
+
+    def _over(self, item: Item) -> float:
+        """Return when a request is over, as far as clocks can tell."""
+        return item.over + (self._times.skew_s if item.is_inherited else 0.0)
 
     def _next_send_due(self, now: float) -> float | None:
         """Return when there is something to do for items that wait for their turn."""
@@ -531,7 +514,7 @@ class SendMachine:
             if decision == "wait" and finding.held:
                 ids = [0 if place in finding.held else each for place, each in enumerate(ids)]
             taken += len(ids) - list(ids).count(0)
-            self._settle_found(number, ids, _REST[decision])
+            self._settle_found(number, ids, _REST.get(decision, UNSETTLED))
         left = self._count_in_doubt()
         if left < before:
             self._news_at = poll.asked_at
@@ -541,7 +524,7 @@ class SendMachine:
         return Settled(taken, before - left - taken, left)
 
     def _count_in_doubt(self) -> int:
-        return sum(digest != NO_DIGEST for item in self.doubtful for digest in item.digests)
+        return sum(item.in_doubt for item in self.doubtful)
 
     def _decide(self, item: Item, finding: Finding, poll: PollResult) -> Decision:  # noqa: PLR0911 - a rule each
         """
@@ -577,9 +560,8 @@ class SendMachine:
         return "absent"
 
     def _is_current(self, item: Item, poll: PollResult) -> bool:
-        is_scheduled = any(doubt.is_scheduled for doubt in item.doubts)
-        as_of = poll.as_of_scheduled if is_scheduled else poll.as_of
-        return as_of >= item.over + (self._times.skew_s if item.is_inherited else 0.0)
+        as_of = poll.as_of_scheduled if item.is_scheduled else poll.as_of
+        return as_of >= self._over(item)
 
     def _is_believed_by_word(self, item: Item, poll: PollResult) -> bool:
         lag_s = self._limits.report_lag_s
@@ -616,17 +598,19 @@ class SendMachine:
             each = zip(digests, settled, strict=True)
             self._absent.update(digest for digest, outbox_id in each if outbox_id == ABSENT)
         self.gone_absent += max(0, sum(each in {ABSENT, NOT_TAKEN} for each in settled) - len(item.batch))
-        item.doubts = _still_open(item.doubts, settled)
+        still_open = (outbox_id == UNSETTLED for outbox_id in settled)
+        doubts = (doubt.only(islice(still_open, len(doubt.digests))) for doubt in item.doubts)
+        item.doubts = list(filter(None, doubts))
         if not item.doubts:
             self._free(number)
 
     def _accept_found(self, item: Item, found: dict[bytes, int]) -> None:
         batch = item.batch
+        of_rows = set(Digests(batch.digests))
         ids = [found.get(digest, 0) for digest in Digests(batch.digests)]
         if any(ids):
             self._outcomes.accept(batch.places, ids)
             item.batch = batch.select([not each for each in ids])
-        of_rows = {digest for digest, each in zip(Digests(batch.digests), ids, strict=True) if each}
         gone = [each for digest, each in found.items() if digest not in of_rows]
         self.gone_ids += dict.fromkeys(gone)
         self.gone_accepted += len(gone)
@@ -674,9 +658,7 @@ class SendMachine:
     @property
     def gone_in_doubt(self) -> int:
         """How many messages are in doubt whose rows have gone."""
-        return sum(
-            sum(digest != NO_DIGEST for digest in item.digests) - len(item.batch) for item in self.doubtful
-        )
+        return sum(item.in_doubt - len(item.batch) for item in self.doubtful)
 
     # --- intents
 
@@ -699,7 +681,7 @@ class SendMachine:
             if not item.batch:
                 assert item.request  # noqa: S101 - an item without messages is a request of the spool
                 item.batch = self._read(item.request)
-            item.at, item.over = now, self.over_by(now)
+            item.at, item.over = now, self._limits.over_by(now)
             item.since = min(item.since, now, self._first_at if self._was_tried(number) else now)
             item.is_inherited = False
             item.doubts = self._ledger.intend(
@@ -717,14 +699,15 @@ class SendMachine:
         self._unwritten = True
         self._owner_seen = False
 
-    def over_by(self, at: float) -> float:
-        """Return when a request whose intent bears the time ``at`` is over at the latest."""
-        return at + self._times.start_within_s + self._limits.exchange_s + self._limits.linger_s
-
     def _take_back(self, number: int) -> None:
-        self._settle(number, NOT_TAKEN)
+        self._plan_anew(number)
         if self._in_doubt and not self._under_way:
             self._has_witness_left = False
+
+    def _plan_anew(self, number: int) -> None:
+        """Note that the request of an item's intent was not taken, or did not leave."""
+        item = self.items[number]
+        self._settle(item, [NOT_TAKEN] * len(item.batch))
         self._move(number, Stage.PLANNED)
 
     def _move(self, number: int, stage: Stage) -> None:
@@ -760,10 +743,6 @@ class SendMachine:
             self.failure = ReplacedError("A newer try of this task has begun; this one sends nothing more.")
             self._halted = True
 
-    def cannot_leave(self, number: int, err: P2PSMSError) -> None:
-        """Note that an item's request may not leave any more, e.g. since its time has come too near."""
-        self._not_sent(number, err)
-
     def ended(self, number: int, result: Sequence[int] | P2PSMSError, now: float) -> None:
         """
         Note how a request ended: the ids of its messages, or why there are none.
@@ -781,20 +760,17 @@ class SendMachine:
             self._refused(number, result, now)
         else:
             self.requests += 1
-            said_taken = isinstance(result, OutcomeUnknownError) and result.said_taken
-            ids = result.outbox_ids if isinstance(result, OutcomeUnknownError) else ()
-            self._unknown(number, result, now, said_taken=said_taken, answer_ids=ids)
+            self._unknown(number, result, now)
 
     def _accepted(self, number: int, ids: Sequence[int], now: float) -> None:
         self.requests += 1
         item = self.items[number]
         self._outcomes.accept(item.batch.places, ids)
-        self._settle_ids(item, ids, now)
-        is_scheduled = any(doubt.is_scheduled for doubt in item.doubts)
         for outbox_id in dict.fromkeys((ids[0], ids[-1])):
-            self.receipts.append(Receipt(outbox_id, item.at, now, ids.count(outbox_id), is_scheduled))
+            self.receipts.append(Receipt(outbox_id, item.at, now, ids.count(outbox_id), item.is_scheduled))
+        self._settle(item, ids, at=now)
         self._move(number, Stage.DONE)
-        item.doubts, item.batch = [], Batch()
+        item.batch = Batch()
         # A later try needs an id and the gateway's clock, so the first answer is written at once.
         self._is_urgent = self._is_urgent or self._is_first_answer or bool(self._in_doubt)
         self._is_first_answer = False
@@ -805,10 +781,9 @@ class SendMachine:
     def _never_left(self, number: int, err: UnreachableError) -> None:
         item = self.items[number]
         if not err.late:
-            self._not_sent(number, err)
+            self.not_sent(number, err)
             return
-        self._settle(number, NOT_TAKEN)
-        self._move(number, Stage.PLANNED)
+        self._plan_anew(number)
         self._has_witness_left = False
         item.late += 1
         self._halted = self._halted or item.late > MOST_ROUNDS
@@ -816,11 +791,11 @@ class SendMachine:
     def _refused(self, number: int, err: GatewayRefusedError, now: float) -> None:
         if err.http_status == DUPLICATE_STATUS and self._was_tried(number):
             # It has the messages already: those that left before were taken after all.
-            self._unknown(number, err, now, said_taken=True)
+            self._unknown(number, err, now)
         elif err.http_status == BUSY_STATUS:
             self._busy(number, err, now)
         else:
-            self._not_sent(number, err)
+            self.not_sent(number, err)
 
     def _was_tried(self, number: int) -> bool:
         item = self.items[number]
@@ -834,52 +809,43 @@ class SendMachine:
         """Let nothing leave for as long as the gateway asks; what it did not take is sent again then."""
         wait_s = err.retry_after_s or 0.0
         if wait_s > self._times.longest_wait_s:
-            self._not_sent(number, UnreachableError(f"The gateway asks to wait for {wait_s:,.0f} s."))
+            self.not_sent(number, UnreachableError(f"The gateway asks to wait for {wait_s:,.0f} s."))
             return
         item = self.items[number]
-        self._settle(number, NOT_TAKEN)
-        self._move(number, Stage.PLANNED)
+        self._plan_anew(number)
         item.rounds += 1
         self._halted = self._halted or item.rounds > MOST_ROUNDS
         self._next_send_at = max(self._next_send_at, now + wait_s)
         self._has_witness_left = False
 
-    def _not_sent(self, number: int, err: P2PSMSError) -> None:
+    def not_sent(self, number: int, err: P2PSMSError) -> None:
+        """Note that an item's request was refused, or may not leave, e.g. since its time is too near."""
         self._outcomes.end(self.items[number].batch.places, Outcome("refused", reason=err.summary))
-        self._settle(number, NOT_TAKEN)
-        self._move(number, Stage.PLANNED)
+        self._plan_anew(number)
         self._halted = True
         if not isinstance(self.failure, GatewayRefusedError):
             self.failure = err
 
-    def _unknown(
-        self,
-        number: int,
-        err: P2PSMSError,
-        now: float,
-        *,
-        said_taken: bool = False,
-        answer_ids: tuple[int, ...] = (),
-    ) -> None:
+    def _unknown(self, number: int, err: P2PSMSError, now: float) -> None:
         item = self.items[number]
         self._outcomes.end(item.batch.places, Outcome("in_doubt", reason=err.summary))
-        item.over = now + self._limits.linger_s
-        item.said_taken, item.answer_ids, item.reason = said_taken, answer_ids, err.summary
-        self._ledger.claim(item.doubts, over=item.over, said_taken=said_taken, answer_ids=answer_ids)
+        item.over, item.reason = now + self._limits.linger_s, err.summary
+        if isinstance(err, OutcomeUnknownError):
+            item.said_taken, item.answer_ids = err.said_taken, err.outbox_ids
+        else:  # a refusal is here because the gateway has the messages already
+            item.said_taken = isinstance(err, GatewayRefusedError)
+        self._ledger.claim(
+            item.doubts, over=item.over, said_taken=item.said_taken, answer_ids=item.answer_ids
+        )
         self._move(number, Stage.IN_DOUBT)
         self._unwritten = True
         self._has_polled = False
         self._poll_at, self._poll_every_s = now, self._times.poll_every_s
 
-    def _settle(self, number: int, outbox_id: int) -> None:
-        item = self.items[number]
-        self._settle_ids(item, [outbox_id] * len(item.batch), 0.0)
+    def _settle(self, item: Item, ids: Sequence[int], *, at: float = 0.0) -> None:
+        offset_s = self._origin.offset_s()
+        self._ledger.settle(item.doubts, Digests(item.batch.digests), ids, at=at, offset=offset_s)
         item.doubts = []
-
-    def _settle_ids(self, item: Item, ids: Sequence[int], at: float) -> None:
-        self._ledger.settle(
-            item.doubts, Digests(item.batch.digests), ids, at=at, offset=self._origin.offset_s()
-        )
         self._unwritten = True
 
     # --- the end
@@ -901,17 +867,3 @@ class SendMachine:
         if self.completion is not None:
             self._ledger.close(self.completion)
             self._unwritten = True
-
-
-def _still_open(doubts: list[OpenIntent], settled: Sequence[int]) -> list[OpenIntent]:
-    """Return the doubts without the messages that are settled."""
-    each = iter(settled)
-    still = []
-    for doubt in doubts:
-        digests = [
-            digest if outbox_id == UNSETTLED else NO_DIGEST
-            for digest, outbox_id in zip(doubt.digests, islice(each, len(doubt.digests)), strict=True)
-        ]
-        if set(digests) != {NO_DIGEST}:
-            still.append(replace(doubt, digests=Digests.of(digests)))
-    return still

@@ -13,7 +13,7 @@ from itertools import islice
 
 from airflow_provider_p2psms.gateway.clock import DATE_ERROR_S
 from airflow_provider_p2psms.gateway.matching import MOST_ASKED, Doubted, Match, match
-from airflow_provider_p2psms.gateway.outbox import Outbox, Reading
+from airflow_provider_p2psms.gateway.outbox import Outbox
 from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.ledger.digest import NO_DIGEST, Digests
 from airflow_provider_p2psms.sending.machine import Finding, Item, PollResult, Receipt
@@ -97,46 +97,38 @@ class Reconciler:
         shift_scheduled = self._calibrate_scheduled(receipts)
         windows = self._windows(items, receipts, shift, shift_scheduled, asked_at)
         readings = [self._outbox.read(since=since, until=until) for since, until in windows]
-        records = _unite(readings)
+        records = {record.outbox_id: record for reading in readings for record in reading.records}
         is_odd = not shift.is_known and self._is_odd(records.values(), shift)
-        doubted = {
-            number: self._doubted(
-                item, shift, shift_scheduled if _is_scheduled(item) else None, is_odd=is_odd
-            )
-            for number, item in items.items()
-        }
-        self._add_answered(items, records)
+        doubted = [self._doubted(item, shift, shift_scheduled, is_odd=is_odd) for item in items.values()]
+        answered = dict.fromkeys(each for item in items.values() for each in item.answer_ids)
+        self._look_up(answered, records)
         known_ids = self._known_ids()
-        lines = {record.line for record in records.values() if record.outbox_id in known_ids and record.line}
         floor = _floor(items.values(), receipts, error_s=self._error_s)
         matches = match(
-            list(doubted.values()),
-            [record for each, record in records.items() if each > floor or _is_answered(each, items)],
+            doubted,
+            [record for each, record in records.items() if each > floor or each in answered],
             known_ids=known_ids,
             recipients=self._outbox.recipients,
-            lines=lines,
+            lines={each.line for each in records.values() if each.outbox_id in known_ids and each.line},
         )
         self._say_too_many(max(found.too_many for found in matches))
-        witnesses = self._witnesses(receipts, records)
-        as_of = witnesses(is_scheduled=False)
+        as_of = self._as_of(receipts, records)
         due = _due(items, receipts, shift, windows, as_of)
+        is_clock_told = (
+            shift.is_known
+            or self._is_wide(items, asked_at)
+            or (shift_scheduled is not None and _are_scheduled(items))
+        )
         return PollResult(
             asked_at,
-            {
-                number: _finding(item, found)
-                for (number, item), found in zip(items.items(), matches, strict=True)
-            },
+            dict(zip(items, map(_finding, items.values(), matches), strict=True)),
             is_whole=(
                 all(reading.is_whole for reading in readings)
                 and all(self._is_shown_well(receipt, records) for receipt in due)
-                and (
-                    shift.is_known
-                    or self._is_wide(items, asked_at)
-                    or (shift_scheduled is not None and all(map(_is_scheduled, items.values())))
-                )
+                and is_clock_told
             ),
             as_of=max(as_of, self._as_of_others(records.values(), receipts, shift)),
-            as_of_scheduled=witnesses(is_scheduled=True),
+            as_of_scheduled=self._as_of([each for each in receipts if each.is_scheduled], records),
         )
 
     # --- the report's clock
@@ -146,7 +138,7 @@ class Reconciler:
         around = min((item.since for item in items.values()), default=0.0)
         # A scheduled message may be listed by its time, which may look like that of another time zone. So it
         # tells the clock of scheduled ones alone.
-        are_scheduled = all(map(_is_scheduled, items.values()))
+        are_scheduled = _are_scheduled(items)
         sure = (each for each in receipts if not each.is_scheduled or each.is_witness or are_scheduled)
         nearest = sorted(sure, key=lambda each: (each.is_scheduled, abs(each.at - around)))
         least, most = -math.inf, math.inf
@@ -173,12 +165,10 @@ class Reconciler:
         return (min(shown) - _SECOND, max(shown) + _SECOND) if shown else None
 
     def _find(self, outbox_id: int) -> OutboxRecord | None:
-        if outbox_id not in self._found:
-            record = self._outbox.find(outbox_id)
-            if record is None:
-                return None
+        record = self._found.get(outbox_id) or self._outbox.find(outbox_id)
+        if record:
             self._found[outbox_id] = record
-        return self._found[outbox_id]
+        return record
 
     def _is_odd(self, records: Iterable[OutboxRecord], shift: Shift) -> bool:
         """Tell whether the report shows something of the future, by the gateway's own ``Date`` header."""
@@ -213,9 +203,7 @@ class Reconciler:
         if scheduled:
             ahead = [scheduled]
         else:  # a scheduled message may be listed by its time, of which an intent says nothing
-            ahead = [
-                (item.since + before, now + _FARTHEST_S) for item in items.values() if _is_scheduled(item)
-            ]
+            ahead = [(item.since + before, now + _FARTHEST_S) for item in items.values() if item.is_scheduled]
         return list(_joined([*ours, *later, *recent, *ahead]))
 
     def _is_wide(self, items: dict[int, Item], now: float) -> bool:
@@ -225,14 +213,9 @@ class Reconciler:
         return now > min(item.over for item in items.values()) + self._report_lag_s
 
     def _doubted(
-        self, item: Item, shift: Shift, listed: tuple[float, float] | None, *, is_odd: bool
+        self, item: Item, shift: Shift, scheduled: tuple[float, float] | None, *, is_odd: bool
     ) -> Doubted:
-        """
-        Say what is looked for.
-
-        :param listed: when the report lists the messages, if not by the time when they were taken.
-        :param is_odd: whether no time of the report can be trusted.
-        """
+        """Say what is looked for; ``is_odd`` says that no time of the report can be trusted."""
         digests = list(item.digests)
         places = {digest: place for place, digest in enumerate(digests)}
         recipients, texts = item.batch.columns()
@@ -243,8 +226,8 @@ class Reconciler:
         maybe = None if shift.is_known else (since - _ZONES_S, until + _ZONES_S)
         if is_odd:
             since, until = math.inf, -math.inf
-        if listed:
-            since, until = listed
+        if scheduled and item.is_scheduled:
+            since, until = scheduled
         return Doubted(
             digests=digests,
             messages={
@@ -258,13 +241,13 @@ class Reconciler:
             since=since,
             until=until,
             maybe=maybe,
-            is_scheduled=_is_scheduled(item),
+            is_scheduled=item.is_scheduled,
             answer_ids=item.answer_ids,
         )
 
-    def _add_answered(self, items: dict[int, Item], records: dict[int, OutboxRecord]) -> None:
-        """Look up the ids of answers that did not add up."""
-        missing = (each for item in items.values() for each in item.answer_ids if each not in records)
+    def _look_up(self, answered: Iterable[int], records: dict[int, OutboxRecord]) -> None:
+        """Add the records of the ids of answers that did not add up."""
+        missing = (each for each in answered if each not in records)
         for outbox_id in islice(missing, _MOST_LOOKED_UP):
             if (record := self._outbox.find(outbox_id)) is not None:
                 records[outbox_id] = record
@@ -287,21 +270,13 @@ class Reconciler:
             receipt.recipients < 2 or self._is_shown_whole(receipt, records)
         )
 
-    def _witnesses(
-        self, receipts: Sequence[Receipt], records: dict[int, OutboxRecord]
-    ) -> Callable[..., float]:
-        """Return what gives as of when the report is current by our newest witness that is shown whole."""
-
-        def as_of(*, is_scheduled: bool) -> float:
-            for receipt in sorted(receipts, key=lambda each: -each.at):
-                # A scheduled message may be listed late, so one that is listed speaks for all others, too.
-                if is_scheduled and not receipt.is_scheduled:
-                    continue
-                if receipt.outbox_id in records and self._is_shown_whole(receipt, records):
-                    return receipt.at
-            return -math.inf
-
-        return as_of
+    def _as_of(self, receipts: Iterable[Receipt], records: dict[int, OutboxRecord]) -> float:
+        """Return as of when the report is current by our newest witness that is shown whole."""
+        # A scheduled message may be listed late, so one that is listed speaks for all others, too.
+        for receipt in sorted(receipts, key=lambda each: -each.at):
+            if receipt.outbox_id in records and self._is_shown_whole(receipt, records):
+                return receipt.at
+        return -math.inf
 
     def _is_shown_whole(self, receipt: Receipt, records: dict[int, OutboxRecord]) -> bool:
         if receipt.outbox_id not in self._whole and receipt.recipients:
@@ -354,12 +329,8 @@ def _is_by_send_time(receipt: Receipt, shown_at: float) -> bool:
     return receipt.is_scheduled and not receipt.at - _ZONES_S <= shown_at <= receipt.until + _ZONES_S
 
 
-def _is_scheduled(item: Item) -> bool:
-    return any(doubt.is_scheduled for doubt in item.doubts)
-
-
-def _is_answered(outbox_id: int, items: dict[int, Item]) -> bool:
-    return any(outbox_id in item.answer_ids for item in items.values())
+def _are_scheduled(items: dict[int, Item]) -> bool:
+    return all(item.is_scheduled for item in items.values())
 
 
 def _floor(items: Iterable[Item], receipts: Sequence[Receipt], *, error_s: float) -> int:
@@ -368,14 +339,12 @@ def _floor(items: Iterable[Item], receipts: Sequence[Receipt], *, error_s: float
 
     Times of other tries are by another clock, whose difference from ours is known to a second or two.
     """
-    by_time = sorted(receipts, key=lambda each: each.until)
-    ids = [receipt.outbox_id for receipt in by_time if not receipt.is_scheduled]
+    by_time = sorted((each for each in receipts if not each.is_scheduled), key=lambda each: each.until)
+    ids = [receipt.outbox_id for receipt in by_time]
     if len(ids) < 2 or ids != sorted(ids):
         return 0
     start = min(item.since for item in items) - error_s
-    return max(
-        (each.outbox_id for each in by_time if each.until < start and not each.is_scheduled), default=0
-    )
+    return max((each.outbox_id for each in by_time if each.until < start), default=0)
 
 
 def _joined(windows: list[tuple[float, float]]) -> Iterable[tuple[float, float]]:
@@ -388,10 +357,6 @@ def _joined(windows: list[tuple[float, float]]) -> Iterable[tuple[float, float]]
             yield first
             first = window
     yield first
-
-
-def _unite(readings: Iterable[Reading]) -> dict[int, OutboxRecord]:
-    return {record.outbox_id: record for reading in readings for record in reading.records}
 
 
 def _finding(item: Item, found: Match) -> Finding:

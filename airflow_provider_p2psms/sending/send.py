@@ -256,7 +256,7 @@ class _Send:
         self._pace = QuestionPace(
             questions=sender.times.questions, per_s=sender.times.questions_per_s, stop=sender.stop
         )
-        self._outbox = Outbox(sender.client, pace=self._pace, stop=sender.stop)
+        self._outbox = Outbox(sender.client, pace=self._pace)
 
     @property
     def requests(self) -> int:
@@ -361,37 +361,15 @@ class _Send:
             raise machine.failure
 
     def _build_machine(self) -> SendMachine:
-        sender, plan, history, settings = (
-            self._sender,
-            self._plan,
-            self._history,
-            self._sender.client.settings,
-        )
+        sender, plan, history = self._sender, self._plan, self._history
+        settings, limits = sender.client.settings, self._limits()
         doubts = self._opened.doubts(self._among.__contains__)
         offset_s = self._measure_clock(has_doubts=bool(doubts))
-        times, linger_s = sender.times, min(sender.times.linger_s, settings.read_timeout_s)
-        items = inherited_items(
-            doubts,
-            plan.doubtful,
-            history,
-            offset_s=offset_s,
-            latest=self._clock() + times.start_within_s + settings.exchange_s + linger_s,
-        )
-        rate = sender.requests_per_second
+        latest = limits.over_by(self._clock())
+        items = inherited_items(doubts, plan.doubtful, history, offset_s=offset_s, latest=latest)
         return SendMachine(
             [*items, *map(Item, plan.requests)],
-            limits=Limits(
-                times=times,
-                max_in_flight=sender.max_in_flight,
-                exchange_s=settings.exchange_s,
-                linger_s=linger_s,
-                fenced=self._rules.store.fences,
-                gap_s=1 / rate if rate else 0.0,
-                on_in_doubt=self._rules.on_in_doubt,
-                report_lag_s=self._rules.report_lag_s,
-                largest_window=min(LARGEST_WINDOW, _MOST_MESSAGES_IN_WINDOW // sender.batch_size),
-                has_witness=bool(sender.witness_recipient),
-            ),
+            limits=limits,
             ledger=self._ledger,
             outcomes=plan.outcomes,
             origin=Origin(
@@ -407,6 +385,21 @@ class _Send:
             tried=history.not_taken,
             first_at=history.first_at - (offset_s or 0.0),
             receipts=[_receipt(each, offset_s) for each in history.receipts],
+        )
+
+    def _limits(self) -> Limits:
+        sender, settings, rate = self._sender, self._sender.client.settings, self._sender.requests_per_second
+        return Limits(
+            times=sender.times,
+            max_in_flight=sender.max_in_flight,
+            exchange_s=settings.exchange_s,
+            linger_s=min(sender.times.linger_s, settings.read_timeout_s),
+            fenced=self._rules.store.fences,
+            gap_s=1 / rate if rate else 0.0,
+            on_in_doubt=self._rules.on_in_doubt,
+            report_lag_s=self._rules.report_lag_s,
+            largest_window=min(LARGEST_WINDOW, _MOST_MESSAGES_IN_WINDOW // sender.batch_size),
+            has_witness=bool(sender.witness_recipient),
         )
 
     def _reconciler(self, machine: SendMachine) -> Reconciler:
@@ -548,18 +541,19 @@ class _Send:
 
     def _failure(self, machine: SendMachine, counts: dict[Any, int]) -> P2PSMSError:
         """Say why a run ended before its end; what cannot be settled comes before what can be tried again."""
-        failure, stopped = machine.failure, bool(self._driver and self._driver.stopped)
-        if failure is None and stopped:
-            failure = P2PSMSError(lay_out("The send was stopped.", options=[_NEXT_TRY]))
         in_doubt = counts["in_doubt"] + machine.gone_in_doubt
-        if failure is None and machine.doubtful:
+        if machine.failure:
+            failure = machine.failure
+        elif self._driver and self._driver.stopped:
+            failure = P2PSMSError(lay_out("The send was stopped.", options=[_NEXT_TRY]))
+        elif machine.doubtful:
             failure = UnsettledError(
                 lay_out(
                     f"The outcome of {in_doubt:,} messages is not known yet.",
                     "The send ended before it could be settled.",
                 )
             )
-        if failure is None:
+        else:
             failure = UnreachableError(
                 lay_out("The gateway takes nothing: it asks to wait again and again.", options=[_NEXT_TRY])
             )

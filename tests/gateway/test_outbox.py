@@ -80,10 +80,9 @@ def outbox(scripted: StartGateway, client: MakeClient):
     """Make outboxes over a report, without a wait between questions."""
 
     def make(report, **options):
-        stop = threading.Event()
         gateway = client(f"http://127.0.0.1:{scripted(report).port}/v1")
-        pace = QuestionPace(questions=1000, stop=stop)
-        return Outbox(gateway, pace=pace, stop=stop, **options)
+        pace = QuestionPace(questions=1000, stop=threading.Event())
+        return Outbox(gateway, pace=pace, **options)
 
     return make
 
@@ -373,8 +372,7 @@ def test_a_list_that_is_refused_is_no_answer(outbox, status, document):
 
 def test_a_gateway_that_is_not_there_is_no_answer(client: MakeClient):
     """Nor is one that cannot be reached."""
-    stop = threading.Event()
-    nobody = Outbox(client("http://127.0.0.1:9/v1"), pace=QuestionPace(stop=stop), stop=stop)
+    nobody = Outbox(client("http://127.0.0.1:9/v1"), pace=QuestionPace(stop=threading.Event()))
 
     with pytest.raises(NoAnswerError):
         nobody.read(since=NOW, until=NOW)
@@ -571,11 +569,11 @@ def test_nobody_waits_for_a_turn_once_the_send_is_stopped():
 
 
 def test_a_stopped_outbox_asks_nothing(scripted: StartGateway, client: MakeClient):
-    """Its own stop counts, too."""
+    """No question leaves."""
     report, stop = Report([shown(7)]), threading.Event()
     gateway = client(f"http://127.0.0.1:{scripted(report).port}/v1")
     stop.set()
 
     with pytest.raises(NoAnswerError, match="stopped"):
-        Outbox(gateway, pace=QuestionPace(stop=threading.Event()), stop=stop).find(7)
+        Outbox(gateway, pace=QuestionPace(stop=stop)).find(7)
     assert [] == report.questions

@@ -242,7 +242,7 @@ class TakesAWordForNewDoubts(SendMachine):
 
 class UnknownIsUnsent(SendMachine):
     def _unknown(self, number: int, err: Any, now: float, **_: Any) -> None:
-        self._not_sent(number, err)
+        self.not_sent(number, err)
 
 
 class RepeatIsARefusal(SendMachine):

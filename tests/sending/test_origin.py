@@ -27,12 +27,11 @@ def client(settings):
 @pytest.fixture
 def check(client, settings):
     """Hold a ledger against the sandbox's account, with the outbox id that it holds."""
-    stop = threading.Event()
 
     def check(origin, *, outbox_id=None):
         receipts = [Receipt(outbox_id, 0.0, 1.0, 0.0, is_scheduled=False)] if outbox_id else []
         history = History(origins={origin}, receipts=receipts)
-        check_origin(history, settings, Outbox(client, pace=QuestionPace(stop=stop), stop=stop))
+        check_origin(history, settings, Outbox(client, pace=QuestionPace(stop=threading.Event())))
 
     return check
 

@@ -7,12 +7,13 @@ Where a ledger's records lie. A store keeps JSON values by key, and a write is d
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, BinaryIO, Protocol, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -30,15 +31,16 @@ _OF_A_JOURNAL = re.compile(r"((?:[^.]+\.)?\d+-[^.]+)\.(?:\d+|head)")
 _EPOCH = re.compile(r"(?:([^.]+)\.)?turn\.(\d+)")
 
 
-class Store(Protocol):
+class Store(ABC):
     """Records by key."""
 
     fences: bool
-    patience_s: float
+    patience_s: float = 0.0
     """How long a record that must be there may seem to be absent: a mount may remember that for a while."""
-    most_bytes: int
+    most_bytes: int = MOST_BYTES
     """How large a record of several entries may be."""
 
+    @abstractmethod
     def read(self, key: str) -> Any:
         """
         Return the value, or ``None``, or ``EMPTY`` for one that is created and not written yet.
@@ -46,6 +48,7 @@ class Store(Protocol):
         :raises LedgerError: the store cannot say, or the value was changed.
         """
 
+    @abstractmethod
     def write(self, key: str, value: Any) -> None:
         """Write durably; raises ``LedgerError``, and then nobody knows whether it was written."""
 
@@ -55,7 +58,10 @@ class Store(Protocol):
 
         Of several, the last one may be lost if the machine loses power.
         """
+        for key, value in records.items():
+            self.write(key, value)
 
+    @abstractmethod
     def create(self, key: str, value: Any) -> bool | None:
         """
         Write a record that is not there yet, in one step of the storage.
@@ -66,27 +72,27 @@ class Store(Protocol):
 
     def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
         """Do it with each, side by side where that is faster; raise what failed when all have ended."""
+        return [work(item) for item in items]
 
-    def remove(self, keys: Iterable[str]) -> None:
+    def remove(self, keys: Iterable[str]) -> None:  # noqa: B027 - by default records stay
         """Remove records that nobody needs, if possible."""
 
-    def register(self, name: str, writer: str) -> None:
+    def register(self, name: str, writer: str) -> None:  # noqa: B027 - by default all keys can be listed
         """Let ``keys`` name the journal ``writer``, whose first records are written."""
 
+    @abstractmethod
     def keys(self, name: str) -> list[str]:
         """Return the keys of the ledger's records: at least one of each journal, and all of its epochs."""
 
+    @abstractmethod
     def where(self, key: str) -> str:
         """Say for a person where the record lies."""
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """For sends outside of Airflow: lasts as long as its process."""
 
     fences = True
-    patience_s = 0.0
-    most_bytes = MOST_BYTES
-
     def __init__(self) -> None:
         self.records: dict[str, Any] = {}
 
@@ -97,11 +103,6 @@ class MemoryStore:
     def write(self, key: str, value: Any) -> None:
         """Keep the value."""
         self.records[key] = msgspec.json.decode(msgspec.json.encode(value))
-
-    def write_all(self, records: Mapping[str, Any]) -> None:
-        """Keep the values."""
-        _write_each(self, records)
-
     def create(self, key: str, value: Any) -> bool | None:
         """Keep the value, unless there is one."""
         if self.read(key) is not None:
@@ -109,17 +110,10 @@ class MemoryStore:
         self.write(key, value)
         return True
 
-    def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
-        """Do it with one after another."""
-        return [work(item) for item in items]
-
     def remove(self, keys: Iterable[str]) -> None:
         """Forget the values."""
         for key in keys:
             self.records.pop(key, None)
-
-    def register(self, name: str, writer: str) -> None:
-        """Do nothing: its keys are known."""
 
     def keys(self, name: str) -> list[str]:
         """Return all keys."""
@@ -130,13 +124,13 @@ class MemoryStore:
         return key
 
 
-class TaskStateStore:
+class TaskStateStore(Store):
     """
     Airflow's own store (3.3 and newer), one for each task of a run; users see its records in the UI.
 
-    It fences: once a task's next try exists, writes of the old one fail. Its records outlive a clear and are
-    gone with the run. It cannot list them, so there is one more that names the journals; only the try that is
-    not fenced off adds to it.
+    It fences: once a task's next try exists, writes of the old one fail. Its records outlive a clear, and
+    Airflow removes them with the run. It cannot list them, so there is one more that names the journals; only
+    the try that is not fenced off adds to it.
 
     :param accessor: ``context["task_state_store"]``.
     :param retention: what keeps a record for ever (``NEVER_EXPIRE``).
@@ -144,7 +138,6 @@ class TaskStateStore:
     """
 
     fences = True
-    patience_s = 0.0
 
     def __init__(self, accessor: Any, *, retention: Any, most_bytes: int = MOST_BYTES) -> None:
         self.most_bytes = most_bytes
@@ -171,21 +164,9 @@ class TaskStateStore:
                 f"Airflow's task state store did not take a record ({type(err).__name__})."
             ) from err
 
-    def write_all(self, records: Mapping[str, Any]) -> None:
-        """Write one after another: Airflow takes one at a time."""
-        _write_each(self, records)
-
     def create(self, key: str, value: Any) -> bool | None:  # noqa: ARG002 - no store that fences is asked
         """Return ``None``: Airflow's store writes over what is there."""
         return None
-
-    def each(self, work: Callable[[Any], T], items: Iterable[Any]) -> list[T]:
-        """Do it with one after another."""
-        return [work(item) for item in items]
-
-    def remove(self, keys: Iterable[str]) -> None:
-        """Do nothing: Airflow removes the records with the run."""
-
     def register(self, name: str, writer: str) -> None:
         """Add to the list of journals, as ``keys`` has read it: no other try can have added to it since."""
         writers = [*(self._listed[name] if name in self._listed else self._listed_writers(name)), writer]
@@ -210,7 +191,7 @@ class TaskStateStore:
             raise damage(self.where(key), "it is not a list of journals") from err
 
 
-class ObjectStore:
+class ObjectStore(Store):
     """
     Files in a folder, local or in any object storage that is strongly consistent.
 
@@ -222,8 +203,6 @@ class ObjectStore:
     """
 
     fences = False
-    most_bytes = MOST_BYTES
-
     def __init__(self, folder: Any, *, patience_s: float = 10.0) -> None:
         self.patience_s = patience_s
         self._folder = folder
@@ -291,9 +270,6 @@ class ObjectStore:
         """Remove files; one that cannot be removed stays."""
         for key in keys:
             self._writers.submit(_remove, self._file(key))
-
-    def register(self, name: str, writer: str) -> None:
-        """Do nothing: the folder can be listed."""
 
     def keys(self, name: str) -> list[str]:
         """List the folder."""
@@ -400,11 +376,6 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(number)
     finally:
         os.close(number)
-
-
-def _write_each(store: Store, records: Mapping[str, Any]) -> None:
-    for key, value in records.items():
-        store.write(key, value)
 
 
 def _is_fenced_off(err: Exception) -> bool:

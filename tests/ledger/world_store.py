@@ -1,13 +1,13 @@
 """The store of a world: as one try sees it, and as a try sees it that begins."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_p2psms.errors import LedgerError, ReplacedError
 from airflow_provider_p2psms.ledger.ledger import History, read_history
-from airflow_provider_p2psms.ledger.records import MOST_BYTES, Entry, Intent, Settlement
-from airflow_provider_p2psms.ledger.stores import MemoryStore
+from airflow_provider_p2psms.ledger.records import Entry, Intent, Settlement
+from airflow_provider_p2psms.ledger.stores import MemoryStore, Store
 
 from .world_rules import EVERYBODYS, NAME, SKEW
 
@@ -96,11 +96,8 @@ class Port(MemoryStore):
             raise LedgerError("The store failed.")
 
 
-class Turn:
+class Turn(Store):
     """The store for a try that begins: does again what stands in the log, and then one thing more."""
-
-    patience_s = 0.0
-    most_bytes = MOST_BYTES
 
     def __init__(self, port: Port, log: tuple[Any, ...], *, alone: Callable[[str], bool]) -> None:
         self.fences, self.log = port.fences, log
@@ -120,15 +117,6 @@ class Turn:
 
     def keys(self, name: str) -> Any:
         return self._do(EVERYBODYS, lambda: self._port.keys(name))
-
-    def each(self, work: Callable[[Any], Any], items: Iterable[Any]) -> list[Any]:
-        return [work(item) for item in items]
-
-    def remove(self, keys: Iterable[str]) -> None:
-        """Remove nothing: no turn is old."""
-
-    def register(self, name: str, writer: str) -> None:
-        """Do nothing: its keys are known."""
 
     def where(self, key: str) -> str:
         return key

@@ -152,7 +152,7 @@ class Epochs:
         return epoch
 
     def _read(self, number: int) -> _Epoch | None:
-        return _read(self._store, self._key(number))
+        return _read(self._store, self._name, self._owner, number)
 
     def _remove_old(self, now: float) -> None:
         old = []
@@ -173,7 +173,7 @@ def known_lengths(store: Store, name: str, keys: Collection[str]) -> dict[str, L
     """
     known = dict[str, Length]()
     for owner, last in last_epochs(name, keys).items():
-        read = partial(_read_of, store, name, owner)
+        read = partial(_read, store, name, owner)
         known |= _known(read(last), last, read)
     return known
 
@@ -191,20 +191,11 @@ def _known(epoch: _Epoch | None, number: int, read: Callable[[int], _Epoch | Non
     return known
 
 
-def _read_of(store: Store, name: str, owner: str, number: int) -> _Epoch | None:
-    return _read(store, _key(name, owner, number))
-
-
-def _read(store: Store, key: str) -> _Epoch | None:
-    value = store.read(key)
-    if value is None:
-        return None
-    if value == EMPTY:
-        return _UNWRITTEN
-    try:
-        return _Epoch(*epoch_from_json(key, value))
-    except LedgerError as err:
-        raise damage(store.where(key), err) from err
+def _read(store: Store, name: str, owner: str, number: int) -> _Epoch | None:
+    key = _key(name, owner, number)
+    return store.parse(
+        key, lambda value: _UNWRITTEN if value == EMPTY else _Epoch(*epoch_from_json(key, value))
+    )
 
 
 def _key(name: str, owner: str, number: int) -> str:

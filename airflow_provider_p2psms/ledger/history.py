@@ -116,65 +116,36 @@ def build_history(journals: Mapping[str, Iterable[Entry]], *, is_own: Container[
     :param is_own: the writers whose completions count.
     :raises LedgerError: one speaks of an intent that no journal holds.
     """
-    building = _Building()
-    for writer, entries in journals.items():
-        for entry in entries:
-            building.add(writer, entry, is_own=writer in is_own)
-    return building.finish()
-
-
-class _Building:
-    def __init__(self) -> None:
-        self._history = History()
-        self._intents = dict[tuple[str, int], OpenIntent]()
-        self._settlements = list[Settlement]()
-        self._claims = list[Claim]()
-        self._witnesses = list[Witness]()
-
-    def add(self, writer: str, entry: Entry, *, is_own: bool) -> None:
+    entries = [(writer, entry) for writer, theirs in journals.items() for entry in theirs]
+    intents = {
+        (writer, entry.number): _doubt(writer, entry) for writer, entry in entries if isinstance(entry, Intent)
+    }
+    history, still_open = History(), dict(intents)
+    sent, receipts = list[OpenIntent](), list[Receipt]()
+    for writer, entry in entries:
         match entry:
-            case Intent():
-                self._intents[writer, entry.number] = _doubt(writer, entry)
-            case Settlement():
-                self._settlements.append(entry)
-            case Claim():
-                self._claims.append(entry)
-            case Witness():
-                self._witnesses.append(entry)
-            case Completion() if is_own:
-                self._history.completion = entry
-
-    def finish(self) -> History:
-        history = self._history
-        history.has_old = any(is_old(writer) for writer, _ in self._intents)
-        open_ = dict(self._intents)
-        receipts = list[Receipt]()
-        for settlement in self._settlements:
-            key = settlement.writer, settlement.number
-            intent = self._intents.get(key)
-            if intent is None:
-                raise _unknown_intent()
-            ids = settlement.unpack()
-            open_[key] = _settled(history, intent, open_[key], ids)
-            if max(ids, default=0) > 0:
-                self._note_origin(intent)
-            receipts += _receipts(intent, settlement, ids)
-        for claim in self._claims:
-            key = claim.writer, claim.number
-            if key not in open_:
-                raise _unknown_intent()
-            open_[key] = _claimed(open_[key], claim)
-        history.doubts = _open_doubts(history, list(open_.values()))
-        for doubt in history.doubts:
-            self._note_origin(doubt)
-        history.receipts = sorted(receipts, key=lambda receipt: receipt.until)[-2 * _MOST_RECEIPTS :]
-        history.witnesses = _open_witnesses(self._witnesses)
-        history.first_at = min((each.at + each.offset for each in self._intents.values()), default=math.inf)
-        return history
-
-    def _note_origin(self, intent: OpenIntent) -> None:
-        if intent.gateway or intent.account:
-            self._history.origins.add((intent.gateway, intent.account))
+            case Settlement() | Claim() if (entry.writer, entry.number) not in intents:
+                raise LedgerError(
+                    "The ledger settles an intent that it does not hold: a record is missing. Nothing was "
+                    "sent."
+                )
+            case Settlement(writer=of, number=number):
+                intent, ids = intents[of, number], entry.unpack()
+                still_open[of, number] = _settled(history, intent, still_open[of, number], ids)
+                if max(ids, default=0) > 0:
+                    sent.append(intent)
+                    receipts += _receipts(intent, entry, ids)
+            case Claim(writer=of, number=number):
+                still_open[of, number] = _claimed(still_open[of, number], entry)
+            case Completion() if writer in is_own:
+                history.completion = entry
+    history.doubts = _open_doubts(history, list(still_open.values()))
+    history.origins = {(each.gateway, each.account) for each in (*sent, *history.doubts)} - {("", "")}
+    history.receipts = sorted(receipts, key=lambda receipt: receipt.until)[-2 * _MOST_RECEIPTS :]
+    history.witnesses = _open_witnesses(entry for _, entry in entries if isinstance(entry, Witness))
+    history.first_at = min((each.at + each.offset for each in intents.values()), default=math.inf)
+    history.has_old = any(is_old(writer) for writer, _ in intents)
+    return history
 
 
 def _doubt(writer: str, entry: Intent) -> OpenIntent:
@@ -252,10 +223,7 @@ def _receipts(intent: OpenIntent, settlement: Settlement, ids: list[int]) -> lis
     """Return the first and the last id that an answer gave; none for what a report settled."""
     if not settlement.at:
         return []
-    first = next((outbox_id for outbox_id in ids if outbox_id > 0), None)
-    if first is None:
-        return []
-    last = next(outbox_id for outbox_id in reversed(ids) if outbox_id > 0)
+    first, last = (next(outbox_id for outbox_id in some if outbox_id > 0) for some in (ids, reversed(ids)))
     return [
         Receipt(outbox_id, intent.at, settlement.at, settlement.offset, intent.is_scheduled)
         for outbox_id in dict.fromkeys((first, last))
@@ -273,9 +241,3 @@ def _open_witnesses(entries: Iterable[Witness]) -> list[tuple[int, float]]:
             cancelled_ids.add(entry.id)
     cancelled_ids.discard(0)
     return [(id_, at) for at, id_ in ids.items() if at not in cancelled and id_ not in cancelled_ids]
-
-
-def _unknown_intent() -> LedgerError:
-    return LedgerError(
-        "The ledger settles an intent that it does not hold: a record is missing. Nothing was sent."
-    )

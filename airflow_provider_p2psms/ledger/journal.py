@@ -11,6 +11,7 @@ head holds no entries; those of format 1 have no head and no checksums.
 import re
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from airflow_provider_p2psms.errors import LedgerError
@@ -155,21 +156,13 @@ class Reader:
 
     def _read_head(self, writer: str) -> tuple[Length, list[Entry]] | None:
         key = head_key(self._name, writer)
-        if (value := self._store.read(key)) is None:
-            return None
-        try:
-            return head_from_json(key, value)
-        except LedgerError as err:
-            raise damage(self._store.where(key), err) from err
+        return self._store.parse(key, partial(head_from_json, key))
 
     def _read_segment(self, writer: str, number: int) -> tuple[int, list[Entry]] | None:
         key = segment_key(self._name, writer, number)
-        if (value := self._store.read(key)) is None:
-            return None
-        try:
-            return (0, from_json(value)) if is_old(writer) else unseal(key, number, value)
-        except LedgerError as err:
-            raise damage(self._store.where(key), err) from err
+        if is_old(writer):
+            return self._store.parse(key, lambda value: (0, from_json(value)))
+        return self._store.parse(key, partial(unseal, key, number))
 
 
 def _is_begun(entries: list[Entry]) -> bool:

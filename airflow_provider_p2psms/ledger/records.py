@@ -200,6 +200,7 @@ class Epoch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="turn",
 
 
 Entry = Intent | Settlement | Claim | Witness | Completion | Opening
+_Header = TypeVar("_Header", Segment, Head, Epoch)
 
 
 def pack_digests(digests: Digests) -> str:
@@ -236,10 +237,7 @@ def unseal(key: str, number: int, value: Any) -> tuple[int, list[Entry]]:
 
     :raises LedgerError: it was changed, or is none.
     """
-    header = _convert(value[:1], tuple[Segment])[0] if isinstance(value, list) else None
-    if header is None:
-        raise _foreign()
-    _check_format(header.format)
+    header = _header(value, Segment)
     entries = _convert(value[1:], list[Entry])
     is_whole = header.number == number and header.entries == len(entries)
     if not is_whole or header.checksum != _checksum(key, number, header.before, entries):
@@ -262,10 +260,7 @@ def head_from_json(key: str, value: Any) -> tuple[Length, list[Entry]]:
 
     :raises LedgerError: it was changed, or is none.
     """
-    head = _convert(value[:1], tuple[Head])[0] if isinstance(value, list) else None
-    if head is None:
-        raise _foreign()
-    _check_format(head.format)
+    head = _header(value, Head)
     length, entries = Length(head.segments, head.entries), _convert(value[1:], list[Entry])
     if head.checksum != _checksum(key, *length, *([entries] if head.format == FORMAT else [])):
         raise _unreadable()
@@ -283,8 +278,9 @@ def epoch_from_json(key: str, value: Any) -> tuple[str, Length]:
 
     :raises LedgerError: it was changed, or is none.
     """
-    epoch = _only(_convert(value, list[Epoch]))
-    _check_format(epoch.format)
+    epoch = _header(value, Epoch)
+    if len(value) > 1:
+        raise _foreign()
     length = Length(epoch.segments, epoch.entries)
     if epoch.checksum != _checksum(key, epoch.writer, *length):
         raise _unreadable()
@@ -334,15 +330,12 @@ def _convert(value: Any, kind: type[T]) -> T:
         raise _foreign() from err
 
 
-def _only(values: list[T]) -> T:
-    if len(values) != 1:
-        raise _foreign()
-    return values[0]
-
-
-def _check_format(number: int) -> None:
-    if not OLD_FORMAT < number <= FORMAT:
-        raise LedgerError(f"a record has format {number}; this version reads formats up to {FORMAT}")
+def _header(value: Any, kind: type[_Header]) -> _Header:
+    """Return the first value of a record, if it is of a format that this version reads."""
+    header = _convert(value[0] if isinstance(value, list) and value else None, kind)
+    if not OLD_FORMAT < header.format <= FORMAT:
+        raise LedgerError(f"a record has format {header.format}; this version reads formats up to {FORMAT}")
+    return header
 
 
 def _checksum(key: str, *values: Any) -> str:

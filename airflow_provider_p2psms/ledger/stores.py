@@ -48,6 +48,19 @@ class Store(ABC):
         :raises LedgerError: the store cannot say, or the value was changed.
         """
 
+    def parse(self, key: str, parse: Callable[[Any], T]) -> T | None:
+        """
+        Return what ``parse`` makes of the value; ``None`` if there is no record.
+
+        :param parse: raises ``LedgerError`` for a value that the ledger did not write.
+        :raises LedgerError: as ``read``, or ``parse`` raised one; names the record.
+        """
+        value = self.read(key)
+        try:
+            return None if value is None else parse(value)
+        except LedgerError as err:
+            raise damage(self.where(key), err) from err
+
     @abstractmethod
     def write(self, key: str, value: Any) -> None:
         """Write durably; raises ``LedgerError``, and then nobody knows whether it was written."""

@@ -9,16 +9,11 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Literal, Protocol
+from typing import Literal
 
-from airflow_provider_p2psms.delivery.lookup import (
-    Lookup,
-    OutOfQuestionsError,
-    Questions,
-    Reports,
-    most_questions,
-)
+from airflow_provider_p2psms.delivery.lookup import Lookup, OutOfQuestionsError, Questions, most_questions
 from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
+from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.records import OutboxRecord
 from airflow_provider_p2psms.gateway.statuses import State
 
@@ -36,14 +31,7 @@ _ABOUT_THE_ID = frozenset({400, 404, 409, 410, 422})
 _BUSY = frozenset({429, 503})
 
 
-class Gateway(Reports, Protocol):
-    """What is asked of the gateway."""
-
-    def cancel(self, outbox_id: int) -> None:
-        """Cancel one message."""
-
-
-def cancel_messages(gateway: Gateway, outbox_ids: Sequence[int]) -> dict[int, CancelOutcome]:
+def cancel_messages(gateway: GatewayClient, outbox_ids: Sequence[int]) -> dict[int, CancelOutcome]:
     """
     Cancel scheduled messages, those that are due first in front.
 
@@ -69,7 +57,7 @@ def cancel_messages(gateway: Gateway, outbox_ids: Sequence[int]) -> dict[int, Ca
     return {each: outcomes.get(each, "cancelled") for each in outbox_ids}
 
 
-def _records(gateway: Gateway, outbox_ids: Sequence[int]) -> dict[int, OutboxRecord]:
+def _records(gateway: GatewayClient, outbox_ids: Sequence[int]) -> dict[int, OutboxRecord]:
     """Ask what the reports know of these ids; cancelling does not depend on it."""
     lookup = Lookup()
     try:
@@ -91,7 +79,7 @@ def _warn_of_late(records: Iterable[OutboxRecord]) -> None:
         )
 
 
-def _cancel(gateway: Gateway, outbox_id: int) -> CancelOutcome:
+def _cancel(gateway: GatewayClient, outbox_id: int) -> CancelOutcome:
     refused: CancelOutcome = "not_found_or_too_late"
     for attempt in range(_ATTEMPTS):
         time.sleep(_PAUSE_S * attempt)
@@ -116,7 +104,7 @@ def _cancel(gateway: Gateway, outbox_id: int) -> CancelOutcome:
 
 
 def _settle(
-    gateway: Gateway, outbox_id: int, *, otherwise: CancelOutcome, unknown: CancelOutcome
+    gateway: GatewayClient, outbox_id: int, *, otherwise: CancelOutcome, unknown: CancelOutcome
 ) -> CancelOutcome:
     """Ask the reports whether it is cancelled; ``unknown`` is the outcome where they do not answer."""
     try:

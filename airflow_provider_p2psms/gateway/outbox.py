@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from airflow_provider_p2psms.errors import (
     AuthenticationError,
@@ -19,6 +19,7 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
     lay_out,
 )
+from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.clock import elapsed
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient, parse_recipient, parse_record
 from airflow_provider_p2psms.gateway.response import Page
@@ -38,19 +39,6 @@ _Answer = TypeVar("_Answer")
 
 class NoAnswerError(P2PSMSError):
     """The report gave no answer. It says nothing about any message; ask again later."""
-
-
-class Reports(Protocol):
-    """What is asked of the gateway."""
-
-    def report_by_bulk(self, outbox_id: int, *, attempts: int) -> Mapping[str, Any]:
-        """Return one outbox record."""
-
-    def report_list(self, filters: Mapping[str, Any], *, page: int, limit: int, attempts: int) -> Page:
-        """Return a page of outbox records."""
-
-    def report_recipients(self, outbox_id: int, *, page: int, per_page: int, attempts: int) -> Page:
-        """Return a page of one record's recipients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +93,7 @@ class Outbox:
     there is not stated.
     """
 
-    def __init__(self, client: Reports, *, pace: QuestionPace, most_pages: int = MOST_PAGES) -> None:
+    def __init__(self, client: GatewayClient, *, pace: QuestionPace, most_pages: int = MOST_PAGES) -> None:
         self._client, self._pace, self._most_pages = client, pace, most_pages
         self._recipients: dict[int, tuple[Recipient, ...]] = {}
         self._limit = PAGE

@@ -13,8 +13,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from typing import Protocol
-
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
 
 from airflow_provider_p2psms.batch import Batch
@@ -36,18 +34,17 @@ from airflow_provider_p2psms.sending.machine import (
     Await,
     CheckOwner,
     End,
-    Item,
     Pause,
-    PollResult,
     Post,
-    Receipt,
     SendMachine,
     SendWitness,
     Settled,
     Write,
 )
 from airflow_provider_p2psms.sending.progress import Progress
+from airflow_provider_p2psms.sending.reconcile import Reconciler
 from airflow_provider_p2psms.sending.times import Times
+from airflow_provider_p2psms.sending.witness import WitnessMessage
 
 log = logging.getLogger(__name__)
 
@@ -57,23 +54,6 @@ _GROW_WINDOW_S = 0.15
 
 # Posts messages, for when, and until when it may leave (``elapsed()``); gives the id of each.
 Send = Callable[[Batch, str | None, float], Sequence[int]]
-
-
-class Reports(Protocol):
-    """Polls the reports for messages in doubt."""
-
-    def poll(self, items: dict[int, Item], receipts: Sequence[Receipt]) -> PollResult:
-        """Ask the gateway's reports; raises ``NoAnswerError`` or ``GatewayRefusedError``."""
-
-
-class Witness(Protocol):
-    """What schedules a message to the user's own number, and cancels it."""
-
-    def send(self) -> Receipt | None:
-        """Schedule it; ``None`` where the gateway did not take it for certain."""
-
-    def cancel(self) -> None:
-        """Cancel what is still scheduled."""
 
 
 class Driver:
@@ -91,8 +71,8 @@ class Driver:
         ledger: Ledger,
         *,
         send: Send,
-        reports: Reports,
-        witness: Witness | None,
+        reports: Reconciler,
+        witness: WitnessMessage | None,
         send_time: Callable[[datetime], str | None],
         stop: threading.Event,
         clock: Clock,
@@ -131,7 +111,8 @@ class Driver:
                         self._over.set()
                         machine.halt()
             except LedgerError as err:
-                self._ledger_failed(err)
+                log.error("The ledger cannot be written, so no further request is sent.")
+                machine.ledger_failed(err)
             finally:
                 self._over.set()
                 self._finish()
@@ -247,10 +228,6 @@ class Driver:
             while isinstance(machine.next(self._clock()), Write):
                 self._ledger.flush()
                 machine.written()
-
-    def _ledger_failed(self, err: LedgerError) -> None:
-        log.error("The ledger cannot be written, so no further request is sent.")
-        self._machine.ledger_failed(err)
 
 
 def _result(future: Future[Sequence[int]]) -> Sequence[int] | P2PSMSError:

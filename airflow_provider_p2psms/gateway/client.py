@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError, lay_out
 from airflow_provider_p2psms.gateway import request, response
+from airflow_provider_p2psms.gateway.envelope import as_record
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.transport import Transport
 
@@ -175,13 +176,11 @@ class GatewayClient:
     def calculate_price(self, message: str, *, from_number: str) -> response.Price:
         """Ask what one text from one line costs, in rial a recipient."""
         question = {"number": from_number, "message": message}
-        data, _ = self._ask(lambda: self._post("/api/send/calculate-price", question))
-        return response.parse_price(data)
+        return response.parse_price(self._ask(lambda: self._post("/api/send/calculate-price", question))[0])
 
     def credit(self) -> Mapping[str, Any]:
         """Ask for the account's credit: ``credit`` and ``gift`` in rial, as the gateway answers."""
-        data, _ = self._ask(lambda: self._get("/api/payment/credit/mine"))
-        return data if isinstance(data, dict) else {}
+        return as_record(self._ask(lambda: self._get("/api/payment/credit/mine"))[0])
 
     def numbers(self, *, page: int = 1, per_page: int = 100) -> response.Page:
         """Ask for a page of the account's lines: ``number``, ``alias``, ``is_66_char``."""
@@ -194,7 +193,7 @@ class GatewayClient:
         data, _ = self._ask(
             lambda: self._get("/api/report/by_bulk", messages_outbox_id=outbox_id), attempts=attempts
         )
-        return data if isinstance(data, dict) else {}
+        return as_record(data)
 
     def report_list(
         self,
@@ -221,8 +220,7 @@ class GatewayClient:
 
     def report_bulk_stats(self, outbox_id: int) -> Mapping[str, Any]:
         """Ask for the counts of one outbox id by outcome, operator and language, as they come."""
-        data, _ = self._ask(lambda: self._get("/api/report/bulk_stats", bulk_id=outbox_id))
-        return data if isinstance(data, dict) else {}
+        return as_record(self._ask(lambda: self._get("/api/report/bulk_stats", bulk_id=outbox_id))[0])
 
     # --- one request
 

@@ -98,15 +98,15 @@ def parse_settings(
         token=_token(password, login),
         from_number=_text(known, "from_number"),
         region=(_text(known, "region") or "IR").upper(),
-        connect_timeout_s=_seconds(known, "connect_timeout", default=10.0),
-        read_timeout_s=_seconds(known, "read_timeout", default=60.0),
+        connect_timeout_s=_seconds(known, "connect_timeout", at_most=_LONGEST_TIMEOUT_S) or 10.0,
+        read_timeout_s=_seconds(known, "read_timeout", at_most=_LONGEST_TIMEOUT_S) or 60.0,
         requests_per_second=_rate(known, "requests_per_second"),
         proxy=_text(known, "proxy"),
         ca_bundle=_text(known, "ca_bundle"),
         allowed_recipients=_texts(known, "allowed_recipients"),
         redirect_to=_text(known, "redirect_to"),
         outbox_url=_outbox_url(known),
-        report_lag_s=_optional_seconds(known, "report_lag", at_most=_LONGEST_REPORT_LAG_S),
+        report_lag_s=_seconds(known, "report_lag", at_most=_LONGEST_REPORT_LAG_S),
         witness_recipient=_text(known, "witness_recipient"),
         notifier_recipients=_texts(known, "notifier_recipients"),
         notifier_text=_text(known, "notifier_text"),
@@ -243,20 +243,11 @@ def _boolean(extra: Mapping[str, object], name: str) -> bool:
     return lowered in _TRUE
 
 
-def _seconds(extra: Mapping[str, object], name: str, *, default: float) -> float:
-    seconds = _optional_seconds(extra, name, at_most=_LONGEST_TIMEOUT_S)
-    return default if seconds is None else seconds
-
-
-def _optional_seconds(extra: Mapping[str, object], name: str, *, at_most: int) -> float | None:
-    value = extra.get(name)
-    if value is None:
+def _seconds(extra: Mapping[str, object], name: str, *, at_most: int) -> float | None:
+    if name not in extra:
         return None
-    try:
-        seconds = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if not 0 < seconds <= at_most or isinstance(value, bool):
+    seconds = _read_positive(extra[name], at_most=at_most)
+    if seconds is None:
         raise InvalidMessageError(
             f"The connection's extra {name} must be a number of seconds up to {at_most}. Write a number "
             "above 0, or leave the extra out."
@@ -265,15 +256,20 @@ def _optional_seconds(extra: Mapping[str, object], name: str, *, at_most: int) -
 
 
 def _rate(extra: Mapping[str, object], name: str) -> float | None:
-    value = extra.get(name)
-    if value is None:
+    if name not in extra:
         return None
-    try:
-        rate = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        rate = 0.0
-    if not 0 < rate <= 10_000 or isinstance(value, bool):
+    rate = _read_positive(extra[name], at_most=10_000)
+    if rate is None:
         raise InvalidMessageError(
             f"The connection's extra {name} must be a number of requests, such as 5 or 0.5."
         )
     return rate
+
+
+def _read_positive(value: object, *, at_most: float) -> float | None:
+    """Return a number above 0, or the number that a text holds; ``None`` for anything else."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    return number if 0 < number <= at_most and not isinstance(value, bool) else None

@@ -21,15 +21,8 @@ from airflow_provider_p2psms.rows.files import encoding_of, rewindable
 from airflow_provider_p2psms.rows.formats import is_workbook
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.rules import FileRules
-from airflow_provider_p2psms.rows.slices import (
-    CSVSlice,
-    Slice,
-    XLSXSlice,
-    add_to_digest,
-    is_filled,
-    new_digest,
-)
-from airflow_provider_p2psms.rows.table import Placed
+from airflow_provider_p2psms.rows.slices import CSVSlice, Slice, XLSXSlice, add_to_digest, new_digest
+from airflow_provider_p2psms.rows.table import Placed, is_filled
 from airflow_provider_p2psms.rows.xlsx_file import read_xlsx
 
 _LINES_AT_ONCE = 1_000

@@ -108,10 +108,7 @@ def _is_misread(text: str) -> bool:
 def _damages() -> tuple[tuple[Callable[[str], object], str], ...]:
     # Compiled when it is needed: a DAG file's parsing, which checks a text too, would take longer for it.
     return (
-        (
-            _is_misread,
-            "holds UTF-8 that was read in another encoding; read its source as UTF-8",
-        ),
+        (_is_misread, "holds UTF-8 that was read in another encoding; read its source as UTF-8"),
         (
             re.compile(f"[{_NOT_CARRIED}]").search,
             "holds a control character (such as a NUL), which no SMS can carry; remove it",
@@ -120,14 +117,8 @@ def _damages() -> tuple[tuple[Callable[[str], object], str], ...]:
             re.compile("\ufffd").search,
             "holds U+FFFD, which stands for lost letters; read its source in the right encoding",
         ),
-        (
-            has_lost_letters,
-            LOST_LETTERS,
-        ),
-        (
-            re.compile(ERROR).search,
-            IS_ERROR,
-        ),
+        (has_lost_letters, LOST_LETTERS),
+        (re.compile(ERROR).search, IS_ERROR),
         (
             re.compile("<[^<>]* at 0x[0-9a-fA-F]+>").search,
             "holds what Python writes for an object without a text; hand in the value that was meant",

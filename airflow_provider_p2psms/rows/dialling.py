@@ -30,7 +30,6 @@ _LIBRARY: Final = f"phonenumbers {phonenumbers.__version__}"
 _AMBIGUOUS: Final = "may be two numbers, by two prefixes for calls abroad; write + and the country code"
 _NO_COUNTRY: Final = "its country code is unknown"
 _TOO_SHORT: Final = "too short for a phone number"
-_MOBILE: Final = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 _TYPES: Final = {
     PhoneNumberType.FIXED_LINE: "a landline",
     PhoneNumberType.TOLL_FREE: "a toll-free number",

@@ -8,22 +8,9 @@ from airflow_provider_p2psms.rows.cells import CellError
 
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 FORMULA_ERRORS = (
-    "#N/A",
-    "#NAME?",
-    "#REF!",
-    "#VALUE!",
-    "#DIV/0!",
-    "#NULL!",
-    "#NUM!",
-    "#SPILL!",
-    "#CALC!",
-    "#FIELD!",
-    "#BLOCKED!",
-    "#CONNECT!",
-    "#BUSY!",
-    "#UNKNOWN!",
-    "#GETTING_DATA",
-)
+    "#N/A #NAME? #REF! #VALUE! #DIV/0! #NULL! #NUM! #SPILL! #CALC! #FIELD! #BLOCKED! #CONNECT! #BUSY! "
+    "#UNKNOWN! #GETTING_DATA"
+).split()
 _NOT_COMPUTED = CellError(
     "holds a formula that was never computed; open the file in a spreadsheet program and save it"
 )

@@ -25,7 +25,7 @@ from airflow_provider_p2psms.rows.csv_file import read_csv
 from airflow_provider_p2psms.rows.encoding import split_mark
 from airflow_provider_p2psms.rows.files import rewindable
 from airflow_provider_p2psms.rows.rules import FileRules
-from airflow_provider_p2psms.rows.table import Placed, Record, Sheet, Table, is_blank_cell
+from airflow_provider_p2psms.rows.table import Placed, Record, Sheet, Table, is_blank_cell, is_filled
 from airflow_provider_p2psms.rows.xlsx_file import read_xlsx
 
 FINGERPRINT_BYTES = 16
@@ -134,11 +134,6 @@ def add_to_digest(digest: blake2b, record: Record) -> None:
     while cells and is_blank_cell(cells[-1]):
         cells.pop()
     digest.update(repr(cells).encode("utf-8", "surrogatepass"))
-
-
-def is_filled(record: Record) -> bool:
-    """Tell whether a record is a row: one without any value is none."""
-    return not all(map(is_blank_cell, record))
 
 
 def _read_csv(stream: BinaryIO, part: CSVSlice, table: Table) -> Iterator[Sequence[Record]]:

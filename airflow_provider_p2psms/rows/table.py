@@ -145,7 +145,7 @@ class Sheet(Table):
         if self._header is None:
             for chunk in self.chunks:
                 for place, names in enumerate(chunk):
-                    if any(not is_blank_cell(name) for name in names):
+                    if is_filled(names):
                         shown = ("" if is_blank_cell(name) else name for name in names)
                         self._header = build_header(self.reading.origin, shown, is_first_row=True)
                         self.chunks = chain([chunk[place + 1 :]], self.chunks)
@@ -175,3 +175,8 @@ class Sheet(Table):
 def is_blank_cell(cell: object) -> bool:
     """Tell whether a cell of a file has nothing to be seen in it."""
     return cell is None or (isinstance(cell, str) and is_blank(cell))
+
+
+def is_filled(record: Record) -> bool:
+    """Tell whether a record of a file is a row: one without any value is none."""
+    return not all(map(is_blank_cell, record))

@@ -11,7 +11,7 @@ from airflow_provider_p2psms.rows.package import Package
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.rules import FileRules
 from airflow_provider_p2psms.rows.sheet_values import SheetValues, load_sheet
-from airflow_provider_p2psms.rows.table import Placed, Record, is_blank_cell
+from airflow_provider_p2psms.rows.table import Placed, Record, is_filled
 from airflow_provider_p2psms.rows.workbook import Tab, Workbook, describe, find_tab, open_workbook
 
 # A header and a row below it.
@@ -82,7 +82,7 @@ def _has_rows(package: Package, book: Workbook, tab: Tab, fewest: int) -> bool:
         sheet = load_sheet(package, book, tab)
     except InvalidMessageError:
         return True
-    filled = (record for chunk in sheet.chunks() for record in chunk if _is_filled(record))
+    filled = (record for chunk in sheet.chunks() for record in chunk if is_filled(record))
     return len(list(islice(filled, fewest))) == fewest
 
 
@@ -91,7 +91,7 @@ def _refuse_hidden(sheet: SheetValues, origin: str) -> None:
         place
         for chunk in sheet.chunks()
         for record, place, is_hidden in zip(chunk, chunk.places, _hidden_of(sheet, chunk), strict=True)
-        if is_hidden and _is_filled(record)
+        if is_hidden and is_filled(record)
     ]
     if found:
         are = "row is" if len(found) == 1 else "rows are"
@@ -108,7 +108,7 @@ def _with_hidden(sheet: SheetValues, what: HiddenRows, reading: Reading) -> Iter
     for chunk in sheet.chunks():
         hidden = _hidden_of(sheet, chunk)
         for record, place, is_hidden in zip(chunk, chunk.places, hidden, strict=True):
-            if is_hidden and _is_filled(record) and (what == "skip" or place != sheet.facts.first_row):
+            if is_hidden and is_filled(record) and (what == "skip" or place != sheet.facts.first_row):
                 reading.hidden_rows += 1
         if what == "skip" and any(hidden):
             shown = [index for index, is_hidden in enumerate(hidden) if not is_hidden]
@@ -121,7 +121,3 @@ def _hidden_of(sheet: SheetValues, chunk: Placed) -> list[bool]:
     hidden, places = sheet.facts.hidden, chunk.places
     found = set(hidden[bisect_left(hidden, places[0]) : bisect_left(hidden, places[-1] + 1)])
     return [place in found for place in places]
-
-
-def _is_filled(record: Record) -> bool:
-    return not all(map(is_blank_cell, record))

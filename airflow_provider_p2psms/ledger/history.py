@@ -118,7 +118,9 @@ def build_history(journals: Mapping[str, Iterable[Entry]], *, is_own: Container[
     """
     entries = [(writer, entry) for writer, theirs in journals.items() for entry in theirs]
     intents = {
-        (writer, entry.number): _doubt(writer, entry) for writer, entry in entries if isinstance(entry, Intent)
+        (writer, entry.number): open_intent(writer, entry, entry.unpack())
+        for writer, entry in entries
+        if isinstance(entry, Intent)
     }
     history, still_open = History(), dict(intents)
     sent, receipts = list[OpenIntent](), list[Receipt]()
@@ -148,14 +150,15 @@ def build_history(journals: Mapping[str, Iterable[Entry]], *, is_own: Container[
     return history
 
 
-def _doubt(writer: str, entry: Intent) -> OpenIntent:
+def open_intent(writer: str, entry: Intent, digests: Digests) -> OpenIntent:
+    """Return an intent of a journal before anything is known of its result; ``digests`` are its own."""
     return OpenIntent(
         writer,
         entry.number,
         entry.at,
         entry.until,
         entry.sender,
-        entry.unpack(),
+        digests,
         entry.gateway,
         entry.account,
         entry.offset,

@@ -18,7 +18,7 @@ from secrets import token_hex
 from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError, lay_out
 from airflow_provider_p2psms.ledger.digest import Digests
 from airflow_provider_p2psms.ledger.exclusive import Epochs, elapsed, known_lengths
-from airflow_provider_p2psms.ledger.history import History, OpenIntent, Receipt, build_history
+from airflow_provider_p2psms.ledger.history import History, OpenIntent, Receipt, build_history, open_intent
 from airflow_provider_p2psms.ledger.journal import Journal, Reader, head_key, is_old
 from airflow_provider_p2psms.ledger.records import (
     MOST_DIGESTS,
@@ -131,10 +131,12 @@ class Ledger:
         """
         noted = []
         for some in digests.pieces(MOST_DIGESTS):
-            number, self._intents = self._intents, self._intents + 1
-            rest = sender, gateway, account, offset or 0, is_scheduled, is_witness
-            self._journal.append(Intent(number, at, until, rest[0], pack_digests(some), *rest[1:]))
-            noted.append(OpenIntent(self._writer, number, at, until, rest[0], some, *rest[1:]))
+            packed = pack_digests(some)
+            who = gateway, account, offset or 0
+            intent = Intent(self._intents, at, until, sender, packed, *who, is_scheduled, is_witness)
+            self._intents += 1
+            self._journal.append(intent)
+            noted.append(open_intent(self._writer, intent, some))
         return noted
 
     def settle(

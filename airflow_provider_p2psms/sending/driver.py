@@ -13,7 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    sleep_using_event,
+    wait_random_exponential,
+)
 
 from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.errors import (
@@ -93,7 +99,7 @@ class Driver:
             retry=retry_if_exception_type(UnreachableError),
             stop=self._is_last,
             wait=wait_random_exponential(multiplier=0.5, max=times.connect_pause_s),
-            sleep=self._pause,
+            sleep=sleep_using_event(self._over),
             reraise=True,
         )
         self._written_at = 0.0
@@ -162,9 +168,6 @@ class Driver:
         late = elapsed() + 1.0 > start_by
         is_over = self._over.is_set() or self._stop.is_set()
         return is_over or late or attempt.attempt_number >= self._times.connect_attempts
-
-    def _pause(self, seconds: float) -> None:
-        self._over.wait(seconds)
 
     def _await(self, until: float) -> None:
         timeout = max(0.0, min(self._times.write_every_s, until - self._clock()))

@@ -19,17 +19,8 @@ from airflow_provider_p2psms.rows.dialling import MOST_DIGITS, prefix_abroad
 _NEVER: Final = "(?!)"
 # The likeliest first; which of them a number is does not matter.
 _KINDS: Final = (
-    "mobile",
-    "fixed_line",
-    "voip",
-    "personal_number",
-    "pager",
-    "uan",
-    "voicemail",
-    "shared_cost",
-    "toll_free",
-    "premium_rate",
-)
+    "mobile fixed_line voip personal_number pager uan voicemail shared_cost toll_free premium_rate"
+).split()
 
 
 @cache

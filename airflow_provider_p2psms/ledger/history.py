@@ -82,12 +82,12 @@ class History:
 
     ``accepted`` holds the ids of messages by their digests, ``not_taken`` the messages that were about to
     leave and were certainly not taken, ``absent`` those that are believed not taken because a report did not
-    show them, ``doubts`` what is open, and ``closing`` the end of a send of this owner that was accepted
+    show them, ``doubts`` what is open, and ``completion`` the end of a send of this owner that was accepted
     whole. ``origins`` are gateway and account of all intents that name one and had a message accepted or
     open. ``receipts`` are a few of the latest ids, the newest last. ``witnesses`` are id and time of those
     that are not cancelled; the id is 0 where it is not known. ``first_at`` is when the first intent was
     written, in Unix seconds by the gateway's clock as far as it was known then. ``has_old`` says that some
-    intents are of format 1, ``is_new`` that the ledger held nothing at all.
+    intents are of format 1.
     """
 
     accepted: dict[bytes, int] = field(default_factory=dict)
@@ -100,7 +100,6 @@ class History:
     witnesses: list[tuple[int, float]] = field(default_factory=list)
     first_at: float = math.inf
     has_old: bool = False
-    is_new: bool = False
 
     @property
     def has_sends(self) -> bool:

@@ -95,9 +95,7 @@ class Ledger:
             self._write_tombstones({*self._own(writers), *known})
         journals = read_journals(writers, known, self._store, reader)
         self._begin(journals)
-        history = build_history(journals, is_own=self._own(journals))
-        history.is_new = not (keys or journals)
-        return history
+        return build_history(journals, is_own=self._own(journals))
 
     def is_owner(self) -> bool:
         """

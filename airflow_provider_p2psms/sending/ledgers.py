@@ -286,7 +286,6 @@ def _merge(history: History, other: History) -> History:
         witnesses=[*other.witnesses, *history.witnesses],
         first_at=min(other.first_at, history.first_at),
         has_old=history.has_old or other.has_old,
-        is_new=history.is_new and other.is_new,
     )
 
 

@@ -272,7 +272,7 @@ class SendMachine:
 
     ``failure`` says why it ended early. ``found`` counts messages of earlier tries that the reports showed,
     ``gone_ids`` are the outbox ids of those among them whose rows have gone, ``gone_accepted`` counts these
-    messages, and ``gone_absent`` those that were not taken. ``closing`` is there once all messages are
+    messages, and ``gone_absent`` those that were not taken. ``completion`` is there once all messages are
     accepted.
 
     :param items: those in doubt first.

@@ -74,9 +74,9 @@ class _Exchange:
         """
         Hand bytes to the socket while the exchange lasts.
 
-        A process that stood still and goes on must not complete a request that is over by now. So nothing
-        may wait between the look at the clock and the kernel's call: a socket with a timeout would, for the
-        network, and after that for the other threads.
+        A suspended process must not finish a request after its deadline. So nothing may wait between the look
+        at the clock and the kernel's call: a socket with a timeout would, for the network, and after that for
+        the other threads.
         """
         can_wait = isinstance(sock, SSLTransport)  # TLS in a proxy's TLS would lose bytes if it could not
         sock.settimeout(0)
@@ -300,18 +300,15 @@ class Transport:
         It writes headers, forms and addresses, and finds proxies and certificates; that takes longer than
         the exchange itself. What is left is one call of urllib3, in which nothing is followed or repeated.
         """
+        body = content.get("data")
+        if content.keys() != {"data", "headers"} or not isinstance(body, bytes):
+            return self._prepare_anew(method, path, content)
         known: dict[object, _Ready] = self._of_this_thread().known
-        alike = content.keys() == {"data", "headers"} and isinstance(content["data"], bytes)
-        key = (method, path, *content["headers"].items()) if alike else None
-        if key is None or key not in known:
-            ready = self._prepare_anew(method, path, content)
-            if key is None:
-                return ready
-            known[key] = ready
-        body = content["data"]
-        return replace(
-            known[key], body=body, headers={**known[key].headers, "Content-Length": f"{len(body)}"}
-        )
+        key = (method, path, *content["headers"].items())
+        if key not in known:
+            known[key] = self._prepare_anew(method, path, content)
+        headers = {**known[key].headers, "Content-Length": f"{len(body)}"}
+        return replace(known[key], body=body, headers=headers)
 
     def _prepare_anew(self, method: str, path: str, content: dict[str, Any]) -> _Ready:
         settings, session = self._settings, self._of_this_thread().session

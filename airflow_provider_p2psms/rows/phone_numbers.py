@@ -18,10 +18,7 @@ from airflow_provider_p2psms.rows.cells import CellError
 from airflow_provider_p2psms.rows.dialling import MOST_DIGITS, find_number, has_room
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank
-from airflow_provider_p2psms.rows.numbering_plans import (
-    certain_zeros,
-    spellings,
-)
+from airflow_provider_p2psms.rows.numbering_plans import certain_zeros, spellings
 from airflow_provider_p2psms.rows.rounding import (
     LOST_DIGITS,
     LOST_ZEROS,

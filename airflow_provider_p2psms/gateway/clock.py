@@ -1,41 +1,22 @@
-"""The clock of deadlines, whose seconds pass evenly; and how far the gateway's clock is ahead of ours."""
+"""How far the gateway's clock is ahead of ours."""
 
-import time
 from email.utils import parsedate_to_datetime
 
 # A Date header has whole seconds, and an answer takes its time: two measurements differ by no more.
 DATE_ERROR_S = 2.0
 
 
-def elapsed() -> float:
-    """
-    Return seconds since some moment in the past.
-
-    They pass while the machine is suspended, too, where the system can tell (Linux, macOS).
-    ``time.monotonic`` stands still then, and a request could leave long after its time.
-    """
-    return time.clock_gettime(_CLOCK)
-
-
-# On macOS CLOCK_MONOTONIC goes on during sleep, by Apple's manual page of clock_gettime.
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
 class GatewayClock:
     """
     How far the gateway's clock is ahead of this machine's, by the ``Date`` headers of its answers.
 
-    A header has whole seconds, so the difference is known to about a second. Threads may share it.
+    ``offset_s`` is ``None`` before the first answer with a readable date. A header has whole seconds, so the
+    difference is known to about a second. Threads may share it.
     """
 
     def __init__(self) -> None:
-        self._offset_s: float | None = None
+        self.offset_s: float | None = None
         self._error_s = float("inf")
-
-    @property
-    def offset_s(self) -> float | None:
-        """Seconds that the gateway is ahead; ``None`` before its first answer with a readable date."""
-        return self._offset_s
 
     def note(self, date: str | None, *, asked_at: float, answered_at: float) -> None:
         """
@@ -51,5 +32,5 @@ class GatewayClock:
             shown = parsedate_to_datetime(date).timestamp()
         except (TypeError, ValueError, OverflowError):
             return
-        self._offset_s = shown + 0.5 - (asked_at + answered_at) / 2
+        self.offset_s = shown + 0.5 - (asked_at + answered_at) / 2
         self._error_s = error_s

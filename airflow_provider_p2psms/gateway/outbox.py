@@ -20,7 +20,7 @@ from airflow_provider_p2psms.errors import (
     lay_out,
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.gateway.clock import elapsed
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient, parse_recipient, parse_record
 from airflow_provider_p2psms.gateway.response import Page
 

@@ -27,8 +27,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.ssltransport import SSLTransport
 from urllib3.util.wait import wait_for_write
 
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.errors import OutcomeUnknownError, UnreachableError, lay_out
-from airflow_provider_p2psms.gateway.clock import GatewayClock, elapsed
+from airflow_provider_p2psms.gateway.clock import GatewayClock
 from airflow_provider_p2psms.gateway.envelope import Answer
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 

@@ -15,7 +15,6 @@ listing of the folder. Such a listing is at most ``FRESH_S`` old: mounts remembe
 that were taken since are still there, so the try that starts from an old listing finds them taken.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Collection
 from functools import partial
@@ -29,13 +28,6 @@ from airflow_provider_p2psms.ledger.stores import EMPTY, Store, epochs_in, last_
 # For so long at least an epoch stays. A try that lists epochs and takes one in more than half of it starts
 # anew.
 FRESH_S = 600.0
-
-_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-
-
-def elapsed() -> float:
-    """Return seconds that pass while the machine is suspended, too, where the system can tell."""
-    return time.clock_gettime(_CLOCK)
 
 
 class _Epoch(NamedTuple):

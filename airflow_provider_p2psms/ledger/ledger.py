@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from secrets import token_hex
 
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.errors import OutcomeUnknownError, ReplacedError, lay_out
 from airflow_provider_p2psms.ledger.digest import Digests
-from airflow_provider_p2psms.ledger.exclusive import Epochs, elapsed, known_lengths
+from airflow_provider_p2psms.ledger.exclusive import Epochs, known_lengths
 from airflow_provider_p2psms.ledger.history import History, OpenIntent, Receipt, build_history, open_intent
 from airflow_provider_p2psms.ledger.journal import Journal, Reader, head_key, is_old
 from airflow_provider_p2psms.ledger.records import (

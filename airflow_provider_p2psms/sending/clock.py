@@ -2,7 +2,7 @@
 
 import time
 
-from airflow_provider_p2psms.gateway.clock import elapsed
+from airflow_provider_p2psms.clock import elapsed
 
 
 class Clock:

@@ -30,7 +30,7 @@ from airflow_provider_p2psms.errors import (
     P2PSMSError,
     UnreachableError,
 )
-from airflow_provider_p2psms.gateway.clock import elapsed
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.gateway.outbox import NoAnswerError
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.sending.clock import Clock

@@ -2,7 +2,7 @@
 
 import logging
 
-from airflow_provider_p2psms.gateway.clock import elapsed
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.sending.outcomes import Outcomes
 
 log = logging.getLogger(__name__)

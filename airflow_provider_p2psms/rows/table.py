@@ -8,7 +8,7 @@ takes the records as they are: to name the cells of a million rows takes as long
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
-from typing import Any, ClassVar, SupportsIndex, TypeAlias, cast, overload
+from typing import Any, ClassVar, TypeAlias, cast
 
 from airflow_provider_p2psms.rows.headers import build_header
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
@@ -28,13 +28,9 @@ class Placed(list[Record]):
         super().__init__(records)
         self.places = places
 
-    @overload
-    def __getitem__(self, place: SupportsIndex) -> Record: ...
-    @overload
-    def __getitem__(self, place: slice) -> "Placed": ...
-    def __getitem__(self, place: "SupportsIndex | slice") -> "Record | Placed":
-        found: Any = super().__getitem__(place)
-        return Placed(found, self.places[place]) if isinstance(place, slice) else cast("Record", found)
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        return Placed(found, self.places[place]) if isinstance(place, slice) else found
 
 
 class Columnar(Sequence[Record]):
@@ -54,11 +50,7 @@ class Columnar(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return zip(*self.columns, strict=True)
 
-    @overload
-    def __getitem__(self, place: int) -> Record: ...
-    @overload
-    def __getitem__(self, place: slice) -> "Columnar": ...
-    def __getitem__(self, place: int | slice) -> "Record | Columnar":
+    def __getitem__(self, place: Any) -> Any:
         cells = [column[place] for column in self.columns]
         return Columnar(cells, self.places[place]) if isinstance(place, slice) else cells
 

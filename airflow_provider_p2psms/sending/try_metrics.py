@@ -25,7 +25,10 @@ class TryMetrics:
 
 def count_try(plan: Plan, *, requests: int) -> TryMetrics:
     """Count a try that has ended, in whatever way."""
-    counts = plan.outcomes.count()
+    outcomes = plan.outcomes
+    counts, parts = outcomes.count(), plan.parts
+    if not outcomes.all_accepted():  # seldom: the spool is read once more for it
+        parts = outcomes.accepted_parts(batch for batch, _ in plan.spool)
     return TryMetrics(
         accepted=counts["accepted"] - plan.already_accepted,
         refused=counts["refused"] + plan.held_back,
@@ -33,11 +36,5 @@ def count_try(plan: Plan, *, requests: int) -> TryMetrics:
         in_doubt=counts["in_doubt"],
         duplicates=plan.duplicates,
         requests=requests,
-        parts=_accepted_parts(plan) - plan.already_parts,
+        parts=parts - plan.already_parts,
     )
-
-
-def _accepted_parts(plan: Plan) -> int:
-    if plan.outcomes.all_accepted():  # the rule: the spool is not read once more for it
-        return plan.parts
-    return plan.outcomes.accepted_parts(batch for batch, _ in plan.spool)

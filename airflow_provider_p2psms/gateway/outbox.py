@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.errors import (
     AuthenticationError,
     GatewayRefusedError,
@@ -20,7 +21,6 @@ from airflow_provider_p2psms.errors import (
     lay_out,
 )
 from airflow_provider_p2psms.gateway.client import GatewayClient
-from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient, parse_recipient, parse_record
 from airflow_provider_p2psms.gateway.response import Page
 

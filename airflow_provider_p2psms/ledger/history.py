@@ -60,6 +60,7 @@ class OpenIntent:
         digests = [digest if is_open else NO_DIGEST for digest, is_open in each]
         return None if set(digests) == {NO_DIGEST} else replace(self, digests=Digests.of(digests))
 
+
 class Receipt(NamedTuple):
     """
     An outbox id that an answer gave.

@@ -106,6 +106,7 @@ class MemoryStore(Store):
     """For sends outside of Airflow: lasts as long as its process."""
 
     fences = True
+
     def __init__(self) -> None:
         self.records: dict[str, Any] = {}
 
@@ -116,6 +117,7 @@ class MemoryStore(Store):
     def write(self, key: str, value: Any) -> None:
         """Keep the value."""
         self.records[key] = msgspec.json.decode(msgspec.json.encode(value))
+
     def create(self, key: str, value: Any) -> bool | None:
         """Keep the value, unless there is one."""
         if self.read(key) is not None:
@@ -180,6 +182,7 @@ class TaskStateStore(Store):
     def create(self, key: str, value: Any) -> bool | None:  # noqa: ARG002 - no store that fences is asked
         """Return ``None``: Airflow's store writes over what is there."""
         return None
+
     def register(self, name: str, writer: str) -> None:
         """Add to the list of journals, as ``keys`` has read it: no other try can have added to it since."""
         writers = [*(self._listed[name] if name in self._listed else self._listed_writers(name)), writer]
@@ -216,6 +219,7 @@ class ObjectStore(Store):
     """
 
     fences = False
+
     def __init__(self, folder: Any, *, patience_s: float = 10.0) -> None:
         self.patience_s = patience_s
         self._folder = folder

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
+
 from tenacity import (
     RetryCallState,
     Retrying,
@@ -22,6 +23,7 @@ from tenacity import (
 )
 
 from airflow_provider_p2psms.batch import Batch
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.errors import (
     GatewayRefusedError,
     InvalidMessageError,
@@ -30,7 +32,6 @@ from airflow_provider_p2psms.errors import (
     P2PSMSError,
     UnreachableError,
 )
-from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.gateway.outbox import NoAnswerError
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.sending.clock import Clock
@@ -117,7 +118,8 @@ class Driver:
                         self._over.set()
                         machine.halt()
             except LedgerError as err:
-                log.error("The ledger cannot be written, so no further request is sent.")
+                # The error itself is raised with the result.
+                log.error("The ledger cannot be written, so no further request is sent.")  # noqa: TRY400
                 machine.ledger_failed(err)
             finally:
                 self._over.set()

@@ -250,6 +250,7 @@ class Limits:
         """Return when a request whose intent has the time ``at`` is over at the latest."""
         return at + self.times.start_within_s + self.exchange_s + self.linger_s
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
     """

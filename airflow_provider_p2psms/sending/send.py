@@ -82,8 +82,6 @@ _FOR_A_PERSON = (
 
 _OF_STAGING = {"held_back", "redirected"}
 
-OpenOutcomes = Callable[[], AbstractContextManager[TextIO]]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendResult:
@@ -146,7 +144,7 @@ class Sender:
     key_column: str | None = None
     max_cost: float | None = None
     witness_recipient: str | None = field(default=None, repr=False)
-    open_outcomes: OpenOutcomes | None = None
+    open_outcomes: Callable[[], AbstractContextManager[TextIO]] | None = None
     report_metrics: Callable[[TryMetrics], None] | None = None
     keep_ids: Callable[[list[int]], None] | None = None
     report_standing: Callable[[Standing], None] | None = None
@@ -499,7 +497,7 @@ class _Send:
         plan, machine = self._plan, self._machine
         assert machine  # noqa: S101 - `go` has made it
         completion = machine.completion or self._history.completion
-        counts = plan.outcomes.count()
+        counts, ids = plan.outcomes.count(), plan.outcomes.outbox_ids()
         if machine.failure or machine.doubtful or not plan.outcomes.all_accepted() or completion is None:
             raise self._failure(machine, counts)
         self._ledger.flush()  # nothing is left to write, unless the ledger failed at the end of the run
@@ -510,9 +508,7 @@ class _Send:
         else:
             log.info("Accepted: %s recipients.", f"{plan.recipients + machine.gone_accepted:,}")
         return SendResult(
-            message_outbox_ids=list(dict.fromkeys([*plan.outcomes.outbox_ids(), *machine.gone_ids]))
-            if machine.gone_ids
-            else plan.outcomes.outbox_ids(),
+            message_outbox_ids=list(dict.fromkeys([*ids, *machine.gone_ids])) if machine.gone_ids else ids,
             accepted=plan.recipients + machine.gone_accepted,
             already_accepted=plan.already_accepted + machine.found,
             invalid=plan.invalid,

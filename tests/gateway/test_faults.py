@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.errors import (
     AuthenticationError,
     GatewayRefusedError,
@@ -19,7 +20,6 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
 )
 from airflow_provider_p2psms.gateway import transport
-from airflow_provider_p2psms.clock import elapsed
 from airflow_provider_p2psms.gateway.request import Group
 
 from .conftest import MakeClient, Script, ScriptedGateway, StartGateway, answer, http, read_request

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from airflow_provider_p2psms.errors import AuthenticationError
 from airflow_provider_p2psms.clock import elapsed
+from airflow_provider_p2psms.errors import AuthenticationError
 from airflow_provider_p2psms.gateway.outbox import (
     NoAnswerError,
     Outbox,

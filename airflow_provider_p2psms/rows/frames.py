@@ -2,6 +2,7 @@
 
 from typing import Any, TypeGuard
 
+from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.chunked import in_chunks
 from airflow_provider_p2psms.rows.headers import build_header
 from airflow_provider_p2psms.rows.rounding import is_coarse
@@ -18,8 +19,10 @@ def read_frame(frame: Any) -> Table:
     """
     Stream the rows of a DataFrame behind its header; its index is not a column.
 
-    :raises InvalidMessageError: two columns have the same name.
+    :raises InvalidMessageError: two columns have the same name, or there are rows and no columns.
     """
+    if len(frame) and not len(frame.columns):
+        raise InvalidMessageError("the DataFrame has rows but no columns")
     header = build_header("the DataFrame", frame.columns, coarse=map(is_coarse, frame.dtypes))
     is_polars = hasattr(frame, "iter_rows")
     return Table(

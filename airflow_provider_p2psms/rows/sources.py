@@ -13,7 +13,6 @@ from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.rows.frames import is_frame, read_frame
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.row import Row
-from airflow_provider_p2psms.rows.table import Table
 
 _ACCEPTED = (
     "messages takes rows: a list or any iterable of {'recipient': …, 'message': …} mappings, "
@@ -42,7 +41,7 @@ def read_rows(messages: object) -> Iterator[Row]:
     if isinstance(messages, str | bytes | bytearray):
         messages = _decode_json(messages)
     if is_frame(messages):
-        return _read_frame(messages)
+        return read_frame(messages)
     if isinstance(messages, Mapping):
         return iter((_read_row(messages),))
     if hasattr(messages, "collect_schema"):
@@ -58,15 +57,9 @@ def _read_items(items: Iterable[object]) -> Iterator[Row]:
         if type(item) is dict:
             yield item
         elif type(item) is not tuple and is_frame(item):  # a query read in chunks
-            yield from _read_frame(item)
+            yield from read_frame(item)
         else:
             yield _read_row(item)
-
-
-def _read_frame(frame: Any) -> Table:
-    if len(frame) and not len(frame.columns):
-        raise InvalidMessageError("the DataFrame has rows but no columns")
-    return read_frame(frame)
 
 
 def _read_row(item: Any) -> Row:

@@ -1,32 +1,19 @@
 """
 The two payloads in which a batch goes over the wire: groups in JSON, or rows in an uploaded file.
 
-Each knows how many messages fit into one request, how they are written for it, and whose id is which of the
-answer's. They are all that the two operators differ in.
+Each knows how many messages the gateway likes in one request (``batch_size``), how they are written for it,
+and whose id is which of the answer's. They are all that the two operators differ in.
+
+``send`` makes the one POST, and returns each message's outbox id, in their order. ``how`` is ``from_number``,
+``send_time`` and ``start_by``; they and the errors are those of ``GatewayClient.send_peer_to_peer``.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from airflow_provider_p2psms.batch import Batch
 from airflow_provider_p2psms.gateway import request
 from airflow_provider_p2psms.gateway.client import GatewayClient
-
-
-class Payload(Protocol):
-    """How messages become one request."""
-
-    @property
-    def batch_size(self) -> int:
-        """The most messages that the gateway likes in one request."""
-
-    def send(self, client: GatewayClient, batch: Batch, **how: Any) -> Sequence[int]:
-        """
-        Make the one POST, and return each message's outbox id, in their order.
-
-        ``how`` is ``from_number``, ``send_time`` and ``start_by``; they and the errors are those of
-        ``GatewayClient.send_peer_to_peer``.
-        """
 
 
 class PeerToPeer:
@@ -65,3 +52,6 @@ class PeerToPeerFile:
         """Upload messages row by row."""
         content = request.build_csv(zip(*batch.columns(), strict=True))
         return client.send_csv(content, expected=len(batch), **how).outbox_ids
+
+
+Payload = PeerToPeer | PeerToPeerFile

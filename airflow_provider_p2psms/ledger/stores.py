@@ -351,17 +351,16 @@ class ObjectStore(Store):
     def _put(self, files: Mapping[Path, bytes]) -> None:
         # Only the syncing is worth a thread: those that make files in one folder wait for each other.
         with ExitStack() as stack:
-            unfinished, streams = list[Path](), list[BinaryIO]()
+            parts = dict[Path, BinaryIO]()
             for file, body in files.items():
                 part = file.with_name(f"{file.name}.{self._token}.part")
                 stack.callback(part.unlink, missing_ok=True)
                 stream = stack.enter_context(part.open("wb"))
                 stream.write(body)
                 stream.flush()
-                unfinished.append(part)
-                streams.append(stream)
-            self.each(os.fsync, streams)
-            *others, last = zip(unfinished, files, strict=True)
+                parts[part] = stream
+            self.each(os.fsync, parts.values())
+            *others, last = zip(parts, files, strict=True)
             for part, file in others:
                 part.replace(file)
             if others:

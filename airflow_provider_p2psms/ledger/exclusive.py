@@ -114,11 +114,7 @@ class Epochs:
             self._store.write(key, value)
             return True
         # A mount may try again what it has done already, and find its own work.
-        return created or self._is_mine(number)
-
-    def _is_mine(self, number: int) -> bool:
-        epoch = self._read(number)
-        return epoch is not None and epoch.writer == self._writer
+        return created or ((epoch := self._read(number)) is not None and epoch.writer == self._writer)
 
     def _look(self, number: int, reader: Reader) -> _Epoch:
         """Read an epoch that is there, and wait until its creator has written it."""

@@ -45,11 +45,10 @@ class Journal:
         # Segments that are full and not durable yet, and the entries of the head.
         self._full: list[list[Entry]] = []
         self._last: list[Entry] = []
-        self._segments = self._entries = 0  # durable
         self._size = 0
         self._unwritten = False
-        self.length = Length()
-        """What is durable."""
+        # What is durable, and how many of its entries are in segments.
+        self.length, self._entries = Length(), 0
 
     def append(self, entry: Entry) -> None:
         """Add an entry; durable after ``flush``."""
@@ -69,18 +68,17 @@ class Journal:
         """
         if not self._unwritten:
             return
-        records, before = {}, self._entries
-        for number, entries in enumerate(self._full, self._segments):
+        records, before, segments = {}, self._entries, self.length.segments
+        for number, entries in enumerate(self._full, segments):
             key = segment_key(self._name, self._writer, number)
             records[key] = seal(key, number, before, entries)
             before += len(entries)
-        length = Length(self._segments + len(self._full), before + len(self._last))
+        length = Length(segments + len(self._full), before + len(self._last))
         head = head_key(self._name, self._writer)
         self._store.write_all(records | {head: head_to_json(head, length, self._last)})
-        self._segments, self._entries = length.segments, before
+        self.length, self._entries = length, before
         self._full = []
         self._unwritten = False
-        self.length = length
 
 
 class Reader:

@@ -6,8 +6,8 @@ from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownEr
 from airflow_provider_p2psms.gateway.outbox import NoAnswerError, Outbox
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.ledger import History
+from airflow_provider_p2psms.sending.plan import NOTHING_SENT
 
-_NOTHING_SENT = "This try sent nothing."
 _OPTIONS = (
     "Let the connection name the gateway and account of before, and clear the task.",
     "If people are to get the texts from the present account as well, give resend a word.",
@@ -36,7 +36,7 @@ def check_origin(history: History, settings: GatewaySettings, outbox: Outbox) ->
                 "The connection names another gateway than in earlier tries.",
                 f"They handed messages to {', '.join(others)}.",
                 f"It now names {settings.base_url}, whose reports know nothing of them.",
-                _NOTHING_SENT,
+                NOTHING_SENT,
                 options=_OPTIONS,
             )
         )
@@ -47,7 +47,7 @@ def check_origin(history: History, settings: GatewaySettings, outbox: Outbox) ->
             lay_out(
                 "Earlier tries used another token, perhaps of another account.",
                 "The ledger holds no outbox id by which the gateway could tell.",
-                _NOTHING_SENT,
+                NOTHING_SENT,
                 options=_OPTIONS,
             )
         )
@@ -58,7 +58,7 @@ def check_origin(history: History, settings: GatewaySettings, outbox: Outbox) ->
             lay_out(
                 "Earlier tries used another token, perhaps of another account.",
                 f"The gateway gave no answer that tells: {err.summary}",
-                _NOTHING_SENT,
+                NOTHING_SENT,
             )
         ) from err
     if record is None:
@@ -66,7 +66,7 @@ def check_origin(history: History, settings: GatewaySettings, outbox: Outbox) ->
             lay_out(
                 "Earlier tries used another account.",
                 "The account of the present token does not show their messages.",
-                _NOTHING_SENT,
+                NOTHING_SENT,
                 options=_OPTIONS,
             )
         )

@@ -834,7 +834,7 @@ class SendMachine:
         if isinstance(err, OutcomeUnknownError):
             item.said_taken, item.answer_ids = err.said_taken, err.outbox_ids
         else:  # a refusal is here because the gateway has the messages already
-            item.said_taken = isinstance(err, GatewayRefusedError)
+            item.said_taken, item.answer_ids = isinstance(err, GatewayRefusedError), ()
         self._ledger.claim(
             item.doubts, over=item.over, said_taken=item.said_taken, answer_ids=item.answer_ids
         )

@@ -330,6 +330,15 @@ class TestEpochs:
         with pytest.raises(LedgerError, match=r"damaged: .*turn\.0"):
             begin(ObjectStore(tmp_path, patience_s=0.0), 2)
 
+    def test_an_epoch_with_something_behind_it_is_an_error(self, tmp_path):
+        """Its record holds nothing else."""
+        begin(ObjectStore(tmp_path))
+        file = tmp_path / "p2psms.turn.0.json"
+        file.write_bytes(file.read_bytes().replace(b"}]", b"},1]"))
+
+        with pytest.raises(LedgerError, match=r"damaged: .*turn\.0.*not written by the ledger"):
+            begin(ObjectStore(tmp_path, patience_s=0.0), 2)
+
     def test_an_epoch_that_is_listed_and_gone_is_an_error(self, tmp_path):
         """Nothing is begun on top of it."""
         begin(ObjectStore(tmp_path))

@@ -126,7 +126,8 @@ class Running:
     def stats(self) -> dict[str, int]:
         """Ask what it has counted."""
         with urlopen(f"{self.url}/stats") as answer:  # noqa: S310 - its own address
-            return json.load(answer)
+            counts: dict[str, int] = json.load(answer)
+            return counts
 
 
 @contextmanager

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from airflow.exceptions import AirflowException, AirflowFailException
-
+from airflow_provider_p2psms.airflow_compat import AirflowException, AirflowFailException
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 from airflow_provider_p2psms.sandbox import Sandbox
 from scripts.faults.conditions import REPORT_LAG_S

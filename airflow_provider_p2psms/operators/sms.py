@@ -62,13 +62,15 @@ if TYPE_CHECKING:
 __all__ = ["CancelScheduledSMSOperator", "PeerToPeerFileOperator", "PeerToPeerSMSOperator"]
 
 
-def __getattr__(name: str) -> Any:
-    # Made for those who ask for it: most DAG files cancel nothing, and each task class costs their parsing.
-    if name == "CancelScheduledSMSOperator":
-        from airflow_provider_p2psms.operators import cancel
+if not TYPE_CHECKING:  # to type checkers, the names above are all that there are
 
-        return cancel.CancelScheduledSMSOperator
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> Any:
+        # Made for those who ask for it: most DAG files cancel nothing, and each class costs their parsing.
+        if name == "CancelScheduledSMSOperator":
+            from airflow_provider_p2psms.operators import cancel
+
+            return cancel.CancelScheduledSMSOperator
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 # Tasks whose rows come from elsewhere lack these.

@@ -31,11 +31,13 @@ __all__ = ["Arrived", "NotedRequest", "Sandbox"]
 _HOMES = {"Arrived": "tables", "NotedRequest": "tables", "Sandbox": "server"}
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-    except ModuleNotFoundError as err:
-        hint = f"the sandbox needs {err.name}: pip install 'airflow-provider-p2psms[sandbox]'"
-        raise ModuleNotFoundError(hint, name=err.name) from err
+if not TYPE_CHECKING:  # to type checkers, the names above are all that there are
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        try:
+            return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        except ModuleNotFoundError as err:
+            hint = f"the sandbox needs {err.name}: pip install 'airflow-provider-p2psms[sandbox]'"
+            raise ModuleNotFoundError(hint, name=err.name) from err

@@ -46,6 +46,9 @@ AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))
 # tests: all that they talk to is on this machine.
 for name in [name for name in os.environ if name.startswith("AIRFLOW_") or name.lower().endswith("_proxy")]:
     del os.environ[name]
+# Nor what it says about its terminal: a test whose output depends on that says so itself.
+for name in ("COLUMNS", "FORCE_COLOR", "LINES", "NO_COLOR", "TERM", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(name, None)
 os.environ |= {
     "AIRFLOW_HOME": str(AIRFLOW_HOME),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

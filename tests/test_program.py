@@ -1,5 +1,6 @@
 """How printed commands begin: so that they work where they are printed."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -50,7 +51,7 @@ def test_without_a_command(monkeypatch, tmp_path):
 
 def test_a_hint_can_be_typed_as_printed(tmp_path):
     """What `ledger show` names lists the ledgers, also without p2psms on the PATH."""
-    environment = {"PATH": "/usr/bin:/bin"}
+    environment = os.environ | {"PATH": "/usr/bin:/bin"}
     arguments = ["ledger", "show", "dag", "run", "task", "--path", str(tmp_path)]
     shown = subprocess.run([BESIDE, *arguments], env=environment, capture_output=True, text=True, check=False)
     hint = shown.stderr.partition("To list all: ")[2]

@@ -98,8 +98,14 @@ def is_template(text: str) -> bool:
 
 
 def is_file_name(source: str, suffixes: tuple[str, ...]) -> bool:
-    """Whether a text is the name of a template's file: one word that ends so, and no address."""
-    return bool(suffixes) and source.endswith(suffixes) and not re.search(r"\s|://", source)
+    """
+    Whether a text is the name of a template's file: it ends so, and is no address.
+
+    The name of a query's file may have blanks, as in Airflow. A message may end with the name of a file, so that
+    of a message's file is one word.
+    """
+    is_other = re.compile(r"[\r\n]|://" if suffixes == (".sql",) else r"\s|://").search
+    return bool(suffixes) and source.endswith(suffixes) and not is_other(source)
 
 
 def describe_fault(err: Exception, *, has_columns: bool = False) -> str:

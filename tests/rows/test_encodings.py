@@ -211,7 +211,8 @@ def test_persian_texts_have_no_utf_8_by_chance(texts):
 
 def test_a_mixture_far_down():
     """Also where the file was long known to be UTF-8: while it is read, with the line."""
-    content = b"recipient;message\n" + f"1;{PERSIAN}\n".encode() * 60_000 + f"1;{PERSIAN}\n".encode("cp1256")
+    row = f"09121234567;{PERSIAN}\n"
+    content = b"recipient;message\n" + row.encode() * 60_000 + row.encode("cp1256")
 
     with pytest.raises(
         InvalidMessageError, match=r"line 60,002: byte [\d,]+ of the file cannot be read as UTF-8"

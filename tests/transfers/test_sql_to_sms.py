@@ -119,13 +119,13 @@ def test_a_query_reaches_people(dag, run, shop, p2psms_sandbox: Sandbox):
 
 
 def test_templates_files_and_outcomes(dag, run, shop, p2psms_sandbox: Sandbox, tmp_path):
-    """The query may lie in a file; it, its parameters and the connection are templates."""
-    (tmp_path / "due.sql").write_text(
+    """The query may lie in a file, whose name may have blanks; it, its parameters and the connection are templates."""
+    (tmp_path / "due today.sql").write_text(
         "-- who is due\nSELECT * FROM customers WHERE id >= {{ params.least }} ORDER BY id;\n"
     )
     with dag:
         send(
-            sql=str(tmp_path / "due.sql").lstrip("/"),
+            sql=str(tmp_path / "due today.sql").lstrip("/"),
             conn_id="{{ 'shop' }}",
             key_column="id",
             outcomes=f"{tmp_path}/outcomes.csv",

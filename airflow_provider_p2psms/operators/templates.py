@@ -101,8 +101,8 @@ def is_file_name(source: str, suffixes: tuple[str, ...]) -> bool:
     """
     Whether a text is the name of a template's file: it ends so, and is no address.
 
-    The name of a query's file may have blanks, as in Airflow. A message may end with the name of a file, so that
-    of a message's file is one word.
+    The name of a query's file may have blanks, as in Airflow. The name of a message's file is one word, as a
+    message may end with the name of a file.
     """
     is_other = re.compile(r"[\r\n]|://" if suffixes == (".sql",) else r"\s|://").search
     return bool(suffixes) and source.endswith(suffixes) and not is_other(source)

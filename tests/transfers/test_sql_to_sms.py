@@ -119,7 +119,7 @@ def test_a_query_reaches_people(dag, run, shop, p2psms_sandbox: Sandbox):
 
 
 def test_templates_files_and_outcomes(dag, run, shop, p2psms_sandbox: Sandbox, tmp_path):
-    """The query may lie in a file, whose name may have blanks; it, its parameters and the connection are templates."""
+    """The query may lie in a file, whose name may have blanks; it and its parameters are templates."""
     (tmp_path / "due today.sql").write_text(
         "-- who is due\nSELECT * FROM customers WHERE id >= {{ params.least }} ORDER BY id;\n"
     )

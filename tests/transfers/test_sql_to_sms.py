@@ -44,7 +44,9 @@ class _Shop:
 def sqlite_shop(tmp_path):
     file = tmp_path / "shop.db"
     connection = json.dumps({"conn_type": "sqlite", "host": str(file)})
-    return _Shop(connection, URL.create("sqlite", database=str(file)))
+    shop = _Shop(connection, URL.create("sqlite", database=str(file)))
+    yield shop
+    shop.engine.dispose()
 
 
 @pytest.fixture

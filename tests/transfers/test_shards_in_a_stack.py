@@ -13,7 +13,9 @@ from tests.stack import AirflowStack, TaskInstance
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DAGS = Path(__file__).parent / "sharded" / "dags"
-COUNT, ROWS, SHARDS = 1_150, 300, 4
+# Shards with a ledger each do not know each other's messages: of more than 600, none is asked about, and what is
+# in doubt would stay so (docs/ledger.md, "Limits of the report").
+COUNT, ROWS, SHARDS = 690, 180, 4
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_killed_shards_go_on(airflow: AirflowStack, sandbox: Sandbox, tmp_path: 
         ]
         return sends if len(sends) == SHARDS else []
 
-    sandbox.latency_s = 2.0  # so that four are in the middle at once, though they do not begin at once
+    sandbox.latency_s = 4.0  # so that four are in the middle at once, though they do not begin at once
     run = airflow.trigger("sharded", {"file": str(file)})
     killed = airflow.wait_for("four shards to be in the middle", four_in_the_middle)[:2]
     for shard in killed:

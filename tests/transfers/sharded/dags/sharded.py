@@ -47,7 +47,7 @@ def sharded() -> None:
             total.update(each)
         return dict(total)
 
-    report(shard.expand(file=shards("{{ params.file }}", rows=300)))
+    report(shard.expand(file=shards("{{ params.file }}", rows=180)))
 
 
 sharded()

@@ -62,6 +62,15 @@ echo "=== A library of an extra is missing"
 python -m pip uninstall --quiet --yes python-multipart # newer Airflows bring it
 expect 1 "airflow-provider-p2psms[sandbox]" p2psms sandbox
 
+echo "=== What the pages say to type"
+python -m pip uninstall --quiet --yes airflow-provider-p2psms
+grep -h '^pip install' README.md docs/*.md | sort -u >"$work/pip.sh"
+export PIP_FIND_LINKS="$PWD/dist ${PIP_FIND_LINKS:-}" PIP_CONSTRAINT="$PWD/requirements/dev.txt"
+while read -r line; do
+    expect 0 "" sh -c "$line"
+done <"$work/pip.sh"
+expect 0 "--outbox-suffix" p2psms sandbox --help
+
 echo "=== The wheel with its extras"
 install "$wheel[sandbox,sql]"
 cat >"$work/send.py" <<'PY'

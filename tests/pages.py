@@ -36,22 +36,27 @@ def languages(text: str) -> set[str]:
     return {language for _, language, _ in BLOCK.findall(text)}
 
 
-def commands(text: str) -> list[list[str]]:
-    """Give each command of the blocks of a shell as its words."""
+def lines_to_type(text: str) -> list[str]:
+    """Give each command of the blocks of a shell as it is printed, over several lines if it is long."""
     found = []
     for code in blocks(text, "bash", "console"):
         pending = ""
         for line in code.splitlines():
             pending += f"{line}\n"
             try:
-                words = shlex.split(pending.replace("\\\n", " "), comments=True)
+                shlex.split(pending.replace("\\\n", " "), comments=True)
             except ValueError:  # a quote is open
                 continue
             if not line.endswith("\\"):
-                found += [words] if words else []
+                found += [pending] if pending.strip() else []
                 pending = ""
         assert not pending, f"a command does not end: {pending}"
     return found
+
+
+def commands(text: str) -> list[list[str]]:
+    """Give each command of the blocks of a shell as its words."""
+    return [shlex.split(line.replace("\\\n", " "), comments=True) for line in lines_to_type(text)]
 
 
 def check_command(words: list[str]) -> None:

@@ -13,8 +13,8 @@ from tests.stack import AirflowStack, TaskInstance
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DAGS = Path(__file__).parent / "sharded" / "dags"
-# Shards with a ledger each do not know each other's messages: of more than 600, none is asked about, and what is
-# in doubt would stay so (docs/ledger.md, "Limits of the report").
+# Shards with a ledger each do not know each other's messages: of more than 600, none is asked about, and what
+# is in doubt would stay so (docs/ledger.md, "Limits of the report").
 COUNT, ROWS, SHARDS = 690, 180, 4
 
 

@@ -39,7 +39,7 @@ class Doubted:
     :param since: when the request may have been taken at the earliest, in seconds as the report counts them;
         ``until``: at the latest.
     :param maybe: where the report's clock is not known, a wider time: a record of it that fits leaves its
-        messages in doubt.
+        messages in doubt. Where the clock is known, each later record does.
     :param answer_ids: ids of an answer that did not add up. Records with these ids are of this request.
     """
 
@@ -81,9 +81,14 @@ class Relation(Enum):
     LIKE_LINE = auto()  # in time, but the line only ends like ours: cannot be assigned
     NO_TIME = auto()  # cannot be assigned
     OTHER_TIME = auto()  # the report's clock is not known, or a scheduled request is listed by another time
+    LATE = (
+        auto()
+    )  # accepted when the request should be over: by a gateway with a queue, or a message of others
 
 
 MAY_TAKE = frozenset({Relation.NAMED, Relation.SURE, Relation.OTHER_LINE})
+# Another text tells that such a record is not of the request.
+BY_TEXT = frozenset({Relation.OTHER_TIME, Relation.LATE})
 
 
 class Proof(NamedTuple):
@@ -164,9 +169,9 @@ class Request:
         ):
             if record.at is None:
                 return Relation.NO_TIME
-            return (
-                Relation.OTHER_TIME if self.doubted.is_scheduled or self._may_be_in_time(record.at) else None
-            )
+            if self.doubted.is_scheduled or self._may_be_in_time(record.at):
+                return Relation.OTHER_TIME
+            return Relation.LATE if record.at > self.doubted.until and not self.doubted.maybe else None
         if is_ours is None:
             return Relation.LIKE_LINE if _is_like_line(record.line, self.line) else Relation.OTHER_LINE
         return Relation.SURE
@@ -307,9 +312,10 @@ class Request:
 
     def doubt(self, shown: Sequence[Recipient] | None, relation: Relation, fits: Sequence[Fit]) -> None:
         """Note that a record may hold some of the open places."""
-        self.unexplained |= self.gone
         of_text = {place for fit in fits for text in fit.texts for place in self.places_of(text)}
-        if relation is Relation.OTHER_TIME and not of_text:
+        if relation is not Relation.LATE:  # else any later message of others would keep them in doubt
+            self.unexplained |= self.gone
+        if relation in BY_TEXT and not of_text:
             return
         numbers = [read_number(each.number) for each in shown or ()]
         if shown is None or None in numbers:

@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_p2psms.gateway.doubted import MAY_TAKE, Doubted, Match, Relation, Request
+from airflow_provider_p2psms.gateway.doubted import BY_TEXT, MAY_TAKE, Doubted, Match, Relation, Request
 from airflow_provider_p2psms.gateway.fitting import Closeness, Fit, Texts
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.identity import canonical_line, fold
@@ -136,6 +136,7 @@ class _Matching:
         recipients.
         """
         left = [each for each in self._candidates if not each.is_taken]
+        self._spare_late_singles(left)
         can_ask = self._can_ask(each for each in left if _is_in_question(each))
         for candidate in sorted(left, key=lambda each: (-(each.record.count or 0), each.record.at or 0.0)):
             if can_ask and _is_in_question(candidate):
@@ -191,6 +192,16 @@ class _Matching:
             candidate.is_taken = True
             self._groups.append((request, proof.places, len(shown)))
 
+    def _spare_late_singles(self, candidates: Iterable[_Candidate]) -> None:
+        """
+        Ask nothing about many late records with personal texts: they leave their messages in doubt.
+
+        They are most likely a request that the gateway accepted late, and no answer would prove that.
+        """
+        singles = [each for each in candidates if _is_late_single(each)]
+        for candidate in singles if len(singles) > _SAMPLE else ():
+            candidate.is_asked = True
+
     # --- records whose text alone tells whose they are
 
     def _sampled(self, candidates: Sequence[_Candidate]) -> Iterable[_Candidate]:
@@ -245,6 +256,14 @@ class _Matching:
             single.candidate.is_asked = True  # nearly nothing is shown yet: it will not be of the others
 
 
+def _is_late_single(candidate: _Candidate) -> bool:
+    """Tell whether a record is late for all requests, and its text is that of one message alone."""
+    relations = candidate.relations
+    texts = candidate.fits[0].texts if candidate.fits else ()
+    places = [place for text in texts for request, _ in relations for place in request.places_of(text)]
+    return len(places) == 1 and all(relation is Relation.LATE for _, relation in relations)
+
+
 def _open_relations(candidate: _Candidate) -> list[tuple[Request, Relation]]:
     """Return the requests of which a record may still tell something."""
     return [
@@ -256,6 +275,4 @@ def _open_relations(candidate: _Candidate) -> list[tuple[Request, Relation]]:
 
 def _is_in_question(candidate: _Candidate) -> bool:
     """Tell whether the recipients of a record may tell something of an open place."""
-    return any(
-        candidate.fits or relation is not Relation.OTHER_TIME for _, relation in _open_relations(candidate)
-    )
+    return any(candidate.fits or relation not in BY_TEXT for _, relation in _open_relations(candidate))

@@ -30,6 +30,8 @@ _MINUTES_S = 20 * 60.0
 _ZONES_S = 14.5 * 3600.0
 # The gateway schedules three months ahead at most.
 _FARTHEST_S = 93 * 24 * 3600.0
+# A gateway with a queue may accept a request when it should be over. So long after it is looked for.
+_LATE_S = 900.0
 # Traffic of others is looked for in so much time before now, at most.
 _RECENT_S = 900.0
 # Of the ids of an answer that did not add up, most are in the list; so many others are looked up.
@@ -192,7 +194,10 @@ class Reconciler:
             before, after = before - margin_s, after + margin_s
         over = max(item.over for item in items.values())
         error_s = self._error_s
-        ours = [(item.since - error_s + before, item.over + error_s + after) for item in items.values()]
+        ours = [
+            (item.since - error_s + before, max(item.over, min(now, item.over + _LATE_S)) + error_s + after)
+            for item in items.values()
+        ]
         newest = max(
             (receipt for receipt in receipts if not (receipt.is_scheduled and scheduled)),
             key=lambda each: each.at,

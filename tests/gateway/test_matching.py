@@ -144,14 +144,18 @@ def test_a_shortened_text_is_ours(text):
         ({"line": "+98213000505"}, "unexplained"),
         ({"line": "+983000606"}, "explained"),
         ({"at": NOW - 1}, "explained"),
-        ({"at": NOW + 101}, "explained"),
+        ({"at": NOW + 101}, "unexplained"),
         ({"at": None}, "unexplained"),
         ({"is_failed": True}, "explained"),
         ({"count": 5}, "taken"),
     ],
 )
 def test_what_line_and_time_make_a_record_ours(fields, expected):
-    """Another number or time is not ours; a name may be; no time, or a line like ours, proves nothing."""
+    """
+    Another number or an earlier time is not ours; a name may be.
+
+    No time, a later one, or a line like ours proves nothing.
+    """
     assert expected == outcome("hello there", [A], **fields)
 
 
@@ -259,6 +263,49 @@ def test_a_record_leaves_to_others_the_request_that_they_fit():
     assert [([8], set()), ([7], set())] == Outbox().add(8, "hi", [A], at=NOW + 7).add(
         7, "hi", [A], at=NOW + 3
     ).match(long, short)
+
+
+# --- accepted when the request should be over
+
+
+@pytest.mark.parametrize(
+    ("text", "recipients", "unexplained"),
+    [
+        ("hello there", [A], {0}),
+        ("hello there لغو11", [A, FOREIGN], {0}),
+        ("hello there", [FOREIGN], set()),
+        ("another text", [A], set()),
+    ],
+)
+def test_a_late_record_of_the_same_text_to_the_same_person_leaves_it_in_doubt(text, recipients, unexplained):
+    """The gateway may have had a queue, or somebody else may have sent the text: the two cannot be told apart."""
+    outbox = shown(text, recipients, at=NOW + 600)
+
+    assert [([0], unexplained)] == outbox.match(doubt((A, "hello there")))
+
+
+def test_a_late_record_is_that_of_a_later_request():
+    """It proves what the later one sent, and says nothing about the earlier one."""
+    early, late = doubt((A, "one")), doubt((A, "two"), since=NOW + 500, until=NOW + 700)
+
+    assert [([0], set()), ([7], set())] == shown("two", [A], at=NOW + 600).match(early, late)
+
+
+def test_a_late_record_says_nothing_about_rows_that_have_gone():
+    """Else any later message of the account would keep them in doubt."""
+    outbox = shown("other", [FOREIGN], at=NOW + 600)
+
+    assert [([0], set())] == outbox.match(doubt((A, "hi"), gone={0}))
+    assert [] == outbox.asked
+
+
+@pytest.mark.parametrize(("number", "questions"), [(20, 20), (700, 0)])
+def test_many_late_records_take_no_questions(number, questions):
+    """Their personal texts say enough to leave all in doubt."""
+    outbox, messages = personal(number, at=NOW + 600)
+
+    assert [([0] * number, {*range(number)})] == outbox.match(doubt(*messages))
+    assert questions == len(outbox.asked)
 
 
 # --- scheduled

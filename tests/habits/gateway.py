@@ -289,6 +289,7 @@ class HabitGateway:
         self._faults: dict[int, Fault] = {}
         self._always: Fault | None = None
         self._errors: list[_QuestionError] = []
+        self._left: list[tuple[str, dict[str, Any], list[tuple[list[str], str]]]] = []
         self._ids = itertools.count(1_123_594_208, 2)
         self._passed_s = 0.0
         self._shown: dict[tuple[int, int], dict[str, Any]] = {}
@@ -396,6 +397,13 @@ class HabitGateway:
             self.records.append(record)
             return record.outbox_id
 
+    def take_late(self) -> None:
+        """Take all requests that were not taken when they came, as a gateway with a queue may."""
+        with self._lock:
+            for request in self._left:
+                self._take(*request)
+            self._left.clear()
+
     # --- the truth
 
     def taken(self) -> Counter[Entry]:
@@ -442,6 +450,8 @@ class HabitGateway:
             ids: list[int] = []
             if not fault or fault.taken:
                 ids = self._take(account, document, groups)
+            else:
+                self._left.append((account, document, groups))
         self.after_send(place)
         if fault:
             ANSWERS[fault.answer](reply, ids)

@@ -6,6 +6,7 @@ retries follow, an hour passes for the reports, and a person clears the task. ``
 """
 
 import datetime as dt
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import cycle
@@ -295,6 +296,27 @@ def test_date_headers_that_differ_by_two_seconds(task: Task, gateway: HabitGatew
     gateway.pass_time(LATE)
     cleared = task.clear()
     assert habit != "contract" or "success" == cleared.kind, cleared.text
+
+
+@pytest.mark.parametrize("rows", [personal(30), grouped(30)], ids=["personal", "grouped"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_request_that_is_taken_when_it_should_be_over(task: Task, gateway: HabitGateway, form, rows):
+    """A gateway with a queue takes it later than any request may last: nobody gets a second message."""
+    task.operator, task.rows = FORMS[form], rows
+    gateway.order(Fault(answer="cut", taken=False), nth=1)
+
+    def take_late(place: int) -> None:
+        if place == 2:  # the batch whose record shows that the report is current
+            until = time.time() + 3
+            while time.time() < until:
+                time.sleep(0.05)
+            gateway.take_late()
+
+    gateway.after_send = take_late
+
+    assert "retry" == task.once().kind
+    task.clear()
+    assert {1} == set(gateway.taken().values())
 
 
 # --- records that are nobody's, or somebody else's

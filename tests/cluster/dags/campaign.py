@@ -15,7 +15,7 @@ from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 from airflow_provider_p2psms.transfers.shards import shards
 
 # How fast the reports may be asked is not what is tried here, and the gateway is on this machine.
-PeerToPeerSMSOperator._times = Times(linger_s=5, skew_s=1, poll_at_least_every_s=2, questions=10_000)
+PeerToPeerSMSOperator._times = Times(skew_s=1, poll_at_least_every_s=2, questions=10_000)
 
 
 @dag(
@@ -32,7 +32,7 @@ def campaign() -> None:
             file=file,
             batch_size=250,
             max_in_flight=2,
-            report_lag=2,
+            report_lag=10,
             list_ids_up_to=1_000,
             pool="sends",
             # While the API server is away, tries come and go.
@@ -43,7 +43,7 @@ def campaign() -> None:
             task_id="waited",
             message_outbox_ids=sent.output["message_outbox_ids"],
             until="sent",
-            poke_interval=2,
+            poke_interval=10,  # of a million rows many sensors wait at once, and each reads pages of many others
             deferrable=True,
             retries=30,
             retry_delay=dt.timedelta(seconds=2),

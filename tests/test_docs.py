@@ -24,6 +24,7 @@ from airflow_provider_p2psms.hooks.sms import SMSHook
 from airflow_provider_p2psms.operators.sms import PeerToPeerSMSOperator
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.send import SendResult
+from airflow_provider_p2psms.transfers.shards import shards
 from tests.pages import DOCS, PAGES, ROOT, blocks, check_command, commands, languages, make_targets
 
 # Settings of Airflow 3.0, which a whole Airflow tries out in tests/sensors/test_triggerer.py.
@@ -175,7 +176,6 @@ HERE = {"%(day)s": ":day", "%(first)s": ":first", "%(last)s": ":last", "/srv/lis
         (
             "shards.md",
             1,
-            "from airflow_provider_p2psms.transfers.shards import shards\n"
             "shard.expand(file=shards('{{ ds }}.csv'))",
             {"shards success": 1, "shard.send success": 1, "shard.delivered success": 1},
             2,
@@ -184,7 +184,7 @@ HERE = {"%(day)s": ":day", "%(first)s": ":first", "%(last)s": ":last", "/srv/lis
     ],
 )
 def test_the_tasks_of_a_page_run(
-    page, number, more, states, arrived, p2psms_sandbox: Sandbox, run_dag, folder, request
+    page, number, more, states, arrived, p2psms_sandbox: Sandbox, run_dag, folder
 ):
     """What a page shows sends what it says, within a DAG if the page leaves it out."""
     p2psms_sandbox.queue_s = 0
@@ -193,7 +193,7 @@ def test_the_tasks_of_a_page_run(
         code = code.replace(printed, here)
     name = f"page_{re.sub(r'[^a-z0-9]+', '_', page)}{number}"
     code = code.replace("\ncampaign()\n", "\nobject_of_dag = campaign()\n")
-    namespace: dict[str, Any] = {"__name__": name}
+    namespace: dict[str, Any] = {"__name__": name, "shards": shards}
 
     @dag(dag_id=name, schedule=None)
     def whole() -> None:

@@ -278,7 +278,7 @@ def test_a_record_leaves_to_others_the_request_that_they_fit():
     ],
 )
 def test_a_late_record_of_the_same_text_to_the_same_person_leaves_it_in_doubt(text, recipients, unexplained):
-    """The gateway may have had a queue, or somebody else may have sent the text: the two cannot be told apart."""
+    """A request that was accepted late, and the same text of somebody else, cannot be told apart."""
     outbox = shown(text, recipients, at=NOW + 600)
 
     assert [([0], unexplained)] == outbox.match(doubt((A, "hello there")))

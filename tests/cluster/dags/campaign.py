@@ -43,7 +43,7 @@ def campaign() -> None:
             task_id="waited",
             message_outbox_ids=sent.output["message_outbox_ids"],
             until="sent",
-            poke_interval=10,  # of a million rows many sensors wait at once, and each reads pages of many others
+            poke_interval=10,  # each of many sensors reads pages with the records of others
             deferrable=True,
             retries=30,
             retry_delay=dt.timedelta(seconds=2),

@@ -73,6 +73,10 @@ class _Candidate:
         """Return whether the answer to a request names it."""
         return self.relations[0][1] is Relation.NAMED
 
+    def is_late(self) -> bool:
+        """Return whether it was accepted when all of the requests should be over."""
+        return all(relation is Relation.LATE for _, relation in self.relations)
+
     def is_by_text(self) -> bool:
         """Return whether its recipients may prove it to be ours: its text fits, or its id is named."""
         return any(
@@ -106,7 +110,9 @@ class _Matching:
         """Keep the records that may be of some of the requests."""
         for record in records:
             if relations := self._relations(record, known_ids):
-                self._candidates.append(_Candidate(record, relations, self._find(record.text or "")))
+                candidate = _Candidate(record, relations, self._find(record.text or ""))
+                if candidate.fits or not candidate.is_late():  # most of the later traffic has other texts
+                    self._candidates.append(candidate)
 
     def assign(self) -> None:
         """Assign the records whose text may be ours."""
@@ -258,10 +264,10 @@ class _Matching:
 
 def _is_late_single(candidate: _Candidate) -> bool:
     """Tell whether a record is late for all requests, and its text is that of one message alone."""
-    relations = candidate.relations
     texts = candidate.fits[0].texts if candidate.fits else ()
-    places = [place for text in texts for request, _ in relations for place in request.places_of(text)]
-    return len(places) == 1 and all(relation is Relation.LATE for _, relation in relations)
+    requests = [request for request, _ in candidate.relations]
+    places = [place for text in texts for request in requests for place in request.places_of(text)]
+    return len(places) == 1 and candidate.is_late()
 
 
 def _open_relations(candidate: _Candidate) -> list[tuple[Request, Relation]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import accumulate
 from pathlib import Path
 
 _CGROUPS, _MOUNT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
@@ -31,12 +32,9 @@ def _quotas(cgroups: Path, mount: Path) -> Iterator[float]:
             continue
         root, names = (mount / "cpu", _VERSION_1) if controllers else (mount, _VERSION_2)
         # A container may see only its own group, at the root, though its path is that of the host.
-        inner = root / path.lstrip("/")
-        for folder in (inner, *inner.parents):
+        for folder in accumulate(Path(path.lstrip("/")).parts, Path.joinpath, initial=root):
             # Most groups have no quota ("max", or -1), and the root of version 2 has no file.
             with suppress(OSError, ValueError):
                 quota, period = " ".join((folder / name).read_text("ascii") for name in names).split()
                 if int(quota) > 0:
                     yield int(quota) / int(period)
-            if folder == root:
-                break

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
+from typing import assert_never
 
 from tenacity import (
     RetryCallState,
@@ -36,7 +37,6 @@ from airflow_provider_p2psms.gateway.outbox import NoAnswerError
 from airflow_provider_p2psms.ledger.ledger import Ledger
 from airflow_provider_p2psms.sending.clock import Clock
 from airflow_provider_p2psms.sending.machine import (
-    Action,
     Ask,
     Await,
     CheckOwner,
@@ -46,6 +46,7 @@ from airflow_provider_p2psms.sending.machine import (
     SendMachine,
     SendWitness,
     Settled,
+    Step,
     Write,
 )
 from airflow_provider_p2psms.sending.progress import Progress
@@ -111,8 +112,8 @@ class Driver:
         machine = self._machine
         with ThreadPoolExecutor(max_in_flight, thread_name_prefix="p2psms") as pool:
             try:
-                while not isinstance(action := machine.next(self._clock()), End):
-                    self._do(action, pool)
+                while not isinstance(step := machine.next(self._clock()), End):
+                    self._do(step, pool)
                     if self._stop.is_set():
                         self.stopped = True
                         self._over.set()
@@ -125,14 +126,14 @@ class Driver:
                 self._over.set()
                 self._finish()
 
-    def _do(self, action: Action, pool: ThreadPoolExecutor) -> None:
-        match action:
+    def _do(self, step: Step, pool: ThreadPoolExecutor) -> None:
+        match step:
             case Write():
                 self._write()
             case CheckOwner():
                 self._machine.owner(is_me=self._ledger.is_owner())
             case Post():
-                self._post(action, pool)
+                self._post(step, pool)
             case Await(until):
                 self._await(until)
             case Ask(items):
@@ -141,6 +142,8 @@ class Driver:
                 self._send_witness()
             case Pause(until):
                 self._stop.wait(max(0.0, until - self._clock()))
+            case _:
+                assert_never(step)
 
     def _write(self) -> None:
         at = self._clock()
@@ -188,10 +191,7 @@ class Driver:
                 self._answered(self._ended.get_nowait())
 
     def _answered(self, future: Future[Sequence[int]]) -> None:
-        number = self._under_way.get(future)
-        if number is None:  # an interrupt came between the next two lines, and `_finish` took it
-            return
-        self._machine.ended(number, _result(future), self._clock())
+        self._machine.ended(self._under_way[future], _result(future), self._clock())
         # Not before: what an interrupt leaves here is looked at again at the end.
         del self._under_way[future]
 

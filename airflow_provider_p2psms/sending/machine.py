@@ -118,7 +118,8 @@ class End:
     """Nothing is left to do, or nothing more may be done."""
 
 
-Action = Write | CheckOwner | Post | Await | Ask | SendWitness | Pause | End
+Step = Write | CheckOwner | Post | Await | Ask | SendWitness | Pause
+Action = Step | End
 
 
 @dataclass(slots=True)

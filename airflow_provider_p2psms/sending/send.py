@@ -173,7 +173,7 @@ class Sender:
             spool = stack.enter_context(Spool(batch_size=self.batch_size))
             plan = Plan(spool)
             self._write_outcomes(plan)  # a path that cannot be written fails before the send
-            ours, send = True, None
+            is_ours, send = True, None
             stack.push(lambda kind, *_: self._keep_ids(opened, plan, send) if kind else None)
             try:
                 known = self._known(opened)
@@ -184,14 +184,10 @@ class Sender:
                 send.check()
                 send.go()
             except ReplacedError:
-                ours = False
+                is_ours = False
                 raise
             finally:
-                if self.report_metrics:
-                    self.report_metrics(count_try(plan, requests=send.requests if send else 0))
-                if ours:
-                    self._write_outcomes(plan)
-                    self._report_standing(send)
+                self._report(plan, send, is_ours=is_ours)
             return send.result()
 
     def _known(self, opened: OpenLedger) -> Known:
@@ -209,6 +205,14 @@ class Sender:
             self.keep_ids(
                 list(dict.fromkeys([*of_rows, *(send.gone_ids if send else ()), *opened.own_ids()]))
             )
+
+    def _report(self, plan: Plan, send: "_Send | None", *, is_ours: bool) -> None:
+        """Say what this try did; how all messages stand, a try that was replaced leaves to the newer one."""
+        if self.report_metrics:
+            self.report_metrics(count_try(plan, requests=send.requests if send else 0))
+        if is_ours:
+            self._write_outcomes(plan)
+            self._report_standing(send)
 
     def _report_standing(self, send: "_Send | None") -> None:
         if self.report_standing and send and (standing := send.standing()):

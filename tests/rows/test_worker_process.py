@@ -14,8 +14,16 @@ import psutil
 import pytest
 
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
-from airflow_provider_p2psms.rows import RowRules, check_file, check_rows, read_file, worker_process
+from airflow_provider_p2psms.rows import (
+    Message,
+    RowRules,
+    check_file,
+    check_rows,
+    read_file,
+    worker_process,
+)
 from airflow_provider_p2psms.rows.processors import count_processors
+from airflow_provider_p2psms.rows.rules import FileRules
 
 GOOD = "0912000{0:04d},code {0}\n"
 HEAD = "recipient,message\n"
@@ -87,6 +95,27 @@ def results(processes):
     return results
 
 
+@pytest.fixture
+def say(cov, pytestconfig):
+    """Let the process run to its end; give all that it wrote. Where coverage is measured, it is here, too."""
+    measured = {"COVERAGE_PROCESS_START": str(pytestconfig.rootpath / "pyproject.toml")} if cov else {}
+
+    def say(stream):
+        task = pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), "rows.csv", FileRules(), RowRules()))
+        ended = subprocess.run(
+            [sys.executable, "-c", worker_process._START.format(worker_process.__name__)],
+            input=task,
+            capture_output=True,
+            env=os.environ | measured,
+            pass_fds=[stream.fileno()],
+            check=True,
+        )
+        assert b"" == ended.stderr
+        return ended.stdout
+
+    return say
+
+
 MANY = HEAD + "".join(map(GOOD.format, range(5_000)))
 BROKEN = MANY + '09120000001,"never closed\n'
 MIXED = HEAD + "".join(
@@ -139,6 +168,15 @@ def test_a_workbook(file, tmp_path, results):
     assert 1_999 == len(found[0])
 
 
+def test_an_encoding_that_is_named_is_not_looked_for(file, processes):
+    """The process reads the file as it was told, though its bytes are good in another encoding, too."""
+    stream = file((HEAD + "09121234567,سلام\n").encode("cp1256"))
+
+    with check_file(stream, name="rows.csv", how=FileRules(encoding="iso8859-6")) as check:
+        assert ["سفاك"] == [each.text for each in check(RowRules()) if isinstance(each, Message)]
+        assert 1 == len(processes())
+
+
 def test_results_come_while_rows_are_read(file, processes):
     """Nothing waits for the end of the file."""
     with checking(file(MANY * 40), RowRules()) as checked:
@@ -155,14 +193,10 @@ def test_a_process_that_is_killed_is_no_end_of_the_rows(file, processes):
             list(checked)
 
 
-def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
+def test_half_of_what_it_says_is_no_end_of_the_rows(file, say, monkeypatch):
     """Wherever it was ended: nothing less than all of it is a list of rows."""
     stream = file(HEAD + "".join(map(GOOD.format, range(3))))
-    task = pickle.dumps(sys.path) + pickle.dumps((stream.fileno(), "rows.csv", "utf-8", RowRules()))
-    command = [sys.executable, "-c", worker_process._START.format(worker_process.__name__)]
-    said = subprocess.run(
-        command, input=task, capture_output=True, pass_fds=[stream.fileno()], check=True
-    ).stdout
+    said = say(stream)
 
     for length in range(len(said)):
         cut = f"import sys; sys.stdout.buffer.write({said[:length]!r})"
@@ -172,6 +206,11 @@ def test_half_of_what_it_says_is_no_end_of_the_rows(file, monkeypatch):
             checking(stream, RowRules()) as checked,
         ):
             list(checked)
+
+
+def test_what_is_wrong_with_a_file_is_said_to_its_reader_alone(file, say):
+    """No traceback, which a log would keep, and no exit code: the reader raises the error."""
+    assert b"is a PDF" in say(file("%PDF-1.7\n"))
 
 
 def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, capfd):

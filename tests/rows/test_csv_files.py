@@ -349,6 +349,11 @@ def test_what_is_wrong_with_a_row_travels_in_its_place():
     assert isinstance(read("a,b\n1,2,3\n")[0], InvalidValueError)
 
 
+def test_blank_lines_are_not_in_the_stream_of_rows():
+    """Nor are lines without any value, wherever they stand."""
+    assert [{"a": "1", "b": "2"}, {"a": "3", "b": None}] == read("a,b\n\n1,2\n,\n \n3,\n\n")
+
+
 def test_a_stream_that_its_owner_closes_first():
     """Rows that are left half read when their stream is closed end without an error of their own."""
     with io.BytesIO(b"recipient,message\n1,2\n3,4\n") as stream:

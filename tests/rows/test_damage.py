@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_p2psms.rows import Message, RowRules, check_rows, read_rows
-from airflow_provider_p2psms.rows.damage import find_damage
+from airflow_provider_p2psms.rows.damage import clean, find_damage
 from airflow_provider_p2psms.rows.fast.texts import check_texts
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
 from airflow_provider_p2psms.rows.invisible import is_blank, may_be_blank
@@ -151,6 +151,22 @@ def test_damaged_texts_are_refused(reason, text):
     assert isinstance(problems[0], Message)
     assert [(2, "message"), (3, "a")] == [(each.row, each.column) for each in problems[1:]]
     assert all(each.reason for each in problems[1:])
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("Task a\0b failed\ud83d", "Task a b failed "),
+        ("سلام\x1b[1m\uffff", "سلام [1m "),
+        ("Dear <object object at 0x7f3a5b>!", "Dear <object object>!"),
+        ("می\u200cرود\t😀\n", "می\u200cرود\t😀\n"),
+    ],
+    ids=ascii,
+)
+def test_a_text_can_be_cleaned_of_what_no_sms_carries(text, cleaned):
+    """An alert goes without the characters that would hold it back; what is good stays as it is."""
+    assert cleaned == clean(text)
+    assert not find_damage(cleaned)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,16 @@ def test_what_differs_is_shown(found, wanted, shown):
     assert shown in str(caught.value)
 
 
+def test_names_that_are_too_long_to_be_compared_are_shown_as_they_are():
+    """Long names take long to compare, and a file that is no table may have one of a megabyte."""
+    latin, cyrillic = "recipient" * 5, "recipi\u0435nt" * 5
+
+    with pytest.raises(InvalidMessageError) as caught:
+        check([latin, "message"], recipient_column=cyrillic)
+
+    assert f"no column '{cyrillic}'" in str(caught.value)
+
+
 def test_a_message_column_of_another_alphabet_is_not_passed_over():
     """A column that looks like the message column is not replaced by the common text in silence."""
     with pytest.raises(InvalidMessageError, match=r"found: recipient, m\\u0435ssage"):

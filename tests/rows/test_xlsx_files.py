@@ -85,13 +85,14 @@ def archive(*names):
         (b"PK\x03\x04 and no more", "cut short or damaged"),
         (workbook([["a"]])[:-50], "cut short or damaged"),
         (archive("mimetype", "content.xml"), "no .xlsx workbook"),
+        (archive("xl/styles.xml"), "no .xlsx workbook"),
         (archive("xl/workbook.xml"), "a damaged workbook"),
         (
             archive("xl/workbook.xml", "[Content_Types].xml", "xl/_rels/workbook.xml.rels"),
             "a damaged workbook",
         ),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_zips_that_are_no_workbooks(content, reason):
     """A file that begins like a workbook and is none is named for what it is."""

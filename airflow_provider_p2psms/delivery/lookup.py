@@ -76,22 +76,19 @@ class Questions:
     def pages(
         self, filters: Mapping[str, Any], pages: Sequence[int]
     ) -> Iterator[tuple[list[OutboxRecord], int]]:
-        """Ask for pages side by side; give the records of each, and the number of the last page."""
-        asked = pages[: max(self._left, 0)]
+        """Ask for pages side by side, all or none; give the records of each, and the last page's number."""
 
         def ask(page: int) -> tuple[list[OutboxRecord], int]:
             answer = self._reports.report_list(filters, page=page, limit=PAGE)
             return [record for record in map(_read, answer.records) if record], answer.last_page or 1
 
-        for _ in asked:
+        for _ in pages:
             self._count()
-        if len(asked) > 1:
-            with ThreadPoolExecutor(len(asked), thread_name_prefix="p2psms-pages") as pool:
-                yield from pool.map(ask, asked)
+        if len(pages) > 1:
+            with ThreadPoolExecutor(len(pages), thread_name_prefix="p2psms-pages") as pool:
+                yield from pool.map(ask, pages)
         else:
-            yield from map(ask, asked)
-        if len(asked) < len(pages):
-            raise OutOfQuestionsError
+            yield from map(ask, pages)
 
     def deliveries(self, outbox_id: int) -> Deliveries:
         """Ask what became of the recipients of one id."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_p2psms.gateway.matching import Doubted, match
+from airflow_provider_p2psms.gateway.matching import MOST_ASKED, Doubted, match
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.gateway.statuses import State
 from airflow_provider_p2psms.identity import fold
@@ -527,6 +527,19 @@ def test_a_sample_that_shows_no_recipients_yet_asks_no_more():
 
     assert [([0] * 100, set(range(100)))] == outbox.match(doubt(*messages))
     assert 20 == len(outbox.asked)
+
+
+def test_of_too_many_records_with_our_text_only_those_that_an_answer_names_are_asked_about():
+    """A try would ask for hours; what it does not ask about stays in doubt."""
+    outbox = Outbox()
+    for place in range(MOST_ASKED + 1):
+        outbox.add(10 + place, "hi", [FOREIGN])
+    outbox.add(7, "ho", [B])
+
+    found = outbox.match(doubt((A, "hi")), doubt((B, "ho"), (C, "ho"), answer_ids=(7,)))
+
+    assert [7] == outbox.asked
+    assert [([0], {0}), ([7, 0], {1})] == found
 
 
 def test_foreign_traffic_is_asked_about_only_while_a_place_is_open():

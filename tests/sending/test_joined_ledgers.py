@@ -196,6 +196,23 @@ def test_doubts_of_another_map_index_are_its_own(send: Sending, sandbox: Sandbox
     assert 10 == sum(len(doubt.digests) for doubt in read_history(new, "p2psms")[0].doubts)
 
 
+def test_records_of_another_map_index_that_cannot_be_read_meanwhile(
+    send: Sending, sandbox: Sandbox, new, caplog
+):
+    """They only save questions: the gateway's reports settle what is in doubt without them."""
+    caplog.set_level("INFO")
+    send(ROWS[:10], ledger=LedgerRules(store=new, owner="0"))
+    theirs = new.keys("p2psms")
+    ours = LedgerRules(store=new, owner="1", report_lag_s=0.2).open()
+    for key in theirs:
+        new.write(key, ["damaged"])
+    sandbox.order_fault("500_after")
+
+    assert 10 == send(ROWS[10:20], ledger=ours).accepted
+    assert 2 == sandbox.send_requests
+    assert "The ledger could not be read again" in caplog.text
+
+
 def test_a_large_request_of_an_earlier_try_is_one_request(send: Sending, sandbox: Sandbox, monkeypatch):
     """An intent holds 2,000 messages; those of one request are settled together, and leave together."""
     monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 30.0)

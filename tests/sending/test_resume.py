@@ -369,6 +369,44 @@ class TestInDoubt:
         assert once(left) == arrived(sandbox)
         assert 55 == send(left).accepted
 
+    def test_a_group_that_the_report_shows_in_part_is_in_doubt_as_a_whole(
+        self, send: Sending, sandbox: Sandbox
+    ):
+        """It was taken with all its recipients. None is settled alone: its record tells of the rest."""
+        sandbox.recipient_left_out = True
+        sandbox.order_fault("500_after")
+        rows = [(number, "hello") for number, _ in ROWS[:3]]
+        with pytest.raises(UnsettledError):
+            send(rows)
+        assert {"in_doubt": 3} == Counter(row["outcome"] for row in send.outcomes)
+
+        sandbox.recipient_left_out = False
+        assert 3 == send(rows).already_accepted
+        assert 1 == sandbox.send_requests
+
+    def test_ids_of_an_answer_are_looked_up_where_no_list_shows_them(self, send: Sending, sandbox: Sandbox):
+        """The answer has an id too many, and the report's clock is hours ahead: each id is asked for."""
+        sandbox.clock_offset_s = 10_800.0
+        sandbox.order_fault("too_many_ids")
+
+        ids = send(ROWS[:3], ledger=self.rules(send, report_lag_s=None)).message_outbox_ids
+
+        assert [each.outbox_id for each in sandbox.arrived] == ids
+        assert 1 == sandbox.send_requests
+
+    def test_a_send_that_ends_beside_a_doubt_says_that_it_is_not_settled(
+        self, send: Sending, sandbox: Sandbox
+    ):
+        """The gateway is too busy for the one batch that may leave meanwhile: a later try asks again."""
+        sandbox.report_lag_s = 3_600.0
+        sandbox.order_fault("500_after")
+        sandbox.order_fault("busy", times=None)
+
+        with pytest.raises(UnsettledError, match="ended before it could be settled") as caught:
+            send(ROWS, batch_size=30, ledger=self.rules(send, report_lag_s=None))
+
+        assert "30 are in doubt, 30 were refused or not sent" in " ".join(caught.value.__notes__)
+
     def test_a_message_leaves_twice_at_most(self, send: Sending, sandbox: Sandbox):
         """A message that was sent again once, and is in doubt again, waits for a person."""
         sandbox.order_fault("500_before", times=None)
@@ -508,6 +546,21 @@ class TestFaultsOfOurOwn:
 
         assert 60 == send(ROWS).accepted
         assert once(ROWS) == arrived(sandbox)
+
+    def test_a_time_that_is_too_near_once_its_intent_is_written(self, send: Sending, sandbox: Sandbox):
+        """Nothing leaves; the intent counts as one for later, whose messages a report may list otherwise."""
+        asked = []
+
+        class Nearing(Timing):
+            def send_time(self, now):
+                asked.append(now)
+                if len(asked) > 1:
+                    raise InvalidMessageError("send_time is less than 5 minutes ahead.")
+
+        with pytest.raises(InvalidMessageError, match="5 minutes"):
+            send(ROWS, timing=Nearing())
+        assert 0 == sandbox.send_requests
+        assert [True] == [each.is_scheduled for each in entries(send.store) if isinstance(each, Intent)]
 
     def test_a_long_send_says_how_far_it_is(self, send: Sending, sandbox: Sandbox, monkeypatch, caplog):
         """With counts and a rate, and no number or text."""

@@ -188,6 +188,7 @@ def test_no_chain_behind_a_refusal():
         ("00 44 (0)20 7946 0958", "US", "+442079460958"),
         ("00 44 (0)20 7946 0958", "IR", "+442079460958"),
         ("00 1 415 555 2671", "KR", "+14155552671"),
+        ("00 49 30 12345678901", "JP", "+493012345678901"),  # as digits of Japan they would be too many
     ],
 )
 def test_prefixes_for_calls_abroad(typed, region, expected):

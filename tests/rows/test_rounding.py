@@ -78,6 +78,15 @@ def test_round_numbers_that_are_somebodys(recipient):
     assert isinstance(check([(recipient, "hi")])[0], Message)
 
 
+@pytest.mark.parametrize("recipient", [Decimal("sNaN"), Decimal("NaN"), float("nan")])
+def test_what_is_not_a_number_has_lost_no_digits(recipient):
+    """It is a row without a recipient, also where comparing it raises an error."""
+    (problem,) = check([(recipient, "hi")])
+
+    assert isinstance(problem, RowProblem)
+    assert "digits were lost" not in problem.reason
+
+
 @pytest.mark.parametrize("content", ["9.12E+09", "9120000000.0"])
 def test_a_file_that_a_spreadsheet_saved(content):
     """Read as a CSV, with pandas, or from JSON, nobody gets another one's text."""

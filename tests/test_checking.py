@@ -97,6 +97,28 @@ def test_the_table_shows_all_of_it(file, capsys, p2psms_sandbox: Sandbox):
     assert told.err == ""
 
 
+def test_the_table_says_what_it_made_of_a_workbook(capsys, tmp_path):
+    """Hidden rows are counted, and so are texts of their own beside those of the template."""
+    import xlsxwriter
+
+    path = tmp_path / "customers.xlsx"
+    with xlsxwriter.Workbook(path) as book:
+        sheet = book.add_worksheet("July")
+        for place, row in enumerate([("recipient", "message"), ("09120000001", "hi"), ("09120000002", "")]):
+            sheet.write_row(place, 0, row)
+        sheet.set_row(1, options={"hidden": True})
+
+    assert 0 == check(str(path), "--hidden-rows", "send", "--text", "hello")
+    told = " ".join(capsys.readouterr().out.replace("│", "").split())
+    for words in (
+        "sheet July",
+        "hidden rows 1",
+        "texts from the message column 1",
+        "texts from the template 1",
+    ):
+        assert words in told
+
+
 def test_offline_asks_nobody(file, capsys, p2psms_sandbox: Sandbox):
     """With `--offline` the connection's staging and region count, and no request is made."""
     staging = f"{p2psms_sandbox.connection_uri}&allowed_recipients=09120000001"

@@ -5,6 +5,7 @@ import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -86,13 +87,25 @@ class Sending:
 
 
 @pytest.fixture
-def send(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[Sending]:
-    """Send rows to the sandbox; only where its silence is tested is an answer not waited for."""
+def settings(request: pytest.FixtureRequest, sandbox: Sandbox) -> GatewaySettings:
+    """Connect to the sandbox; only where its silence is tested is an answer not waited for."""
     case = getattr(request.node, "callspec", None)
     timeout_s = 1.0 if case and "silence" in case.params.values() else 30.0
-    settings = GatewaySettings(base_url=sandbox.base_url, token=sandbox.token, read_timeout_s=timeout_s)
+    return GatewaySettings(base_url=sandbox.base_url, token=sandbox.token, read_timeout_s=timeout_s)
+
+
+@pytest.fixture
+def send(settings: GatewaySettings) -> Iterator[Sending]:
+    """Send rows to the sandbox."""
     with GatewayClient(settings) as client:
         yield Sending(client)
+
+
+@pytest.fixture
+def patient(settings: GatewaySettings) -> Iterator[GatewayClient]:
+    """Wait for answers as long as a busy machine may need."""
+    with GatewayClient(replace(settings, read_timeout_s=120.0)) as client:
+        yield client
 
 
 def entries(store: Store) -> list[Entry]:

@@ -1,5 +1,7 @@
 """Money: what a send may cost is known, and covered, before its first request."""
 
+import json
+from contextlib import closing
 from importlib.metadata import version
 
 import pytest
@@ -10,8 +12,11 @@ from airflow_provider_p2psms.errors import (
     UnreachableError,
     UnsettledError,
 )
+from airflow_provider_p2psms.gateway.client import GatewayClient
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.cost import is_mci, read_credit
+from tests.gateway.conftest import ScriptedGateway, http
 
 from .conftest import Sending, numbers
 
@@ -178,11 +183,19 @@ def test_credit_as_it_may_be_written(answer, credit):
     assert credit == read_credit(answer)
 
 
-def test_an_answer_without_credit_holds_the_send_back(send: Sending, sandbox: Sandbox, monkeypatch):
+def test_an_answer_without_credit_holds_the_send_back(send: Sending):
     """No credit in the answer is no leave to send."""
-    monkeypatch.setattr(send.client, "credit", lambda: {"gift": 0})
+    answers = {PRICE_PATH: {"mci_price": MCI, "other_price": OTHER, "parts": 1}, CREDIT_PATH: {"gift": 0}}
+    paths = []
 
-    with pytest.raises(UnreachableError, match="credit"):
-        send([("09120000001", "hi")], max_cost=1e9)
+    def tell(conn, request):
+        paths.append(request.split()[1].decode())
+        body = json.dumps({"data": answers[paths[-1]], "meta": {"status": True}}).encode()
+        conn.sendall(http(200, body, "Connection: close"))
 
-    assert 0 == sandbox.send_requests
+    with closing(ScriptedGateway(tell)) as gateway:
+        settings = GatewaySettings(base_url=f"http://127.0.0.1:{gateway.port}", token="t")
+        with GatewayClient(settings) as client, pytest.raises(UnreachableError, match="credit"):
+            send([("09120000001", "hi")], max_cost=1e9, client=client)
+
+    assert [PRICE_PATH, CREDIT_PATH] == paths

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_p2psms.errors import OutcomeUnknownError, P2PSMSError, ReplacedError
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.digest import Digests
 from airflow_provider_p2psms.ledger.ledger import Ledger, read_history
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
@@ -19,11 +20,16 @@ from .conftest import Sending, numbers
 ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(30))]
 
 
-@pytest.fixture(autouse=True)
-def _short_requests(send: Sending, monkeypatch):
+@pytest.fixture
+def settings(settings: GatewaySettings) -> GatewaySettings:
     """A request that nobody heard of again is over soon."""
+    return replace(settings, connect_timeout_s=0.1, read_timeout_s=1.4)
+
+
+@pytest.fixture(autouse=True)
+def _short_requests(send: Sending):
+    """Requests leave soon after their intents, or never."""
     send.times = replace(send.times, start_within_s=0.3)
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
 
 
 @pytest.fixture
@@ -213,11 +219,10 @@ def test_records_of_another_map_index_that_cannot_be_read_meanwhile(
     assert "The ledger could not be read again" in caplog.text
 
 
-def test_a_large_request_of_an_earlier_try_is_one_request(send: Sending, sandbox: Sandbox, monkeypatch):
+def test_a_large_request_of_an_earlier_try_is_one_request(send: Sending, sandbox: Sandbox, patient):
     """An intent holds 2,000 messages; those of one request are settled together, and leave together."""
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 30.0)
     rows = [(number, f"text {place}") for place, number in enumerate(numbers(4_500))]
-    form: dict[str, Any] = {"payload": PeerToPeerFile(), "batch_size": 4_500}
+    form: dict[str, Any] = {"payload": PeerToPeerFile(), "batch_size": 4_500, "client": patient}
     sandbox.order_fault("500_before")
     with pytest.raises(OutcomeUnknownError):
         send(rows, **form, ledger=LedgerRules(store=send.store, on_in_doubt="fail"))

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import math
 import random
 import re
 import threading
@@ -27,6 +28,7 @@ from airflow_provider_p2psms.errors import (
     UnsettledError,
 )
 from airflow_provider_p2psms.gateway.request import Group
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.ledger.records import Intent, Settlement
 from airflow_provider_p2psms.ledger.stores import MemoryStore, ObjectStore
 from airflow_provider_p2psms.sandbox import Sandbox
@@ -40,11 +42,16 @@ LINE = "+983000505"
 ROWS = [(number, f"text {place}") for place, number in enumerate(numbers(60))]
 
 
-@pytest.fixture(autouse=True)
-def _short_requests(send: Sending, monkeypatch):
+@pytest.fixture
+def settings(settings: GatewaySettings) -> GatewaySettings:
     """A request that nobody heard of again is over soon."""
+    return replace(settings, connect_timeout_s=0.1, read_timeout_s=1.4)
+
+
+@pytest.fixture(autouse=True)
+def _short_requests(send: Sending):
+    """Requests leave soon after their intents, or never."""
     send.times = replace(send.times, start_within_s=0.3)
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
 
 
 def arrived(sandbox):
@@ -176,17 +183,18 @@ def test_the_end_of_a_send_is_one_write(send: Sending):
 
 
 def test_what_was_accepted_is_written_though_the_gateway_stands_still(
-    send: Sending, sandbox: Sandbox, monkeypatch
+    send: Sending, sandbox: Sandbox, patient
 ):
     """Fast requests share their writes; where no further one is due, their receipts do not wait for it."""
     # No request is late on a busy machine: each settlement is that of an accepted message.
     send.times = replace(send.times, start_within_s=60.0, write_every_s=0.05)
-    post, places, goes_on, all_written = send.client.send_groups, itertools.count(1), threading.Event(), []
+    places, goes_on, all_written = itertools.count(1), threading.Event(), []
 
-    def stand_still(*args, **kwargs):
-        if next(places) > 30:
-            assert goes_on.wait(60)
-        return post(*args, **kwargs)
+    class StandsStill(PeerToPeer):
+        def send(self, client, batch, **how):
+            if next(places) > 30:
+                assert goes_on.wait(60)
+            return super().send(client, batch, **how)
 
     class Watched(MemoryStore):
         def write_all(self, records):
@@ -196,9 +204,7 @@ def test_what_was_accepted_is_written_though_the_gateway_stands_still(
                 all_written.append(True)
                 goes_on.set()
 
-    send.client.send_groups = stand_still  # type: ignore[method-assign]
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 120.0)
-    send(ROWS, batch_size=1, ledger=LedgerRules(store=Watched()))
+    send(ROWS, batch_size=1, client=patient, payload=StandsStill(), ledger=LedgerRules(store=Watched()))
 
     assert all_written
     assert once(ROWS) == arrived(sandbox)
@@ -474,19 +480,17 @@ class TestFiles:
     def test_an_old_try_sends_nothing_more(self, send: Sending, sandbox: Sandbox, tmp_path):
         """Once a newer try has begun the old one, still alive, lets nothing leave: neither twice nor lost."""
         sandbox.latency_s = 0.05
-        newer = threading.Event()
-        inner = send.client.send_groups
 
-        def slow(*args, **kwargs):
-            receipt = inner(*args, **kwargs)
-            if sandbox.send_requests == 3 and not newer.is_set():
-                newer.set()
-                send(ROWS, batch_size=10, ledger=self.rules(tmp_path, 2))
-            return receipt
+        class Replaced(PeerToPeer):
+            def send(self, client, batch, **how):
+                ids = super().send(client, batch, **how)
+                if sandbox.send_requests == 3:
+                    send(ROWS, batch_size=10, ledger=rules(tmp_path, 2))
+                return ids
 
-        send.client.send_groups = slow  # type: ignore[method-assign]
+        rules = self.rules
         with pytest.raises(ReplacedError, match="newer try"):
-            send(ROWS, batch_size=10, max_in_flight=1, ledger=self.rules(tmp_path, 1))
+            send(ROWS, batch_size=10, max_in_flight=1, payload=Replaced(), ledger=rules(tmp_path, 1))
 
         assert once(ROWS) == arrived(sandbox)
         # What the newer one wrote stands: the old one knows less.
@@ -498,37 +502,37 @@ class TestFaultsOfOurOwn:
 
     def test_a_ledger_that_fails(self, send: Sending, sandbox: Sandbox):
         """Nothing leaves on top of a record that was not written; what had left is settled by the reports."""
-        write, written = send.store.write, []
 
-        def full(key, value):
-            written.append(key)
-            if len(written) > 7:
-                raise LedgerError("The disk is full.")
-            write(key, value)
+        class Small(MemoryStore):
+            room: float = 7
 
-        send.store.write = full  # type: ignore[method-assign]
+            def write(self, key, value):
+                self.room -= 1
+                if self.room < 0:
+                    raise LedgerError("The disk is full.")
+                super().write(key, value)
+
+        send.store = disk = Small()
         with pytest.raises(LedgerError, match="full"):
             send(ROWS, batch_size=5, max_in_flight=1)
         assert 0 < len(sandbox.arrived) < 60
 
-        send.store.write = write  # type: ignore[method-assign]
+        disk.room = math.inf
         assert 60 == send(ROWS).accepted
         assert once(ROWS) == arrived(sandbox)
 
     def test_an_error_while_a_request_is_under_way(self, send: Sending, sandbox: Sandbox):
         """Whatever it is, it says nothing about the messages: they are in doubt, and looked for."""
-        inner = send.client.send_groups
 
-        def fail(*args, **kwargs):
-            inner(*args, **kwargs)
-            raise RuntimeError("a bug")
+        class Faulty(PeerToPeer):
+            def send(self, client, batch, **how):
+                super().send(client, batch, **how)
+                raise RuntimeError("a bug")
 
-        send.client.send_groups = fail  # type: ignore[method-assign]
         with pytest.raises(OutcomeUnknownError):
-            send(ROWS, ledger=LedgerRules(store=send.store, on_in_doubt="fail"))
+            send(ROWS, payload=Faulty(), ledger=LedgerRules(store=send.store, on_in_doubt="fail"))
         assert {"in_doubt": 60} == Counter(row["outcome"] for row in send.outcomes)
 
-        send.client.send_groups = inner  # type: ignore[method-assign]
         assert 60 == send(ROWS).already_accepted
         assert once(ROWS) == arrived(sandbox)
 

@@ -1,5 +1,6 @@
 """From checked rows to what arrived, over real HTTP: each message once, each row accounted for."""
 
+import itertools
 import os
 import signal
 import threading
@@ -250,47 +251,44 @@ def test_a_gateway_that_is_not_there_is_tried_again(send: Sending):
     assert ["refused"] == [row["outcome"] for row in send.outcomes]
 
 
-def test_a_request_that_is_late_gets_a_new_intent(send: Sending, sandbox: Sandbox, monkeypatch):
+class Late(PeerToPeer):
+    """A payload whose first so many requests are too late to begin."""
+
+    def __init__(self, requests: int) -> None:
+        self._late = itertools.chain(itertools.repeat(True, requests), itertools.repeat(False))
+
+    def send(self, client, batch, **how):
+        return super().send(client, batch, **how | ({"start_by": 0.0} if next(self._late) else {}))
+
+
+def test_a_request_that_is_late_gets_a_new_intent(send: Sending, sandbox: Sandbox):
     """A connection that took so long that its request may not begin any more is no reason to end the send."""
-    inner = send.client.send_groups
-    late: list[float] = []
-
-    def slow_to_connect(*args, start_by, **kwargs):
-        if len(late) < 2:
-            late.append(start_by)
-            start_by = 0.0
-        return inner(*args, start_by=start_by, **kwargs)
-
-    monkeypatch.setattr(send.client, "send_groups", slow_to_connect)
     send.times = replace(send.times, connect_attempts=1)
+    rows = [(number, "hi") for number in numbers(30)]
 
-    assert 30 == send([(number, "hi") for number in numbers(30)], batch_size=10).accepted
+    assert 30 == send(rows, batch_size=10, payload=Late(requests=2)).accepted
     assert 30 == len(sandbox.arrived)
     assert 3 == sandbox.send_requests
 
 
-def test_a_request_that_is_always_late_ends_the_send(send: Sending, sandbox: Sandbox, monkeypatch):
+def test_a_request_that_is_always_late_ends_the_send(send: Sending, sandbox: Sandbox):
     """After a few rounds the try ends; nothing was sent, and a later try may."""
-    inner = send.client.send_groups
-    monkeypatch.setattr(send.client, "send_groups", lambda *a, start_by, **k: inner(*a, start_by=0.0, **k))
     send.times = replace(send.times, connect_attempts=1)
 
     with pytest.raises(UnreachableError):
-        send([("09120000001", "hi")])
+        send([("09120000001", "hi")], payload=Late(requests=1_000))
 
     assert 0 == sandbox.send_requests
 
 
 def test_stopping_lets_nothing_more_leave(send: Sending, sandbox: Sandbox):
     """Once stopped no new request leaves; those under way are finished and recorded."""
-    inner = send.client.send_groups
 
-    def stopped_meanwhile(*args, **kwargs):
+    def stop_at_the_third(_path):
         if sandbox.send_requests == 2:
             send.stop.set()
-        return inner(*args, **kwargs)
 
-    send.client.send_groups = stopped_meanwhile  # type: ignore[method-assign]
+    sandbox.on_request(stop_at_the_third)
 
     with pytest.raises(P2PSMSError, match="stopped"):
         send([(number, "hi") for number in numbers(100)], batch_size=10, max_in_flight=1)
@@ -313,21 +311,18 @@ def test_a_sender_sends_more_than_once(send: Sending, sandbox: Sandbox):
 
 # The signal may strike between the opening of a socket and whoever would close it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_waits_for_what_is_under_way(send: Sending, sandbox: Sandbox, monkeypatch):
+def test_an_interrupt_waits_for_what_is_under_way(send: Sending, sandbox: Sandbox):
     """A time-out that strikes in the middle lets nothing more leave; what was under way is recorded."""
 
     def strike(*_):
         raise TimeoutError
 
-    before = signal.signal(signal.SIGUSR1, strike)
-    inner = send.client.send_groups
-
-    def struck_meanwhile(*args, **kwargs):
+    def strike_at_the_third(_path):
         if sandbox.send_requests == 2:
             os.kill(os.getpid(), signal.SIGUSR1)
-        return inner(*args, **kwargs)
 
-    monkeypatch.setattr(send.client, "send_groups", struck_meanwhile)
+    before = signal.signal(signal.SIGUSR1, strike)
+    sandbox.on_request(strike_at_the_third)
     rows = [(number, "hi") for number in numbers(100)]
     try:
         with pytest.raises(TimeoutError):
@@ -336,7 +331,6 @@ def test_an_interrupt_waits_for_what_is_under_way(send: Sending, sandbox: Sandbo
         signal.signal(signal.SIGUSR1, before)
     assert 30 == len(sandbox.arrived) == Counter(row["outcome"] for row in send.outcomes)["accepted"]
 
-    monkeypatch.undo()
     assert (100, 30) == ((result := send(rows)).accepted, result.already_accepted)
     assert 100 == len(sandbox.arrived)
 
@@ -344,21 +338,20 @@ def test_an_interrupt_waits_for_what_is_under_way(send: Sending, sandbox: Sandbo
 def test_at_most_so_many_requests_at_once(send: Sending, sandbox: Sandbox):
     """`max_in_flight` requests are under way, never more, and more than one."""
     lock, current, seen = threading.Lock(), [0], []
-    inner = send.client.send_groups
 
-    def counted(*args, **kwargs):
-        with lock:
-            current[0] += 1
-            seen.append(current[0])
-        try:
-            return inner(*args, **kwargs)
-        finally:
+    class Counted(PeerToPeer):
+        def send(self, client, batch, **how):
             with lock:
-                current[0] -= 1
+                current[0] += 1
+                seen.append(current[0])
+            try:
+                return super().send(client, batch, **how)
+            finally:
+                with lock:
+                    current[0] -= 1
 
-    send.client.send_groups = counted  # type: ignore[method-assign]
     sandbox.latency_s = 0.02
-    send([(number, "hi") for number in numbers(200)], batch_size=10, max_in_flight=3)
+    send([(number, "hi") for number in numbers(200)], batch_size=10, max_in_flight=3, payload=Counted())
 
     assert 3 == max(seen)
 
@@ -395,17 +388,14 @@ def test_outcomes_lost_after_the_send_are_written_by_the_next_try(send: Sending,
 
 def test_requests_keep_their_pace(send: Sending, sandbox: Sandbox):
     """With `requests_per_second` no request leaves before its turn, however many may be under way."""
-    start, moments, inner = time.monotonic(), [], send.client.send_groups
+    moments: list[float] = []
+    sandbox.on_request(lambda _path: moments.append(time.monotonic()))
+    start = time.monotonic()
 
-    def timed(*args, **kwargs):
-        moments.append(time.monotonic())
-        return inner(*args, **kwargs)
-
-    send.client.send_groups = timed  # type: ignore[method-assign]
     send([(number, "hi") for number in numbers(60)], batch_size=5, requests_per_second=20)
 
     assert 12 == len(moments)
-    assert [] == [turn for turn, moment in enumerate(sorted(moments)) if moment - start < turn / 20]
+    assert [] == [turn for turn, moment in enumerate(moments) if moment - start < turn / 20]
 
 
 def test_a_slow_pace_outlasts_its_intents(send: Sending, sandbox: Sandbox):

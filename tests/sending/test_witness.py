@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from airflow_provider_p2psms.errors import UnsettledError
+from airflow_provider_p2psms.gateway.settings import GatewaySettings
 from airflow_provider_p2psms.gateway.statuses import State
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sending.ledgers import LedgerRules
@@ -18,11 +19,16 @@ OWN = "+989359999999"
 CANCEL = "/api/send/cancel"
 
 
-@pytest.fixture(autouse=True)
-def _short_requests(send: Sending, monkeypatch):
+@pytest.fixture
+def settings(settings: GatewaySettings) -> GatewaySettings:
     """A request that nobody heard of again is over soon."""
+    return replace(settings, connect_timeout_s=0.1, read_timeout_s=1.4)
+
+
+@pytest.fixture(autouse=True)
+def _short_requests(send: Sending):
+    """Requests leave soon after their intents, or never."""
     send.times = replace(send.times, start_within_s=0.3)
-    monkeypatch.setattr("airflow_provider_p2psms.gateway.settings.GatewaySettings.exchange_s", 1.5)
 
 
 @pytest.fixture

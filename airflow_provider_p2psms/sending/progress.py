@@ -7,20 +7,18 @@ from airflow_provider_p2psms.sending.outcomes import Outcomes
 
 log = logging.getLogger(__name__)
 
-PROGRESS_EVERY_S = 10.0
-
 
 class Progress:
-    """Says how far the send is, at most every 10 seconds."""
+    """Says how far the send is, at most once in ``every_s`` seconds."""
 
-    def __init__(self, outcomes: Outcomes) -> None:
-        self._outcomes = outcomes
+    def __init__(self, outcomes: Outcomes, *, every_s: float) -> None:
+        self._outcomes, self._every_s = outcomes, every_s
         self._said, self._before = elapsed(), outcomes.count()["accepted"]
 
     def log(self) -> None:
         """Say it, if it is time to; the rate is that since it was last said."""
         seconds = elapsed() - self._said
-        if seconds < PROGRESS_EVERY_S:
+        if seconds < self._every_s:
             return
         accepted = self._outcomes.count()["accepted"]
         rate, left = (accepted - self._before) / seconds, len(self._outcomes) - accepted

@@ -354,7 +354,7 @@ class _Send:
             send_time=self._send_time,
             stop=sender.stop,
             clock=self._clock,
-            progress=Progress(self._plan.outcomes),
+            progress=Progress(self._plan.outcomes, every_s=sender.times.progress_every_s),
             times=sender.times,
         )
         self._driver.go(max_in_flight=sender.max_in_flight)

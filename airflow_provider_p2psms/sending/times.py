@@ -16,7 +16,8 @@ class Times:
     questions in any ``questions_per_s``.
     ``write_every_s``: so long at most it stays unwritten what came of a request. ``longest_wait_s``: a
     gateway that asks to wait for longer is left to a later try. ``connect_attempts``: so often a request that
-    did not leave is tried, ``connect_pause_s`` apart at most.
+    did not leave is tried, ``connect_pause_s`` apart at most. The log says how far the send is at most once
+    in ``progress_every_s``.
     """
 
     start_within_s: float = 10.0
@@ -31,3 +32,4 @@ class Times:
     longest_wait_s: float = 300.0
     connect_attempts: int = 3
     connect_pause_s: float = 5.0
+    progress_every_s: float = 10.0

@@ -566,9 +566,9 @@ class TestFaultsOfOurOwn:
         assert 0 == sandbox.send_requests
         assert [True] == [each.is_scheduled for each in entries(send.store) if isinstance(each, Intent)]
 
-    def test_a_long_send_says_how_far_it_is(self, send: Sending, sandbox: Sandbox, monkeypatch, caplog):
+    def test_a_long_send_says_how_far_it_is(self, send: Sending, sandbox: Sandbox, caplog):
         """With counts and a rate, and no number or text."""
-        monkeypatch.setattr("airflow_provider_p2psms.sending.progress.PROGRESS_EVERY_S", 0.01)
+        send.times = replace(send.times, progress_every_s=0.01)
         caplog.set_level(logging.INFO)
         sandbox.latency_s = 0.02
 

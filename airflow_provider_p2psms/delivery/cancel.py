@@ -11,7 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Literal
 
-from airflow_provider_p2psms.delivery.lookup import Lookup, OutOfQuestionsError, Questions, most_questions
+from airflow_provider_p2psms.delivery.lookup import (
+    MIN_QUESTIONS,
+    Lookup,
+    OutOfQuestionsError,
+    Questions,
+    most_questions,
+)
 from airflow_provider_p2psms.errors import GatewayRefusedError, OutcomeUnknownError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.records import OutboxRecord
@@ -24,17 +30,25 @@ CancelOutcome = Literal["cancelled", "not_found_or_too_late", "in_doubt"]
 RULE = "The gateway cancels a scheduled message until 5 minutes before its time."
 _RULE_S = 5 * 60
 _ATTEMPTS = 3
-_PAUSE_S = 0.5
-_AT_ONCE = 4
 # What the gateway says of one id, and of its load. Other refusals are about the account or the address.
 _ABOUT_THE_ID = frozenset({400, 404, 409, 410, 422})
 _BUSY = frozenset({429, 503})
 
 
-def cancel_messages(gateway: GatewayClient, outbox_ids: Sequence[int]) -> dict[int, CancelOutcome]:
+def cancel_messages(
+    gateway: GatewayClient,
+    outbox_ids: Sequence[int],
+    *,
+    at_once: int = 4,
+    pause_s: float = 0.5,
+    min_questions: int = MIN_QUESTIONS,
+) -> dict[int, CancelOutcome]:
     """
     Cancel scheduled messages, those that are due first in front.
 
+    :param at_once: how many ids are cancelled side by side.
+    :param pause_s: the pause before the second attempt for an id. The one before the third is twice as long.
+    :param min_questions: how many questions the reports are asked at most; at more than 10,000 ids, more.
     :return: for each id ``cancelled`` (now or earlier), ``not_found_or_too_late`` (the gateway's answer does
         not tell which), or ``in_doubt`` (no answer to trust came; ask again). An id that the gateway refuses
         does not keep it from the others.
@@ -42,26 +56,26 @@ def cancel_messages(gateway: GatewayClient, outbox_ids: Sequence[int]) -> dict[i
 
     Source: gateway docs, "Cancel": one id a call, until 5 minutes before the ``send_time``.
     """
-    records = _records(gateway, outbox_ids)
+    records = _records(gateway, outbox_ids, most_questions(len(outbox_ids), at_least=min_questions))
     _warn_of_late(records.values())
     cancelled = {each for each, record in records.items() if record.state == State.CANCELLED}
     soonest = {each: record.send_at or 0 for each, record in records.items()}
     asked = sorted(
         (each for each in outbox_ids if each not in cancelled), key=lambda each: soonest.get(each, 0)
     )
-    pool = ThreadPoolExecutor(max_workers=_AT_ONCE)
+    pool = ThreadPoolExecutor(max_workers=at_once)
     try:
-        outcomes = dict(zip(asked, pool.map(partial(_cancel, gateway), asked), strict=True))
+        outcomes = dict(zip(asked, pool.map(partial(_cancel, gateway, pause_s=pause_s), asked), strict=True))
     finally:
         pool.shutdown(cancel_futures=True)
     return {each: outcomes.get(each, "cancelled") for each in outbox_ids}
 
 
-def _records(gateway: GatewayClient, outbox_ids: Sequence[int]) -> dict[int, OutboxRecord]:
+def _records(gateway: GatewayClient, outbox_ids: Sequence[int], limit: int) -> dict[int, OutboxRecord]:
     """Ask what the reports know of these ids; cancelling does not depend on it."""
     lookup = Lookup()
     try:
-        lookup.refresh(outbox_ids, Questions(gateway, limit=most_questions(len(outbox_ids))))
+        lookup.refresh(outbox_ids, Questions(gateway, limit=limit))
     except OutOfQuestionsError:
         log.debug("More ids than questions; the rest is cancelled without a look.")
     except (GatewayRefusedError, UnreachableError) as err:
@@ -79,10 +93,10 @@ def _warn_of_late(records: Iterable[OutboxRecord]) -> None:
         )
 
 
-def _cancel(gateway: GatewayClient, outbox_id: int) -> CancelOutcome:
+def _cancel(gateway: GatewayClient, outbox_id: int, *, pause_s: float) -> CancelOutcome:
     refused: CancelOutcome = "not_found_or_too_late"
     for attempt in range(_ATTEMPTS):
-        time.sleep(_PAUSE_S * attempt)
+        time.sleep(pause_s * attempt)
         try:
             gateway.cancel(outbox_id)
         except (OutcomeUnknownError, UnreachableError):

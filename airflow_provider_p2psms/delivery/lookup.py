@@ -32,9 +32,9 @@ _SLACK_S = 30
 _WIDE = 10
 
 
-def most_questions(ids: int) -> int:
+def most_questions(ids: int, *, at_least: int = MIN_QUESTIONS) -> int:
     """Return how many questions one look at so many ids may ask."""
-    return max(MIN_QUESTIONS, -(-ids // _IDS_A_QUESTION))
+    return max(at_least, -(-ids // _IDS_A_QUESTION))
 
 
 class Reports(Protocol):

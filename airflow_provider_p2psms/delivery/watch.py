@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from airflow_provider_p2psms.choices import OnFailed, Until
 from airflow_provider_p2psms.delivery.counts import Counts, count
 from airflow_provider_p2psms.delivery.lookup import (
+    MIN_QUESTIONS,
     Lookup,
     OutOfQuestionsError,
     Questions,
@@ -57,6 +58,7 @@ class DeliveryWatch:
         must be delivered: the watch is done once it is reached, and fails once it cannot be any more. 0: done
         when all reports are final, whatever they say.
     :param on_failed: ``"fail"`` at the first message that failed, or ``"continue"`` with the others.
+    :param min_questions: how many questions a look asks at most; at more than 10,000 ids, more.
 
     What is final is not asked for again. States of many ids come by pages of 100; delivery can only be asked
     by id, so where there are more ids than questions each look takes its share of them, in turns.
@@ -70,13 +72,14 @@ class DeliveryWatch:
         until: Until = "sent",
         min_delivered: float = 0.0,
         on_failed: OnFailed = "fail",
+        min_questions: int = MIN_QUESTIONS,
     ) -> None:
         self._reports = reports
         self.outbox_ids = outbox_ids
         self._until = until
         self._min_delivered = min_delivered
         self._on_failed = on_failed
-        self._limit = most_questions(len(outbox_ids)) - _FOR_REASONS
+        self._limit = most_questions(len(outbox_ids), at_least=min_questions) - _FOR_REASONS
         self._lookup = Lookup()
         self._deliveries: dict[int, Deliveries] = {}
         self._in_turn: deque[int] = deque()

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
-from airflow_provider_p2psms.delivery import cancel, lookup
-from airflow_provider_p2psms.delivery.cancel import cancel_messages
+from airflow_provider_p2psms.delivery import cancel
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError
 from airflow_provider_p2psms.gateway.client import GatewayClient
 from airflow_provider_p2psms.gateway.settings import GatewaySettings
@@ -14,11 +14,7 @@ from airflow_provider_p2psms.sandbox import Sandbox
 from tests.delivery.conftest import Clock
 
 CANCEL = "/api/send/cancel"
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch):
-    monkeypatch.setattr(cancel, "_PAUSE_S", 0)
+cancel_messages = partial(cancel.cancel_messages, pause_s=0)
 
 
 @pytest.fixture
@@ -121,12 +117,11 @@ def test_no_answer_of_any_kind(client: GatewayClient, schedule, sandbox: Sandbox
     assert {ids[0]: "in_doubt"} == cancel_messages(client, ids)
 
 
-def test_more_ids_than_questions(client: GatewayClient, schedule, monkeypatch):
+def test_more_ids_than_questions(client: GatewayClient, schedule):
     """What the reports were not asked for is cancelled without."""
-    monkeypatch.setattr(lookup, "MIN_QUESTIONS", 1)
     ids = schedule("a", "b", "c")
 
-    assert dict.fromkeys(ids, "cancelled") == cancel_messages(client, ids)
+    assert dict.fromkeys(ids, "cancelled") == cancel_messages(client, ids, min_questions=1)
 
 
 def test_reports_that_fail_do_not_keep_from_cancelling(client: GatewayClient, schedule, sandbox: Sandbox):
@@ -139,15 +134,14 @@ def test_reports_that_fail_do_not_keep_from_cancelling(client: GatewayClient, sc
 
 @pytest.mark.parametrize("fault", ["refuse_400", "refuse_404", "refuse_409", "refuse_422"])
 def test_an_id_that_is_refused_keeps_no_other_from_it(
-    fault, client: GatewayClient, schedule, sandbox: Sandbox, monkeypatch
+    fault, client: GatewayClient, schedule, sandbox: Sandbox
 ):
     """The reports say whether it is cancelled; the others are cancelled."""
-    monkeypatch.setattr(cancel, "_AT_ONCE", 1)
     ids = schedule("a", "b", "c")
     sandbox.order_fault(fault, path=CANCEL)
 
     assert {ids[0]: "not_found_or_too_late", ids[1]: "cancelled", ids[2]: "cancelled"} == cancel_messages(
-        client, ids
+        client, ids, at_once=1
     )
     assert [5, 7, 7] == [state(client, each) for each in ids]
 
@@ -191,13 +185,12 @@ def test_a_refusal_is_raised(sandbox: Sandbox, schedule):
         cancel_messages(client, ids)
 
 
-def test_what_is_due_first_is_cancelled_first(client: GatewayClient, schedule, sandbox: Sandbox, monkeypatch):
+def test_what_is_due_first_is_cancelled_first(client: GatewayClient, schedule, sandbox: Sandbox):
     """Time runs out for what is due soonest: where the gateway refuses after one, that one was it."""
-    monkeypatch.setattr(cancel, "_AT_ONCE", 1)
     [later], [soon] = schedule("later", minutes=90), schedule("soon", minutes=10)
     sandbox.order_fault("refuse_401", path=CANCEL, after=1, times=None)
 
     with pytest.raises(AuthenticationError):
-        cancel_messages(client, [later, soon])
+        cancel_messages(client, [later, soon], at_once=1)
 
     assert (5, 7) == (state(client, later), state(client, soon))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_p2psms.delivery import lookup
 from airflow_provider_p2psms.delivery.watch import MAX_FAILURES, DeliveryWatch
 from airflow_provider_p2psms.errors import AuthenticationError, GatewayRefusedError, UnreachableError
 from airflow_provider_p2psms.gateway.client import GatewayClient
@@ -168,13 +167,10 @@ def test_ten_thousand_ids_cost_two_hundred_questions_a_look(
     assert 190 <= min(questions)
 
 
-def test_deliveries_of_more_ids_than_questions(
-    client: GatewayClient, send_many, asked, clock: Clock, monkeypatch
-):
+def test_deliveries_of_more_ids_than_questions(client: GatewayClient, send_many, asked, clock: Clock):
     """Ids have their turns, final ones no more: all are told of in as many looks as it takes."""
-    monkeypatch.setattr(lookup, "MIN_QUESTIONS", 30)
     ids = send_many(200)
-    watch = DeliveryWatch(client, ids, until="delivered")
+    watch = DeliveryWatch(client, ids, until="delivered", min_questions=30)
     clock.now += 3
     looks = [(watch.look(), asked())]
     while not looks[-1][0].done:
@@ -325,12 +321,11 @@ def test_reports_that_show_nothing_yet_are_asked_once_whether_they_are_there(
     assert 1 == asked()
 
 
-def test_ids_that_were_not_asked_for_yet(client: GatewayClient, send, monkeypatch, caplog):
+def test_ids_that_were_not_asked_for_yet(client: GatewayClient, send, caplog):
     """The log tells ids that no look has asked for apart from those that the reports do not show."""
     caplog.set_level("INFO")
-    monkeypatch.setattr(lookup, "MIN_QUESTIONS", 7)
 
-    DeliveryWatch(client, send("a", "b", "c", "d")).look()
+    DeliveryWatch(client, send("a", "b", "c", "d"), min_questions=7).look()
 
     assert "2 of them were not asked for yet" in caplog.text
     assert "are not in the gateway's reports so far" not in caplog.text

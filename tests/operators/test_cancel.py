@@ -87,9 +87,8 @@ def test_too_late(options, state, dag, run, p2psms_sandbox: Sandbox, capfd):
     assert told == (state == "failed")
 
 
-def test_without_an_answer_it_is_tried_again(dag, run, p2psms_sandbox: Sandbox, monkeypatch):
+def test_without_an_answer_it_is_tried_again(dag, run, p2psms_sandbox: Sandbox):
     """A gateway that gave no answer is asked again by the task's own retries."""
-    monkeypatch.setattr("airflow_provider_p2psms.delivery.cancel._PAUSE_S", 0)
     p2psms_sandbox.order_fault("500_before", path="/api/send/cancel", times=9)
     sent = send(dag, send_time=IN_AN_HOUR)
     cancel(dag, sent.output["message_outbox_ids"], retries=1, retry_delay=pendulum.duration(seconds=0))

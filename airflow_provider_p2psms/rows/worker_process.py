@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO, cast
 
 import msgspec
@@ -28,13 +28,21 @@ from airflow_provider_p2psms.rows.processors import count_processors
 from airflow_provider_p2psms.rows.reading import Reading
 from airflow_provider_p2psms.rows.rules import FileRules, RowRules
 
-# The process takes 0.1 s to start, and 20 MB: it saves as much time with 8 MB, and twice as much with these.
-LARGE_BYTES = 16 * 2**20
-# Room for a few thousand rows: with the usual 64 kB each process waits for the other all the time.
-_PIPE_BYTES = 2**20
 _HEAD_BYTES = 4
 # What it is to run, whatever this one had to do to find the package.
 _START = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); import {0}; {0}.main()"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLimits:
+    """From which size on a file gets a process of its own, and what both have to run in."""
+
+    # The process takes 0.1 s to start, and 20 MB: a file of 8 MB saves as much time, and this one twice that.
+    large_bytes: int = 16 * 2**20
+    # Room for a few thousand rows: with the usual 64 kB each process waits for the other all the time.
+    pipe_bytes: int = 2**20
+    # None: as many as there are.
+    processors: float | None = None
 
 
 class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -48,7 +56,7 @@ class _Said(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
 @contextmanager
 def check_file(
-    stream: BinaryIO, *, name: str, how: FileRules | None = None
+    stream: BinaryIO, *, name: str, how: FileRules | None = None, limits: WorkerLimits | None = None
 ) -> Iterator[Callable[[RowRules], Checked]]:
     """
     Get ready to check a CSV or XLSX file: gives what does it, once, by the rules that it is told.
@@ -59,8 +67,8 @@ def check_file(
     :param stream: left open; nobody else reads it meanwhile.
     :raises P2PSMSError: among the results, if the process ended too early, e.g. for want of memory.
     """
-    how, reading = how or FileRules(), Reading()
-    process = _start(stream) if _is_worth_it(stream) else None
+    how, limits, reading = how or FileRules(), limits or WorkerLimits(), Reading()
+    process = _start(stream, pipe_bytes=limits.pipe_bytes) if _is_worth_it(stream, limits) else None
     if process is None:
         yield lambda rules: check_rows(read_file(stream, name=name, **asdict(how)), rules)
         return
@@ -73,14 +81,15 @@ def check_file(
             process.kill()
 
 
-def _is_worth_it(stream: BinaryIO) -> bool:
+def _is_worth_it(stream: BinaryIO, limits: WorkerLimits) -> bool:
     """Tell whether it is a large file, not what unpacks or fetches one, and a second processor is there."""
     if not (isinstance(stream, io.BufferedReader) and isinstance(stream.raw, io.FileIO)):
         return False
-    return os.fstat(stream.fileno()).st_size >= LARGE_BYTES and count_processors() >= 2
+    is_large = os.fstat(stream.fileno()).st_size >= limits.large_bytes
+    return is_large and (limits.processors or count_processors()) >= 2
 
 
-def _start(stream: BinaryIO) -> "subprocess.Popen[bytes] | None":
+def _start(stream: BinaryIO, *, pipe_bytes: int) -> "subprocess.Popen[bytes] | None":
     """Start the process; ``None`` where the system has no room for one more."""
     try:
         process = subprocess.Popen(  # noqa: S603 - nothing of it comes from outside
@@ -92,7 +101,7 @@ def _start(stream: BinaryIO) -> "subprocess.Popen[bytes] | None":
     except OSError:
         return None
     with suppress(OSError, AttributeError):  # a user may have so much room in pipes; macOS offers no choice
-        fcntl.fcntl(cast("io.BufferedWriter", process.stdout), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        fcntl.fcntl(cast("io.BufferedWriter", process.stdout), fcntl.F_SETPIPE_SZ, pipe_bytes)
     return process
 
 

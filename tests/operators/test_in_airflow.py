@@ -22,6 +22,7 @@ from airflow_provider_p2psms.operators.sms import (
     PeerToPeerFileOperator,
     PeerToPeerSMSOperator,
 )
+from airflow_provider_p2psms.rows.worker_process import WorkerLimits
 from airflow_provider_p2psms.sandbox import Sandbox
 from airflow_provider_p2psms.sensors.sms import SMSDeliverySensor
 
@@ -29,6 +30,8 @@ pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
 
 OPERATORS = [PeerToPeerSMSOperator, PeerToPeerFileOperator]
 LINE = "+983000505"
+# Such a file is checked in a process of its own.
+LARGE_BYTES = WorkerLimits().large_bytes
 TEXT = "خانم یا آقای {name}، سفارش {order} فرستاده شد"
 ROWS = [
     {"recipient": f"0912000{number:04d}", "name": f"نام {number}", "order": number} for number in range(1, 6)
@@ -261,13 +264,13 @@ def test_csv_files_as_they_come(encoding, delimiter, p2psms_sandbox: Sandbox, tm
 
 
 @pytest.mark.parametrize("operator", OPERATORS)
-def test_a_large_file(operator, p2psms_sandbox: Sandbox, tmp_path, monkeypatch):
+def test_a_large_file(operator, p2psms_sandbox: Sandbox, tmp_path):
     """It is checked beside the send, row by row as it would be there; one bad row of many sends nothing."""
     numbers = [f"+98912{number:07d}" for number in range(3_000)]
-    rows = [f"{number},code {number[-4:]}\n" for number in numbers]
-    (tmp_path / "good.csv").write_text("recipient,message\n" + "".join(rows))
-    (tmp_path / "bad.csv").write_text("recipient,message\n" + "".join([*rows, "12,code\n"]))
-    monkeypatch.setattr("airflow_provider_p2psms.rows.worker_process.LARGE_BYTES", 1)
+    note = "x" * (LARGE_BYTES // len(numbers))
+    rows = [f"{number},code {number[-4:]},{note}\n" for number in numbers]
+    (tmp_path / "good.csv").write_text("recipient,message,note\n" + "".join(rows))
+    (tmp_path / "bad.csv").write_text("recipient,message,note\n" + "".join([*rows, "12,code,\n"]))
     send = operator(task_id="send", file=tmp_path / "bad.csv", from_number=LINE)
 
     with pytest.raises(AirflowException, match="1 bad row of 3,001") as raised:
@@ -399,11 +402,9 @@ def test_a_hook_of_ones_own(operator, p2psms_sandbox: Sandbox):
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("fault", [None, "refuse_422", "500_after", "bad rows"])
 def test_nothing_private_is_left_behind(
-    fault, large, dag: DAG, run, p2psms_sandbox: Sandbox, tmp_path, capfd, monkeypatch
+    fault, large, dag: DAG, run, p2psms_sandbox: Sandbox, tmp_path, capfd
 ):
     """Database, logs and output hold no number, text or token, whether a send succeeds or fails."""
-    if large:
-        monkeypatch.setattr("airflow_provider_p2psms.rows.worker_process.LARGE_BYTES", 1)
     p2psms_sandbox.duplicate_window_s = 0
     p2psms_sandbox.reports = False
     if fault and fault != "bad rows":
@@ -411,7 +412,9 @@ def test_nothing_private_is_left_behind(
     number, word = f"935{secrets.randbelow(10**4):04d}", secrets.token_hex(8)
     rows = [f"0{number}{place:03d},{word} {place},{word}" for place in range(50)]
     bad = [f"0{number},{word},{word}", f"0{number}000,{word * 100},{word}"] if fault == "bad rows" else []
-    (tmp_path / "rows.csv").write_text("\n".join(["recipient,message,name", *rows, *bad]), "utf-8")
+    note = "x" * (LARGE_BYTES // len(rows)) if large else ""
+    lines = [f"{line},{note}" for line in (*rows, *bad)]
+    (tmp_path / "rows.csv").write_text("\n".join(["recipient,message,name,note", *lines]), "utf-8")
     options: dict[str, Any] = {"dag": dag, "from_number": LINE, "text": f"{word} {{name}}"}
     outcomes = tmp_path / "outcomes.csv"
     for operator in OPERATORS:

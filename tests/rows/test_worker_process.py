@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -15,31 +16,27 @@ import pytest
 
 from airflow_provider_p2psms.errors import InvalidMessageError, P2PSMSError
 from airflow_provider_p2psms.rows import (
+    FileRules,
     Message,
     RowRules,
-    check_file,
     check_rows,
     read_file,
     worker_process,
 )
-from airflow_provider_p2psms.rows.processors import count_processors
-from airflow_provider_p2psms.rows.rules import FileRules
+from airflow_provider_p2psms.rows.worker_process import WorkerLimits, check_file
 
 GOOD = "0912000{0:04d},code {0}\n"
 HEAD = "recipient,message\n"
 
 
-@pytest.fixture(autouse=True)
-def large(monkeypatch):
-    """Every file is a large one here, and two processors are there, whatever this machine has."""
-    monkeypatch.setattr(worker_process, "LARGE_BYTES", 1)
-    monkeypatch.setattr(worker_process, "count_processors", lambda: 2)
+# Every file is a large one here, and two processors are there, whatever this machine has.
+LIMITS = WorkerLimits(large_bytes=1, processors=2)
 
 
 @contextmanager
-def checking(stream, rules):
+def checking(stream, rules, *, how=None, limits=LIMITS):
     """Check a file by rules."""
-    with check_file(stream, name="rows.csv") as check:
+    with check_file(stream, name="rows.csv", how=how, limits=limits) as check:
         yield check(rules)
 
 
@@ -193,14 +190,31 @@ def test_a_process_that_is_killed_is_no_end_of_the_rows(file, processes):
             list(checked)
 
 
-def test_half_of_what_it_says_is_no_end_of_the_rows(file, say, monkeypatch):
+@pytest.fixture
+def started_instead(tmp_path, monkeypatch):
+    """Let a program of the test's own start instead of Python."""
+
+    def started_instead(script):
+        program = tmp_path / "program"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", str(program))
+
+    return started_instead
+
+
+def test_half_of_what_it_says_is_no_end_of_the_rows(file, say, started_instead, tmp_path):
     """Wherever it was ended: nothing less than all of it is a list of rows."""
     stream = file(HEAD + "".join(map(GOOD.format, range(3))))
     said = say(stream)
 
+    started_instead('cat "$(dirname "$0")/said"')
+    (tmp_path / "said").write_bytes(said)
+    with checking(stream, RowRules()) as checked:
+        assert 3 == len(list(checked))
+
     for length in range(len(said)):
-        cut = f"import sys; sys.stdout.buffer.write({said[:length]!r})"
-        monkeypatch.setattr(worker_process, "_START", cut.replace("{", "{{").replace("}", "}}"))
+        (tmp_path / "said").write_bytes(said[:length])
         with (
             pytest.raises(P2PSMSError, match=r"has ended before its work \(code 0\)"),
             checking(stream, RowRules()) as checked,
@@ -213,9 +227,9 @@ def test_what_is_wrong_with_a_file_is_said_to_its_reader_alone(file, say):
     assert b"is a PDF" in say(file("%PDF-1.7\n"))
 
 
-def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, capfd):
+def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, started_instead):
     """As little as one that ends at once."""
-    monkeypatch.setattr(worker_process, "_START", "raise SystemExit(3)")
+    started_instead("exit 3")
 
     with (
         pytest.raises(P2PSMSError, match=r"has ended before its work \(code 3\)"),
@@ -224,19 +238,17 @@ def test_a_process_that_cannot_start_is_no_end_of_the_rows(file, monkeypatch, ca
         list(checked)
 
 
-def test_an_error_of_any_kind_comes_through(file, monkeypatch):
+def test_an_error_of_any_kind_comes_through(file):
     """What nobody has thought of is raised as it would be here."""
     stream = file(MANY)
-    monkeypatch.setattr(
-        worker_process, "find_encoding", lambda *_, **__: "utf-8"
-    )  # it would fail here already
     folder = os.open(Path(stream.name).parent, os.O_RDONLY)
     os.dup2(folder, stream.fileno())  # reading it fails
     os.close(folder)
 
     with (
         pytest.raises(IsADirectoryError),
-        checking(stream, RowRules()) as checked,
+        # To find the encoding would fail here already.
+        checking(stream, RowRules(), how=FileRules(encoding="utf-8")) as checked,
     ):
         list(checked)
 
@@ -246,8 +258,8 @@ def test_it_ends_with_whoever_started_it(file):
     path = file(MANY * 40).name
     code = (
         "import sys, os, signal; from airflow_provider_p2psms.rows import RowRules, worker_process\n"
-        "worker_process.LARGE_BYTES = 1\n"
-        "with worker_process.check_file(open(sys.argv[1], 'rb'), name='rows.csv') as check:\n"
+        "limits = worker_process.WorkerLimits(large_bytes=1, processors=2)\n"
+        "with worker_process.check_file(open(sys.argv[1], 'rb'), name='rows.csv', limits=limits) as check:\n"
         "    next(check(RowRules())); print('begun', flush=True); signal.pause()"
     )
     with subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE) as parent:
@@ -272,29 +284,28 @@ def test_nobody_sees_what_it_checks(file, capfd, processes, results):
 
 
 @pytest.mark.parametrize("why", ["small", "no file", "unpacked"])
-def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, monkeypatch, processes):
+def test_where_it_is_not_worth_it_the_check_is_done_here(why, file, processes):
     """A process costs more than it saves, or cannot read what it would be given."""
-    stream = file(MANY)
+    stream, limits = file(MANY), LIMITS
     if why == "small":
-        monkeypatch.setattr(worker_process, "LARGE_BYTES", len(MANY) + 1)
+        limits = replace(LIMITS, large_bytes=len(MANY) + 1)
     elif why == "no file":
         stream = io.BytesIO(MANY.encode())
     else:
         stream = gzip.open(file(gzip.compress(MANY.encode()), "rows.gz"))  # noqa: SIM115 - over one that is closed
 
-    with checking(stream, RowRules()) as checked:
+    with checking(stream, RowRules(), limits=limits) as checked:
         assert 5_000 == len(list(checked))
         assert [] == processes()
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system ties no process to a processor")
-def test_on_one_processor_no_process_is_started(file, processes, monkeypatch):
+def test_on_one_processor_no_process_is_started(file, processes):
     """Both would share it, and take longer than one."""
-    monkeypatch.setattr(worker_process, "count_processors", count_processors)
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(allowed)})
     try:
-        with checking(file(MANY), RowRules()) as checked:
+        with checking(file(MANY), RowRules(), limits=replace(LIMITS, processors=None)) as checked:
             assert [] == processes()
             assert 5_000 == len(list(checked))
     finally:
@@ -310,10 +321,10 @@ def test_a_system_without_room_for_a_process(file, processes, monkeypatch):
         assert 5_000 == len(list(checked))
 
 
-def test_a_user_whose_room_in_pipes_is_used_up(file, processes, monkeypatch):
+def test_a_user_whose_room_in_pipes_is_used_up(file, processes):
     """Where the kernel grants no large pipe, the process writes through a small one."""
-    monkeypatch.setattr(worker_process, "_PIPE_BYTES", 2**31 - 1)  # more than it grants anybody
+    limits = replace(LIMITS, pipe_bytes=2**31 - 1)  # more than it grants anybody
 
-    with checking(file(MANY), RowRules()) as checked:
+    with checking(file(MANY), RowRules(), limits=limits) as checked:
         assert 1 == len(processes())
         assert 5_000 == len(list(checked))

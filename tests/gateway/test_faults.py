@@ -19,7 +19,6 @@ from airflow_provider_p2psms.errors import (
     OutcomeUnknownError,
     UnreachableError,
 )
-from airflow_provider_p2psms.gateway import transport
 from airflow_provider_p2psms.gateway.request import Group
 
 from .conftest import MakeClient, Script, ScriptedGateway, StartGateway, answer, http, read_request
@@ -28,6 +27,8 @@ GROUPS = [Group(["+989120000000"], "a text of one customer"), Group(["+989130000
 IDS = json.dumps({"data": {"message_outbox_ids": [11, 12]}, "meta": {"status": True}}).encode()
 BOM = b"\xef\xbb\xbf"
 HTML = b"<html><body>Bad gateway</body></html>"
+# So long a request may take, and not longer.
+TWO_SECONDS: dict[str, object] = {"connect_timeout_s": 1.0, "read_timeout_s": 1.0}
 
 
 def send(client):
@@ -469,18 +470,20 @@ class TestDeadlines:
     ):
         """If the deadline passes while the request is being written, its rest never leaves."""
         gateway = scripted(answer(http(200, IDS)))
-        one = client(f"http://127.0.0.1:{gateway.port}/v1")
-        began = []
+        one = client(f"http://127.0.0.1:{gateway.port}/v1", **TWO_SECONDS)
+        written = []
 
-        def stood_still():
-            began.append(1)
-            # The deadline is set, the first byte may leave, the head is written; then time passes.
-            return elapsed() + (100 if len(began) > 3 else 0)
+        def send_and_stand_still(sock, data):
+            sent = socket.SocketType.send(sock, data)
+            written.append(bytes(data[:sent]))
+            time.sleep(2.0)
+            return sent
 
-        monkeypatch.setattr(transport, "elapsed", stood_still)
+        monkeypatch.setattr(socket.socket, "send", send_and_stand_still, raising=False)
         with pytest.raises(OutcomeUnknownError, match="deadline"):
             send(one)
 
+        assert [b"\r\n\r\n"] == [each[-4:] for each in written]  # the head, and nothing after it
         assert [] == gateway.requests
 
     def test_nothing_waits_between_the_clock_and_the_network(
@@ -492,13 +495,13 @@ class TestDeadlines:
         And a socket that would wait by itself when it is written to gets nothing to write.
         """
         gateway = scripted(answer(http(200, IDS)))
-        one = client(f"http://127.0.0.1:{gateway.port}/v1")
+        one = client(f"http://127.0.0.1:{gateway.port}/v1", **TWO_SECONDS)
         waits: list[float | None] = []
 
         def late_once_the_head_has_left(sock, timeout):
             socket.SocketType.settimeout(sock, timeout)
             if waits:
-                monkeypatch.setattr(transport, "elapsed", lambda: elapsed() + 100)
+                time.sleep(2.0)
 
         def noting(method):
             def write(sock, data):

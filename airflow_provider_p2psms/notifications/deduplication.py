@@ -3,7 +3,7 @@ The ledger of a notice: an event for which Airflow calls back twice is announced
 
 It is kept in files, also on Airflow 3.3: its state store belongs to the task, and is not there for the DAG
 processor and the triggerer, who call back as well. Two who call back on one machine take turns. Where files
-cannot be written there is a window instead: for an hour this process remembers what it has sent.
+cannot be written there is a window instead: for that long this process remembers what it has sent.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ from airflow_provider_p2psms.paths import is_local
 
 log = logging.getLogger(__name__)
 
-WINDOW_S = 3_600.0
-
 _one_at_a_time = threading.Lock()
 _remembered: dict[tuple[str, ...], tuple[float, MemoryStore]] = {}
 
 
 @contextmanager
-def notice_store(*names: str, forever: bool) -> Iterator[Store]:
+def notice_store(*names: str, forever: bool, window_s: float) -> Iterator[Store]:
     """
     Give the store of one notice, to nobody else on this machine meanwhile.
 
@@ -38,24 +36,26 @@ def notice_store(*names: str, forever: bool) -> Iterator[Store]:
     """
     if not forever:
         with _one_at_a_time:
-            yield _remember(names)
+            yield _remember(names, window_s)
         return
     try:
         folder = ledger_folder(*names)
         store = ObjectStore(folder)
         store.write("called", time.time())
     except (InvalidMessageError, LedgerError) as err:
-        log.warning("%s For an hour, this process alone remembers that the SMS was sent.", err)
+        log.warning(
+            "%s For %.0f minutes, this process alone remembers that the SMS was sent.", err, window_s / 60
+        )
         with _one_at_a_time:
-            yield _remember(names)
+            yield _remember(names, window_s)
     else:
         with _turn(folder):
             yield store
 
 
-def _remember(names: tuple[str, ...]) -> Store:
+def _remember(names: tuple[str, ...], window_s: float) -> Store:
     now = time.monotonic()
-    for told in [told for told, (at, _) in _remembered.items() if now - at > WINDOW_S]:
+    for told in [told for told, (at, _) in _remembered.items() if now - at > window_s]:
         del _remembered[told]
     return _remembered.setdefault(names, (now, MemoryStore()))[1]
 

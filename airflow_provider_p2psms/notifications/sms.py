@@ -61,6 +61,8 @@ class SMSNotifier(BaseNotifier):
 
     # How long a send waits for what (`sending.times.Times`); None: as long as people do.
     _times: ClassVar[Times | None] = None
+    # How long this process remembers an event where no file can.
+    _window_s: ClassVar[float] = 3_600.0
     # The notifier that Airflow called, of which this one is a copy.
     original: SMSNotifier | None = None
 
@@ -171,7 +173,8 @@ class SMSNotifier(BaseNotifier):
         with closing(hook.get_conn()):
             numbers = self._numbers(hook)
             place = self._place(event)
-            with notice_store(*place, forever=bool(self.dedup_key) or event.is_known) as store:
+            forever = bool(self.dedup_key) or event.is_known
+            with notice_store(*place, forever=forever, window_s=self._window_s) as store:
                 # The text may differ between two callbacks of one event: the reasons that they know of do.
                 if store.read(_SENT):
                     self.log.info("An SMS about this event was sent before. No SMS is sent now.")

@@ -16,7 +16,6 @@ import pytest
 
 from airflow_provider_p2psms.airflow_compat import DAG, task
 from airflow_provider_p2psms.ledger.exclusive import Epochs
-from airflow_provider_p2psms.notifications import deduplication
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
 from airflow_provider_p2psms.sandbox import Sandbox
 from tests.conftest import AIRFLOW_VERSION
@@ -56,8 +55,14 @@ def works(dag, **options):
     return working()
 
 
-def notifier(**options):
-    return SMSNotifier(**{"recipients": NUMBERS, "from_number": "+983000505", **options})
+def notifier(*, kind=SMSNotifier, **options):
+    return kind(**{"recipients": NUMBERS, "from_number": "+983000505", **options})
+
+
+class Forgetful(SMSNotifier):
+    """One whose window is over at once."""
+
+    _window_s = 0.0
 
 
 class _Ti:
@@ -221,33 +226,31 @@ def test_what_a_callback_left_in_doubt_the_next_one_settles(dag, p2psms_sandbox:
 
 
 def test_without_files_there_is_a_window(dag, p2psms_sandbox: Sandbox, monkeypatch, tmp_path, caplog):
-    """Where no ledger can be written the text goes out all the same, and once in an hour."""
+    """Where no ledger can be written the text goes out all the same, and once in the window."""
     p2psms_sandbox.duplicate_window_s = 0
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("AIRFLOW__P2PSMS__LEDGER_PATH", str(tmp_path / "file"))
-    monkeypatch.setattr(deduplication, "_remembered", {})
-    notifier()(context(dag))
-    notifier()(context(dag))
+    text = str(tmp_path)  # in this process no other test has sent it
+    notifier(text=text)(context(dag))
+    notifier(text=text)(context(dag))
     assert 1 == p2psms_sandbox.send_requests
-    assert "this process alone remembers" in caplog.text
+    assert "For 60 minutes, this process alone remembers" in caplog.text
     assert str(tmp_path / "file") in caplog.text
 
-    monkeypatch.setattr(deduplication, "WINDOW_S", 0)
-    notifier()(context(dag))
+    notifier(text=text, kind=Forgetful)(context(dag))
     assert 2 == p2psms_sandbox.send_requests
 
 
 @pytest.mark.parametrize("given", [{}, {"ti": object()}])
-def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox: Sandbox, monkeypatch):
-    """What cannot be told from others like it goes out once in an hour, and not once for ever."""
+def test_an_event_without_a_name_has_a_window(given, p2psms_sandbox: Sandbox, tmp_path):
+    """What cannot be told from others like it goes out once in the window, and not once for ever."""
     p2psms_sandbox.duplicate_window_s = 0
-    monkeypatch.setattr(deduplication, "_remembered", {})
-    notifier(text="hello").notify(dict(given))
-    notifier(text="hello").notify(dict(given))
+    text = str(tmp_path)  # in this process no other test has sent it
+    notifier(text=text).notify(dict(given))
+    notifier(text=text).notify(dict(given))
     assert 1 == p2psms_sandbox.send_requests
 
-    monkeypatch.setattr(deduplication, "WINDOW_S", 0)
-    notifier(text="hello").notify(dict(given))
+    notifier(text=text, kind=Forgetful).notify(dict(given))
     assert 2 == p2psms_sandbox.send_requests
 
 

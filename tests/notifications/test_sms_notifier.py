@@ -15,9 +15,10 @@ import pendulum
 import pytest
 
 from airflow_provider_p2psms.airflow_compat import DAG, task
-from airflow_provider_p2psms.ledger.exclusive import Epochs
+from airflow_provider_p2psms.ledger.stores import ObjectStore
 from airflow_provider_p2psms.notifications.sms import SMSNotifier
 from airflow_provider_p2psms.sandbox import Sandbox
+from airflow_provider_p2psms.sending.ledgers import LedgerRules, OpenLedger
 from tests.conftest import AIRFLOW_VERSION
 
 pytestmark = [pytest.mark.airflow, pytest.mark.usefixtures("short_times")]
@@ -199,17 +200,22 @@ def test_two_processes_at_once_send_one_text(scheme, p2psms_sandbox: Sandbox, mo
     assert 1 == p2psms_sandbox.send_requests
 
 
-def test_who_gave_way_sends_after_all(dag, p2psms_sandbox: Sandbox, monkeypatch):
+def test_who_gave_way_sends_after_all(dag, p2psms_sandbox: Sandbox, tmp_path):
     """A callback that stops for another one tries again, and sends if that one has sent nothing."""
-    take_next, lost = Epochs.take_next, [True]
-    monkeypatch.setattr(
-        Epochs, "take_next", lambda epochs, length: not lost.pop() if lost else take_next(epochs, length)
-    )
+    others: list[OpenLedger] = []
 
+    def begin_another(_path):
+        if not others:
+            [called] = (tmp_path / "ledger").rglob("called.json")
+            others.append(LedgerRules(store=ObjectStore(called.parent)).open())
+
+    p2psms_sandbox.on_request(begin_another)
+    p2psms_sandbox.order_fault("busy")
     notifier()(context(dag))
 
-    assert [] == lost
-    assert 1 == p2psms_sandbox.send_requests
+    assert others
+    assert not others[0].ledger.is_owner()
+    assert (2, E164) == (p2psms_sandbox.send_requests, [each.recipient for each in p2psms_sandbox.arrived])
 
 
 def test_what_a_callback_left_in_doubt_the_next_one_settles(dag, p2psms_sandbox: Sandbox):

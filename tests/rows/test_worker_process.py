@@ -169,8 +169,8 @@ def test_an_encoding_that_is_named_is_not_looked_for(file, processes):
     """The process reads the file as it was told, though its bytes are good in another encoding, too."""
     stream = file((HEAD + "09121234567,سلام\n").encode("cp1256"))
 
-    with check_file(stream, name="rows.csv", how=FileRules(encoding="iso8859-6")) as check:
-        assert ["سفاك"] == [each.text for each in check(RowRules()) if isinstance(each, Message)]
+    with checking(stream, RowRules(), how=FileRules(encoding="iso8859-6")) as checked:
+        assert ["سفاك"] == [each.text for each in checked if isinstance(each, Message)]
         assert 1 == len(processes())
 
 

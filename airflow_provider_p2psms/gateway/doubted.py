@@ -81,12 +81,12 @@ class Relation(Enum):
     LIKE_LINE = auto()  # in time, but the line only ends like ours: cannot be assigned
     NO_TIME = auto()  # cannot be assigned
     OTHER_TIME = auto()  # the report's clock is not known, or a scheduled request is listed by another time
-    LATE = (
-        auto()
-    )  # accepted when the request should be over: by a gateway with a queue, or a message of others
+    LATE = auto()  # accepted when the request should be over: the gateway had a queue, or it is of others
 
 
 MAY_TAKE = frozenset({Relation.NAMED, Relation.SURE, Relation.OTHER_LINE})
+# Of these, text and recipients have to fit exactly.
+EXACT = frozenset({Relation.OTHER_LINE, Relation.LATE})
 # Another text tells that such a record is not of the request.
 BY_TEXT = frozenset({Relation.OTHER_TIME, Relation.LATE})
 
@@ -197,7 +197,7 @@ class Request:
         :return: ``None`` if not all of its recipients were to get its text by this request, or if several of
             our texts fit equally well.
         """
-        is_exact = relation is Relation.OTHER_LINE
+        is_exact = relation in EXACT
         by_text: dict[str, list[str]] = defaultdict(list)
         for number, text in shown:
             by_text[text or record.text or ""].append(number)

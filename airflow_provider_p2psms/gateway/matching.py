@@ -9,7 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_p2psms.gateway.doubted import BY_TEXT, MAY_TAKE, Doubted, Match, Relation, Request
+from airflow_provider_p2psms.gateway.doubted import (
+    BY_TEXT,
+    EXACT,
+    MAY_TAKE,
+    Doubted,
+    Match,
+    Relation,
+    Request,
+)
 from airflow_provider_p2psms.gateway.fitting import Closeness, Fit, Texts
 from airflow_provider_p2psms.gateway.records import OutboxRecord, Recipient
 from airflow_provider_p2psms.identity import canonical_line, fold
@@ -20,6 +28,9 @@ __all__ = ["Doubted", "Match", "match"]
 # the first number, and each has the second at least. A sample speaks for its own request alone: the gateway
 # takes a request, and another task of the account may have sent one of our texts to somebody else.
 _SAMPLE, _LEAST_SAMPLE = 20, 3
+# Late records are believed only of more recipients of a request than this: somebody else may have sent the
+# same texts to a few of them.
+_FEW = 20
 # Each record that text and time leave open takes one question about its recipients, at 30 a minute. With more
 # of them than this, none is asked about: a try would ask for hours.
 MOST_ASKED = 600
@@ -51,6 +62,7 @@ def match(
     matching.assign()
     matching.doubt_the_rest_of_groups()
     matching.explain()
+    matching.doubt_the_rest_of_groups()  # of those, too, that were found last
     return [request.result(too_many=matching.too_many) for request in requests]
 
 
@@ -117,7 +129,8 @@ class _Matching:
     def assign(self) -> None:
         """Assign the records whose text may be ours."""
         candidates = [each for each in self._candidates if each.is_by_text()]
-        left = list(self._sampled(candidates))
+        self._take_samples([each for each in self._candidates if each.is_by_text() or each.is_late()])
+        left = [each for each in candidates if not each.is_taken]
         can_ask = self._can_ask(each for each in left if not each.is_named())
         for candidate in left:
             if can_ask or candidate.is_named():  # those that an answer names are ours, however many they are
@@ -189,7 +202,8 @@ class _Matching:
         proofs = [
             (proof, request)
             for request, relation in candidate.relations
-            if relation in MAY_TAKE and (proof := request.find_proof(record, shown, relation, self._find))
+            if relation in MAY_TAKE or (relation is Relation.LATE and len(shown) > _FEW)
+            if (proof := request.find_proof(record, shown, relation, self._find))
         ]
         if proofs:
             # Records come by time: so each leaves to later ones the requests that they fit.
@@ -202,25 +216,24 @@ class _Matching:
         """
         Ask nothing about many late records with personal texts: they leave their messages in doubt.
 
-        They are most likely a request that the gateway accepted late, and no answer would prove that.
+        If they were those of a request that the gateway accepted late, a sample would have proved it.
         """
         singles = [each for each in candidates if _is_late_single(each)]
-        for candidate in singles if len(singles) > _SAMPLE else ():
+        for candidate in singles if len(singles) > _FEW else ():
             candidate.is_asked = True
 
     # --- records whose text alone tells whose they are
 
-    def _sampled(self, candidates: Sequence[_Candidate]) -> Iterable[_Candidate]:
-        """Take what a sample proves; return the records that have to be asked about."""
-        groups: dict[tuple[int, str, Closeness], list[_Single]] = defaultdict(list)
+    def _take_samples(self, candidates: Sequence[_Candidate]) -> None:
+        """Take what samples prove."""
+        groups: dict[tuple[int, str, Closeness, Relation], list[_Single]] = defaultdict(list)
         for single in self._singles(candidates):
-            record, fits = single.candidate.record, single.candidate.fits
-            groups[id(single.request), canonical_line(record.line or ""), fits[0].closeness].append(single)
+            line, fit = canonical_line(single.candidate.record.line or ""), single.candidate.fits[0]
+            groups[id(single.request), line, fit.closeness, single.relation].append(single)
         size = max(_LEAST_SAMPLE, _SAMPLE // len(self._requests))
-        for group in groups.values():
-            if len(group) > size:
+        for (*_, relation), group in groups.items():
+            if len(group) > (_FEW if relation is Relation.LATE else size):
                 self._try_sample(group, size)
-        return (each for each in candidates if not each.is_taken)
 
     def _singles(self, candidates: Sequence[_Candidate]) -> Iterable[_Single]:
         times = Counter(text for each in candidates if each.fits for text in each.fits[0].texts)
@@ -233,15 +246,13 @@ class _Matching:
                 continue
             request, place = places[0]
             relation = dict(each.relations).get(request)
-            is_sure = relation is Relation.SURE or (
-                relation is Relation.OTHER_LINE and fit.closeness is Closeness.SAME
-            )
+            is_sure = relation is Relation.SURE or (relation in EXACT and fit.closeness is Closeness.SAME)
             if relation and is_sure and place in request.open:
                 yield _Single(each, request, relation, place)
 
     def _try_sample(self, group: Sequence[_Single], size: int) -> None:
         sample = [group[round(each * (len(group) - 1) / (size - 1))] for each in range(size)]
-        proved = denied = 0
+        proved = 0
         for single in sample:
             candidate = single.candidate
             self._ask(candidate)
@@ -249,17 +260,15 @@ class _Matching:
                 proof = single.request.find_proof(
                     candidate.record, candidate.shown, single.relation, self._find
                 )
-                is_proved = proof is not None and proof.places == [single.place]
-                proved, denied = proved + is_proved, denied + (not is_proved)
-        if denied:
-            return
+                if proof is None or proof.places != [single.place]:
+                    return
+                proved += 1
         for single in group:
-            if single.candidate.is_asked:
-                continue
-            if 2 * proved >= size:
-                single.request.take([single.place], single.candidate.record.outbox_id)
-                single.candidate.is_taken = True
-            single.candidate.is_asked = True  # nearly nothing is shown yet: it will not be of the others
+            candidate = single.candidate
+            if 2 * proved >= size and (candidate.shown is not None or not candidate.is_asked):
+                single.request.take([single.place], candidate.record.outbox_id)
+                candidate.is_taken = True
+            candidate.is_asked = True  # nearly nothing is shown yet: it will not be of the others
 
 
 def _is_late_single(candidate: _Candidate) -> bool:

@@ -299,13 +299,38 @@ def test_a_late_record_says_nothing_about_rows_that_have_gone():
     assert [] == outbox.asked
 
 
-@pytest.mark.parametrize(("number", "questions"), [(20, 20), (700, 0)])
-def test_many_late_records_take_no_questions(number, questions):
-    """Their personal texts say enough to leave all in doubt."""
-    outbox, messages = personal(number, at=NOW + 600)
+@pytest.mark.parametrize(
+    ("number", "fields", "is_taken", "questions"),
+    [
+        (20, {}, False, 20),
+        (21, {}, True, 20),
+        (700, {}, True, 20),
+        (700, {"suffix": "\nلغو11"}, False, 0),
+        (700, {"line": "Bank"}, True, 20),
+        (700, {"foreign": {0}}, False, 1),
+        (700, {"hidden": range(700)}, False, 20),
+    ],
+)
+def test_late_records_of_more_than_twenty_personal_texts_are_ours(number, fields, is_taken, questions):
+    """So many texts to the right people are no coincidence; of fewer, or of altered ones, nothing is sure."""
+    outbox, messages = personal(number, at=NOW + 600, **fields)
+    ids, unexplained = (list(range(1, number + 1)), set()) if is_taken else ([0] * number, {*range(number)})
 
-    assert [([0] * number, {*range(number)})] == outbox.match(doubt(*messages))
+    assert [(ids, unexplained - {*fields.get("foreign", ())})] == outbox.match(doubt(*messages))
     assert questions == len(outbox.asked)
+
+
+@pytest.mark.parametrize(
+    ("shown_to", "is_taken", "unexplained"), [(20, False, 20), (21, True, 4), (24, True, 1), (26, False, 25)]
+)
+def test_a_late_group_of_more_than_twenty_is_ours(shown_to, is_taken, unexplained):
+    """If all that it shows are recipients of this text; one that it leaves out is in doubt."""
+    people = [f"+98912{place:07}" for place in range(26)]
+    outbox = shown("hi to all", people[:shown_to], at=NOW + 600)
+
+    [(ids, left)] = outbox.match(doubt(*((each, "hi to all") for each in people[:25])))
+
+    assert (is_taken, unexplained) == (7 in ids, len(left))
 
 
 # --- scheduled

@@ -298,24 +298,40 @@ def test_date_headers_that_differ_by_two_seconds(task: Task, gateway: HabitGatew
     assert habit != "contract" or "success" == cleared.kind, cleared.text
 
 
+def take_late(gateway: HabitGateway, *, place: int) -> None:
+    """Let the gateway take what it has left seconds after it should be over, with the request at a place."""
+
+    def wait_and_take(sent: int) -> None:
+        if sent == place:  # the batch whose record shows that the report is current
+            until = time.time() + 3
+            while time.time() < until:
+                time.sleep(0.05)
+            gateway.take_late()
+
+    gateway.after_send = wait_and_take
+
+
 @pytest.mark.parametrize("rows", [personal(30), grouped(30)], ids=["personal", "grouped"])
 @pytest.mark.parametrize("form", FORMS)
 def test_a_request_that_is_taken_when_it_should_be_over(task: Task, gateway: HabitGateway, form, rows):
     """A gateway with a queue takes it later than any request may last: nobody gets a second message."""
     task.operator, task.rows = FORMS[form], rows
     gateway.order(Fault(answer="cut", taken=False), nth=1)
-
-    def take_late(place: int) -> None:
-        if place == 2:  # the batch whose record shows that the report is current
-            until = time.time() + 3
-            while time.time() < until:
-                time.sleep(0.05)
-            gateway.take_late()
-
-    gateway.after_send = take_late
+    take_late(gateway, place=2)
 
     assert "retry" == task.once().kind
     task.clear()
+    assert {1} == set(gateway.taken().values())
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_large_request_that_is_taken_late_is_found(task: Task, gateway: HabitGateway, form):
+    """More than twenty personal texts at the right people are no coincidence, however late they are."""
+    task.operator, task.rows, task.options = FORMS[form], personal(75), {"batch_size": 25}
+    gateway.order(Fault(answer="cut", taken=False), nth=1)
+    take_late(gateway, place=2)
+
+    assert "success" == task.once().kind
     assert {1} == set(gateway.taken().values())
 
 

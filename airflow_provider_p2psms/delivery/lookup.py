@@ -28,8 +28,9 @@ _IDS_A_QUESTION = 50
 FEW = 5
 # The clocks of one gateway differ by less.
 _SLACK_S = 30
-# A gap between ids so many times the mean one lies between two sends, not within one.
-_WIDE = 10
+# A gap between ids so many times the mean one lies between two sends, not within one. A smaller one than the
+# second number does not: shards that send at once have their batches in turns.
+_WIDE, _LEAST_GAP = 10, 20 * PAGE
 
 
 def most_questions(ids: int, *, at_least: int = MIN_QUESTIONS) -> int:
@@ -194,7 +195,7 @@ def _sends(ids: list[int]) -> Iterator[list[int]]:
     mean = (ids[-1] - ids[0]) / len(ids) if ids else 0
     start = 0
     for place in range(1, len(ids)):
-        if ids[place] - ids[place - 1] > _WIDE * mean:
+        if ids[place] - ids[place - 1] > max(_WIDE * mean, _LEAST_GAP):
             yield ids[start:place]
             start = place
     if ids:

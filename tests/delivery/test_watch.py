@@ -213,6 +213,20 @@ def test_messages_of_others_in_between(client: GatewayClient, send, send_many, a
     assert 3 >= looks
 
 
+def test_a_send_beside_others_is_read_by_pages(client: GatewayClient, send_many, asked, clock: Clock):
+    """Shards that send at once have their batches in turns: one look finds all of one shard."""
+    ids = []
+    for batch in range(10):
+        ids += send_many(250, text=f"mine {batch}")
+        send_many(750, text=f"other {batch}")
+    clock.now += 1
+
+    look = DeliveryWatch(client, ids).look()
+
+    assert (look.done, look.counts.sent) == (True, 2_500)
+    assert 110 >= asked()
+
+
 def test_a_crowd_without_end(client: GatewayClient, send, send_many, asked, clock: Clock, sandbox: Sandbox):
     """Where others crowd every page, ids have their turns, and all are found in a few looks."""
     ids = []

@@ -43,7 +43,7 @@ def campaign() -> None:
             task_id="waited",
             message_outbox_ids=sent.output["message_outbox_ids"],
             until="sent",
-            poke_interval=10,  # each of many sensors reads pages with the records of others
+            poke_interval=5,
             deferrable=True,
             retries=30,
             retry_delay=dt.timedelta(seconds=2),

@@ -192,7 +192,9 @@ def test_the_tasks_of_a_page_run(
     for printed, here in HERE.items():
         code = code.replace(printed, here)
     name = f"page_{re.sub(r'[^a-z0-9]+', '_', page)}{number}"
-    code = code.replace("\ncampaign()\n", "\nobject_of_dag = campaign()\n")
+    # Airflow 3.1 wants another id for each DAG of a process.
+    code = code.replace("def campaign()", f"def of_{name}()")
+    code = code.replace("\ncampaign()\n", f"\nobject_of_dag = of_{name}()\n")
     namespace: dict[str, Any] = {"__name__": name, "shards": shards}
 
     @dag(dag_id=name, schedule=None)

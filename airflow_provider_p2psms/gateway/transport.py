@@ -7,11 +7,13 @@ request is repeated, and the size of an answer is bounded.
 
 import io
 import math
+import os
 import socket
 import ssl
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http.client import HTTPResponse
@@ -213,16 +215,41 @@ class _Ready:
     body: Any = field(repr=False)
 
 
+class _Session(requests.Session):
+    """
+    What requests finds out for a gateway, and the connection that is kept alive; for one exchange at a time.
+
+    ``known`` holds requests that differ in their bodies alone.
+    """
+
+    def __init__(self, settings: GatewaySettings, origin: Mapping[str, str] | None) -> None:
+        super().__init__()
+        self.known: dict[object, _Ready] = {}
+        self.mount("https://", _Adapter())
+        self.mount("http://", _Adapter())
+        self.auth = _BareToken(settings.token)
+        # Without it the gateway may answer an error in HTML.
+        self.headers["Accept"] = "application/json"
+        if origin and settings.is_loopback:  # a real gateway gets nothing new
+            self.headers[ORIGIN_HEADER] = urlencode(origin)
+        # Proxies and certificate bundles of the environment count, but not on the way to this machine itself.
+        self.trust_env = not settings.is_loopback
+
+
 class Transport:
-    """Exchanges with one gateway; each thread has a session, and so a kept-alive connection, of its own."""
+    """
+    Exchanges with one gateway.
+
+    Each exchange under way has a session, and so a kept-alive connection, of its own. The next one takes it
+    over, whichever thread makes it: there are as many connections as there ever were exchanges at once.
+    """
 
     def __init__(self, settings: GatewaySettings, *, origin: Mapping[str, str] | None = None) -> None:
         self.gateway_clock = GatewayClock()
         self._settings = settings
         self._origin = origin
-        self._local = threading.local()
-        self._sessions: list[requests.Session] = []
-        self._lock = threading.Lock()
+        # To add to a deque and to take from it are one step each: threads share it without a lock.
+        self._free = deque[_Session]()
 
     def exchange(self, method: str, path: str, *, start_by: float = math.inf, **content: Any) -> Answer:
         """
@@ -237,8 +264,9 @@ class Transport:
         settings = self._settings
         end_by = elapsed() + settings.exchange_s
         exchange = _under_way.exchange = _Exchange(start_by, end_by, settings.read_timeout_s)
+        session = self._take_session()
         try:
-            return self._exchange(method, path, content)
+            return self._exchange(session, method, path, content)
         except (requests.RequestException, HTTPError, OSError) as err:
             if exchange.late:
                 raise UnreachableError(
@@ -264,9 +292,11 @@ class Transport:
                     f"Caused by: {name}",
                 )
             ) from err
+        finally:
+            self._free.append(session)
 
-    def _exchange(self, method: str, path: str, content: dict[str, Any]) -> Answer:
-        settings, ready = self._settings, self._prepare(method, path, content)
+    def _exchange(self, session: _Session, method: str, path: str, content: dict[str, Any]) -> Answer:
+        settings, ready = self._settings, self._prepare(session, method, path, content)
         asked_at = time.time()
         response = ready.pool.urlopen(
             method,
@@ -294,7 +324,7 @@ class Transport:
             response.headers.get("Retry-After"),
         )
 
-    def _prepare(self, method: str, path: str, content: dict[str, Any]) -> _Ready:
+    def _prepare(self, session: _Session, method: str, path: str, content: dict[str, Any]) -> _Ready:
         """
         Let requests do what it is good at, once for all requests that differ in their bodies alone.
 
@@ -303,16 +333,15 @@ class Transport:
         """
         body = content.get("data")
         if content.keys() != {"data", "headers"} or not isinstance(body, bytes):
-            return self._prepare_anew(method, path, content)
-        known: dict[object, _Ready] = self._of_this_thread().known
+            return self._prepare_anew(session, method, path, content)
         key = (method, path, *content["headers"].items())
-        if key not in known:
-            known[key] = self._prepare_anew(method, path, content)
-        headers = {**known[key].headers, "Content-Length": f"{len(body)}"}
-        return replace(known[key], body=body, headers=headers)
+        if key not in session.known:
+            session.known[key] = self._prepare_anew(session, method, path, content)
+        ready = session.known[key]
+        return replace(ready, body=body, headers={**ready.headers, "Content-Length": f"{len(body)}"})
 
-    def _prepare_anew(self, method: str, path: str, content: dict[str, Any]) -> _Ready:
-        settings, session = self._settings, self._of_this_thread().session
+    def _prepare_anew(self, session: _Session, method: str, path: str, content: dict[str, Any]) -> _Ready:
+        settings = self._settings
         request = session.prepare_request(requests.Request(method, settings.base_url + path, **content))
         # Both are given with each request: what the environment says would win over a session's.
         proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else {}
@@ -326,31 +355,15 @@ class Transport:
         return _Ready(pool, url, dict(request.headers), request.body)
 
     def close(self) -> None:
-        """Close the connections of all threads."""
-        with self._lock:
-            while self._sessions:
-                self._sessions.pop().close()
+        """Close the connections that no exchange uses."""
+        while self._free:
+            self._free.pop().close()
 
-    def _of_this_thread(self) -> threading.local:
-        if not hasattr(self._local, "session"):
-            self._local.session, self._local.known = self._new_session(), {}
-            with self._lock:
-                self._sessions.append(self._local.session)
-        return self._local
-
-    def _new_session(self) -> requests.Session:
-        settings = self._settings
-        session = requests.Session()
-        session.mount("https://", _Adapter())
-        session.mount("http://", _Adapter())
-        session.auth = _BareToken(settings.token)
-        # Without it the gateway may answer an error in HTML.
-        session.headers["Accept"] = "application/json"
-        if self._origin and settings.is_loopback:  # a real gateway gets nothing new
-            session.headers[ORIGIN_HEADER] = urlencode(self._origin)
-        # Proxies and certificate bundles of the environment count, but not on the way to this machine itself.
-        session.trust_env = not settings.is_loopback
-        return session
+    def _take_session(self) -> _Session:
+        try:
+            return self._free.pop()
+        except IndexError:
+            return _Session(self._settings, self._origin)
 
 
 def _read_bounded(chunks: Iterable[bytes], http_status: int) -> bytes:
@@ -370,9 +383,12 @@ def _read_bounded(chunks: Iterable[bytes], http_status: int) -> bytes:
 
 def _cause(err: BaseException) -> tuple[str, str]:
     """Return a fault's class and our words for it; libraries' texts may hold addresses with credentials."""
-    names = {type(link).__name__ for link in _chain(err)}
+    links = list(_chain(err))
+    names = {type(link).__name__ for link in links}
     name = next((name for name in _CAUSES if name in names), type(err).__name__)
-    return name, _CAUSES.get(name, name)
+    # Of an error of the system its number alone, such as that of "Too many open files".
+    number = next((link.errno for link in links if isinstance(link, OSError) and link.errno), None)
+    return name, _CAUSES.get(name) or (os.strerror(number) if number else name)
 
 
 def _chain(err: BaseException) -> Iterable[BaseException]:

@@ -2,7 +2,7 @@
 The trigger that watches messages in Airflow's triggerer: it only asks.
 
 The client blocks, so its questions are asked in a few threads beside the event loop. All triggers of one
-connection share them, and the client with a kept-alive connection a thread.
+connection share them, and the client with its kept-alive connections.
 """
 
 from __future__ import annotations

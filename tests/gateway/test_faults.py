@@ -1,11 +1,13 @@
 """Every way in which a send can end, over real sockets: which error, and whether it may have been sent."""
 
 import json
+import resource
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -439,10 +441,44 @@ def test_a_connection_that_idled_away_is_replaced(scripted: StartGateway, client
     assert 2 == len(gateway.requests)
 
 
+def test_threads_leave_their_connection_to_the_next(scripted: StartGateway, client: MakeClient):
+    """A client that is used in ever new threads has as many connections as requests under way at once."""
+
+    def go_on(conn: socket.socket, _: bytes) -> None:
+        while True:
+            conn.sendall(http(200, IDS))
+            read_request(conn)
+
+    gateway = scripted(go_on)  # accepts no second connection while it has one
+    one = client(f"http://127.0.0.1:{gateway.port}/v1")
+
+    for _ in range(3):
+        with ThreadPoolExecutor(1) as thread:
+            assert thread.submit(send, one).result()
+
+    assert 1 == len(gateway.requests)
+
+
 def test_an_address_without_a_usable_host_is_unreachable(client: MakeClient):
     """What is no host name at all never leaves."""
     with pytest.raises(UnreachableError):
         send(client("http://*bad..host*/v1"))
+
+
+def test_a_limit_of_the_system_is_named(scripted: StartGateway, client: MakeClient):
+    """A process that may open no more files says so; nothing has left."""
+    one = client(f"http://127.0.0.1:{scripted(answer(http(200, IDS))).port}/v1")
+    send(one)  # what it needs is imported
+    one.close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(UnreachableError) as caught:
+            send(one)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    assert "No connection to the gateway: Too many open files." == caught.value.headline
 
 
 class TestDeadlines:

@@ -73,7 +73,7 @@ def cancel_messages(
 
 def _records(gateway: GatewayClient, outbox_ids: Sequence[int], limit: int) -> dict[int, OutboxRecord]:
     """Ask what the reports know of these ids; cancelling does not depend on it."""
-    lookup = Lookup()
+    lookup = Lookup(outbox_ids)
     try:
         lookup.refresh(outbox_ids, Questions(gateway, limit=limit))
     except OutOfQuestionsError:

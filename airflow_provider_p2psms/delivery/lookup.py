@@ -9,6 +9,7 @@ do not show is asked by id. What is left when the questions run out has its turn
 import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Protocol
@@ -113,26 +114,33 @@ class Questions:
 
 
 class Lookup:
-    """The latest known record of each id, in ``seen``; ids that the reports have not shown are not in it."""
+    """
+    The latest known record of each id, in ``seen``; ids that the reports have not shown are not in it.
 
-    def __init__(self) -> None:
+    :param outbox_ids: all ids that will be looked for.
+    """
+
+    def __init__(self, outbox_ids: Iterable[int]) -> None:
         self.seen: dict[int, OutboxRecord] = {}
+        self._sends = [_Send(ids) for ids in _part(sorted(outbox_ids))]
+        self._wanted = set[int]()
         self._turns: dict[int, int] = {}
         self._turn = 0
-        self._next_page = 2
 
     def refresh(self, outbox_ids: Iterable[int], questions: Questions) -> None:
         """
-        Ask anew for these ids; those whose last turn is longest ago come first.
+        Ask anew for these ids; sends and ids whose last turn is longest ago come first.
 
         :raises OutOfQuestionsError: before all were asked for.
         """
         self._turn += 1
-        by_id: list[int] = []
-        for ids in sorted(_sends(sorted(outbox_ids)), key=lambda ids: min(map(self.last_turn, ids))):
-            by_id += self._ask_pages(ids, questions) if len(ids) > FEW else ids
-        for outbox_id in sorted(by_id, key=self.last_turn):
-            self._ask(outbox_id, questions)
+        self._wanted = set(outbox_ids)
+        for send in sorted(self._sends, key=lambda send: send.turn):
+            if ids := [each for each in send.ids if each in self._wanted]:
+                send.turn = self._turn
+                missing = self._ask_pages(send, ids, questions) if len(ids) > FEW else ids
+                for outbox_id in sorted(missing, key=self.last_turn):
+                    self._ask(outbox_id, questions)
 
     def last_turn(self, outbox_id: int) -> int:
         """Return the number of the latest look that asked for this id; 0 if none did."""
@@ -145,41 +153,75 @@ class Lookup:
             self.seen[outbox_id] = record
         return record
 
-    def _ask_pages(self, ids: list[int], questions: Questions) -> Iterable[int]:
-        """Page through the time in which these ids were made; return those to be asked by id."""
-        first, last = (self.seen.get(each) or self._ask(each, questions) for each in (ids[0], ids[-1]))
+    def _ask_pages(self, send: "_Send", ids: list[int], questions: Questions) -> Iterable[int]:
+        """Page through the time in which a send was made; return those of its ids to be asked by id."""
+        ends = send.ids[0], send.ids[-1]
+        first, last = (self.seen.get(each) or self._ask(each, questions) for each in ends)
         if not (first or last):
             self._turns |= dict.fromkeys(ids, self._turn)
             return ()  # no record of this send is shown yet
         missing = {each for each in ids if self.last_turn(each) < self._turn}
-        window = _window(first, last)
-        last_page = self._take_pages(window, (1,), missing, questions)
-        if last_page <= len(ids):  # else others' records crowd it, and asking by id is cheaper
-            pages = self._order(last_page)
-            while missing and pages:
-                self._next_page = pages[0]
-                # No more than the missing ids fill: the last pages may not be needed.
-                count = min(_SIDE_BY_SIDE, -(-len(missing) // PAGE))
-                self._take_pages(window, pages[:count], missing, questions)
-                pages = pages[count:]
+        send.look_in(_window(first, last))
+        if not send.last_page:
+            self._take_pages(send, (1,), missing, questions)
+        pages, waste = send.order(missing, self._turn), 0
+        # Others' records may crowd the pages, and what is not shown yet is on none. Once as many pages have shown
+        # nothing as there are ids left, these are asked for one by one.
+        while missing and pages and waste < len(missing):
+            # No more than the missing ids fill: the last pages may not be needed.
+            count = min(_SIDE_BY_SIDE, -(-len(missing) // PAGE))
+            before = len(missing)
+            self._take_pages(send, pages[:count], missing, questions)
+            waste = max(0, waste + count - (before - len(missing)))
+            del pages[:count]
         return missing
 
-    def _order(self, last_page: int) -> Sequence[int]:
-        """Begin where the questions ran out last time, lest the last pages never have their turn."""
-        start = self._next_page if self._next_page <= last_page else 2
-        return (*range(start, last_page + 1), *range(2, start))
-
     def _take_pages(
-        self, window: Mapping[str, Any], pages: Sequence[int], missing: set[int], questions: Questions
-    ) -> int:
-        last_page = 1
-        for records, last_page in questions.pages(window, pages):  # noqa: B007 - the last one is returned
-            for record in records:
-                if record.outbox_id in missing:
-                    missing.discard(record.outbox_id)
-                    self.seen[record.outbox_id] = record
-                    self._turns[record.outbox_id] = self._turn
-        return last_page
+        self, send: "_Send", pages: Sequence[int], missing: set[int], questions: Questions
+    ) -> None:
+        for page, (records, last_page) in zip(pages, questions.pages(send.window, pages), strict=True):
+            found = {each.outbox_id: each for each in records if each.outbox_id in self._wanted}
+            missing.difference_update(found)
+            self.seen |= found
+            self._turns |= dict.fromkeys(found, self._turn)
+            send.note(page, found, last_page, self._turn)
+
+
+class _Send:
+    """The ids that one send got, ascending, and where the reports have shown them."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self.ids, self.turn = ids, 0
+        self.window: dict[str, str] = {}
+        self.last_page = 0
+        # By page: the latest turn in which it was asked for, and the ids that it showed then.
+        self._turns: dict[int, int] = {}
+        self._shown: dict[int, list[int]] = {}
+
+    def look_in(self, window: dict[str, str]) -> None:
+        """Ask for pages of this window from now on; those of another one are other pages."""
+        if window != self.window:
+            self.window, self.last_page = window, 0
+            self._turns, self._shown = {}, {}
+
+    def note(self, page: int, ids: Iterable[int], last_page: int, turn: int) -> None:
+        """Note what a page has shown of the ids, and how many pages there are."""
+        self._shown[page], self._turns[page] = list(ids), turn
+        self.last_page = last_page
+
+    def order(self, missing: AbstractSet[int], turn: int) -> list[int]:
+        """
+        Return the pages that have no turn yet in this look, in the order in which to ask for them.
+
+        First those that have shown ids that are missing now, then those whose turn is longest ago. The send
+        itself is in the middle of the window.
+        """
+        shown = {page for page, ids in self._shown.items() if not missing.isdisjoint(ids)}
+        middle = (self.last_page + 1) / 2
+        return sorted(
+            (page for page in range(1, self.last_page + 1) if self._turns.get(page) != turn),
+            key=lambda page: (page not in shown, self._turns.get(page, 0), abs(page - middle)),
+        )
 
 
 def _read(shown: Mapping[str, Any]) -> OutboxRecord | None:
@@ -190,7 +232,7 @@ def _read(shown: Mapping[str, Any]) -> OutboxRecord | None:
     return replace(record, text=None, parts=record.parts or count_parts(record.text or ""))
 
 
-def _sends(ids: list[int]) -> Iterator[list[int]]:
+def _part(ids: list[int]) -> Iterator[list[int]]:
     """Part ascending ids where gaps say that different sends made them."""
     mean = (ids[-1] - ids[0]) / len(ids) if ids else 0
     start = 0

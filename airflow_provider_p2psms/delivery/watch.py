@@ -80,7 +80,7 @@ class DeliveryWatch:
         self._min_delivered = min_delivered
         self._on_failed = on_failed
         self._limit = most_questions(len(outbox_ids), at_least=min_questions) - _FOR_REASONS
-        self._lookup = Lookup()
+        self._lookup = Lookup(outbox_ids)
         self._deliveries: dict[int, Deliveries] = {}
         self._in_turn: deque[int] = deque()
         self._stop = threading.Event()

@@ -227,6 +227,40 @@ def test_a_send_beside_others_is_read_by_pages(client: GatewayClient, send_many,
     assert 110 >= asked()
 
 
+def test_a_send_in_a_busy_hour_is_found_in_one_look(client: GatewayClient, send_many, asked, clock: Clock):
+    """Others send much in the seconds before and behind a send: the pages in the middle come first."""
+    send_many(10_000, text="before")
+    ids = []
+    for batch in range(4):
+        ids += send_many(500, text=f"mine {batch}")
+        send_many(500, text=f"other {batch}")
+    send_many(10_000, text="behind")
+    clock.now += 1
+
+    look = DeliveryWatch(client, ids).look()
+
+    assert (look.done, look.counts.sent) == (True, 2_000)
+    assert 60 >= asked()
+
+
+def test_the_next_look_asks_only_for_pages_with_what_is_pending(
+    client: GatewayClient, send_many, asked, clock: Clock
+):
+    """A message that was seen on a page is looked for there again; pages of others are read once."""
+    send_many(2_000, text="before")
+    ids = send_many(1_000)
+    send_many(2_000, text="behind")
+    watch = DeliveryWatch(client, ids)
+
+    assert 1_000 == watch.look().counts.pending
+    assert 11 <= asked() <= 16
+    assert 1_000 == watch.look().counts.pending
+    assert 11 >= asked()
+    clock.now += 1
+    assert watch.look().done
+    assert 11 >= asked()
+
+
 def test_a_crowd_without_end(client: GatewayClient, send, send_many, asked, clock: Clock, sandbox: Sandbox):
     """Where others crowd every page, ids have their turns, and all are found in a few looks."""
     ids = []

@@ -165,8 +165,8 @@ class Lookup:
         if not send.last_page:
             self._take_pages(send, (1,), missing, questions)
         pages, waste = send.order(missing, self._turn), 0
-        # Others' records may crowd the pages, and what is not shown yet is on none. Once as many pages have shown
-        # nothing as there are ids left, these are asked for one by one.
+        # Others' records may crowd the pages, and what is not shown yet is on none. Once as many pages have
+        # shown nothing as there are ids left, these are asked for one by one.
         while missing and pages and waste < len(missing):
             # No more than the missing ids fill: the last pages may not be needed.
             count = min(_SIDE_BY_SIDE, -(-len(missing) // PAGE))

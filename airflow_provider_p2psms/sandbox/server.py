@@ -109,12 +109,16 @@ class Sandbox(Settings):
         )
         ready.set()
         await self._stop_asked.wait()
-        server.close()
-        while state.connections or state.tasks:
-            # A connection gone, its task ends by itself: every wait in the application hears of it.
+        # Closed at once, the server would forget the connections that it has accepted and not yet begun, and
+        # nothing would close them.
+        self._loop.remove_reader(listener)
+        # The other tasks are those of such connections and of requests. A connection gone, they end by
+        # themselves: every wait in the application hears of it.
+        while state.connections or len(asyncio.all_tasks()) > 1:
             for connection in list(state.connections):
                 connection.transport.abort()
             await asyncio.sleep(0.001)
+        server.close()
 
     @property
     def base_url(self) -> str:

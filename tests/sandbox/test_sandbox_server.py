@@ -1,5 +1,6 @@
 """The sandbox as a server in this process: start, stop, restart, many clients, its page, its fixture."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -143,6 +144,19 @@ def test_it_stops_while_clients_wait(asker: type[Asker]):
             answer.result(timeout=5)
     assert idle.recv(1) == b""
     idle.close()
+
+
+def test_it_cuts_a_connection_of_its_last_moment():
+    """What was accepted as it stopped is cut like all others: the client reads an end, not silence."""
+    with contextlib.ExitStack() as clients:
+        for _ in range(30):
+            with Sandbox() as sandbox:
+                address = ("127.0.0.1", sandbox.bound_port)
+                opened = [clients.enter_context(socket.create_connection(address)) for _ in range(3)]
+            for client in opened:
+                client.settimeout(5)
+                with contextlib.suppress(ConnectionResetError):
+                    assert client.recv(1) == b""
 
 
 def test_latency_delays_the_answer(asker: type[Asker]):

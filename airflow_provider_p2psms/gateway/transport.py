@@ -383,7 +383,7 @@ def _read_bounded(chunks: Iterable[bytes], http_status: int) -> bytes:
 
 def _cause(err: BaseException) -> tuple[str, str]:
     """Return a fault's class and our words for it; libraries' texts may hold addresses with credentials."""
-    links = list(_chain(err))
+    links = _chain(err)
     names = {type(link).__name__ for link in links}
     name = next((name for name in _CAUSES if name in names), type(err).__name__)
     # Of an error of the system its number alone, such as that of "Too many open files".
@@ -391,9 +391,9 @@ def _cause(err: BaseException) -> tuple[str, str]:
     return name, _CAUSES.get(name) or (os.strerror(number) if number else name)
 
 
-def _chain(err: BaseException) -> Iterable[BaseException]:
+def _chain(err: BaseException) -> list[BaseException]:
     """Return the error with all that it wraps: urllib3 keeps causes in arguments and attributes."""
-    todo, seen = [err], []
+    todo, seen = [err], list[BaseException]()
     while todo:
         link = todo.pop()
         if link not in seen:

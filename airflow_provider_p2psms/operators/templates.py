@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 # Jinja's words on a name that is not there. A name is code; a key or an attribute may be anybody's name.
-_says_which_name = re.compile(r"(?!.*\d{5})'\w{1,40}' is undefined", re.ASCII).fullmatch
+_SAYS_WHICH_NAME = r"(?!.*\d{5})'\w{1,40}' is undefined"
 _COLUMNS = "for a column of the rows write single braces, as in {name}"
 _NOTHING = "give the value; where nothing is right in a text, write {{ value or '' }}"
 _UNDEFINED = "give it a value, or write {{ value | default('') }}"
@@ -124,7 +124,7 @@ def describe_fault(err: Exception, *, has_columns: bool = False) -> str:
         return f"a value in it is None{_place(err)}; {_NOTHING}"
     if not isinstance(err, UndefinedError):
         return f"{type(err).__name__}{_place(err)}"
-    if not _says_which_name(str(err)):
+    if not re.fullmatch(_SAYS_WHICH_NAME, str(err), re.ASCII):
         return f"{type(err).__name__}{_place(err)}; {_UNDEFINED}"
     return f"{err}{_place(err)}; {_COLUMNS if has_columns else _UNDEFINED}"
 

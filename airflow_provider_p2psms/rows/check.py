@@ -1,7 +1,6 @@
 """Turns rows into messages, or into what is wrong with them: one result for each recipient handed in."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain, groupby, pairwise
 from typing import Any, TypeAlias, cast
@@ -98,7 +97,7 @@ def _check_table(table: Table, rules: RowRules) -> Iterator[Batch | Message | Ro
             return number
         for result in _check_row(number, row, columns, reader, table.reading):
             if isinstance(result, RowProblem):
-                result = replace(result, place=table.locate(records, index))  # noqa: PLW2901
+                result = result._replace(place=table.locate(records, index))  # noqa: PLW2901
             yield result
         return number + 1
 

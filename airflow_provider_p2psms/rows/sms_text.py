@@ -6,7 +6,6 @@ Lengths decide first, then what looks at characters in C; only doubles in a long
 """
 
 import re
-from functools import cache
 
 from airflow_provider_p2psms.rows.damage import find_damage
 from airflow_provider_p2psms.rows.invalid_value import InvalidValueError
@@ -22,8 +21,10 @@ GSM_BASIC = (
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 GSM_SINGLES_OF_ASCII = GSM_BASIC.encode("ascii", "ignore")
-_escaped = re.compile(f"[{re.escape(GSM_ESCAPED)}]")
-_beyond_the_bmp = re.compile("[\U00010000-\U0010ffff]")
+# Compiled when they are needed: a DAG file's parsing, which checks a text too, would take longer for them.
+_ESCAPED = f"[{re.escape(GSM_ESCAPED)}]"
+_GSM = f"[{re.escape(GSM_BASIC + GSM_ESCAPED)}]*+"
+_BEYOND_THE_BMP = "[\U00010000-\U0010ffff]"
 
 
 def check_text(text: str) -> int:
@@ -63,17 +64,11 @@ def count_parts(text: str) -> int:
         return 1
     if text.isascii() and not text.encode().translate(None, GSM_SINGLES_OF_ASCII):
         return count_singles(length, single=160, several=153)
-    if _gsm().fullmatch(text):
-        return _count(text, single=160, several=153, double=_escaped)
+    if re.fullmatch(_GSM, text):
+        return _count(text, single=160, several=153, double=_ESCAPED)
     if in_bmp:
         return count_singles(length, single=70, several=67)
-    return _count(text, single=70, several=67, double=_beyond_the_bmp)
-
-
-@cache
-def _gsm() -> re.Pattern[str]:
-    # Compiled when it is needed: a DAG file's parsing, which checks a text too, would take longer for it.
-    return re.compile(f"[{re.escape(GSM_BASIC + GSM_ESCAPED)}]*+")
+    return _count(text, single=70, several=67, double=_BEYOND_THE_BMP)
 
 
 def count_singles(length: int, *, single: int, several: int) -> int:
@@ -81,8 +76,8 @@ def count_singles(length: int, *, single: int, several: int) -> int:
     return 1 if length <= single else -(-length // several)
 
 
-def _count(text: str, *, single: int, several: int, double: re.Pattern[str]) -> int:
-    doubles = [match.start() for match in double.finditer(text)]
+def _count(text: str, *, single: int, several: int, double: str) -> int:
+    doubles = [match.start() for match in re.finditer(double, text)]
     if len(text) + len(doubles) <= single:
         return 1
     full_parts, used, last = 0, 0, 0

@@ -50,8 +50,8 @@ _ERRORS = frozenset(
     | {f"Err:{code}" for code in range(501, 541)}
     | {"#" * width for width in range(3, 256)}
 )
-# What begins like an error value within a text.
-ERROR_BEGINS = f"#(?:{'|'.join(map(re.escape, _ERRORS_IN_TEXTS))})"
+# What begins like an error value within a text. Of its characters only "?" means something else in a pattern.
+ERROR_BEGINS = "#(?:" + "|".join(_ERRORS_IN_TEXTS).replace("?", r"\?") + ")"
 ERROR = rf"(?<![\w&]){ERROR_BEGINS}(?!\w)"
 _STAND_INS = _MISSING | _ERRORS
 # No longer text is taken for a stand-in, though with white space around it one may be longer.

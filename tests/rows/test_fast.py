@@ -3,7 +3,6 @@
 import csv
 import io
 from collections import OrderedDict
-from dataclasses import replace
 from itertools import chain
 
 import polars as pl
@@ -98,7 +97,7 @@ def counts(checked):
 def outcome(results):
     try:
         for result in results:
-            yield replace(result, place="") if isinstance(result, RowProblem) else result
+            yield result._replace(place="") if isinstance(result, RowProblem) else result
     except InvalidMessageError as err:
         yield str(err).partition(": ")[2]
 

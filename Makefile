@@ -4,9 +4,9 @@
 export PYTHONDONTWRITEBYTECODE :=
 
 BIN := .venv/bin
-# Most of the tests wait most of the time: for answers, reports and processes. A few processes run Airflow for
+# Many of the tests wait most of the time: for answers, reports and processes. A few processes run Airflow for
 # all (tests/conftest.py).
-WORKERS := $(shell echo $$(( 4 * $$(getconf _NPROCESSORS_ONLN) ))) --dist loadgroup
+WORKERS := $(shell echo $$(( 3 * $$(getconf _NPROCESSORS_ONLN) ))) --dist loadgroup
 # The tests of a file with a whole Airflow share it.
 MATRIX := -n auto --dist loadgroup
 # The rooms of which the tests run every line and every branch; of all that is measured see pyproject.toml.
@@ -50,7 +50,7 @@ endif
 	@touch $@
 
 test: lint ## check format, lint, types, and run the tests, with the coverage of the core
-	$(BIN)/pytest -n $(WORKERS) -m "not (browser or slow or stack or explore or far or cluster)" --cov --cov-report=term-missing:skip-covered
+	$(BIN)/pytest -n $(WORKERS) -m "not (browser or slow or stack or explore or far or cluster or proof)" --cov --cov-report=term-missing:skip-covered
 	$(BIN)/coverage report --include='$(CORE)' --show-missing --skip-covered --fail-under=100
 
 lint: venv ## check format, lint and types
@@ -86,7 +86,7 @@ $(AIRFLOWS_THAT_WARN:%=matrix-%): matrix-%: .venv-%/.ready
 		echo "WARNING: some tests fail on Airflow $* (see above); this fails nothing."
 
 proof: venv ## try out every order of events, kill sends at random instants and a real Airflow: the short form of the three below
-	$(BIN)/pytest -n auto -m explore
+	$(BIN)/pytest -n $(WORKERS) -m "(explore or proof) and not (far or browser)"
 	$(BIN)/pytest -m "(slow or stack) and not browser"
 
 explore: venv ## try out new inputs, and every order of events with more batches, tries and faults at once: an hour or so

@@ -37,7 +37,7 @@ hypothesis.settings.load_profile("fixed")
 # Files with tests that take long, which would be waited for at the end.
 BEGIN_WITH = {"test_machine.py", "test_kill_points.py", "test_bench.py", "test_walls.py"}
 # The first DAG that a process runs takes a core ten seconds: if there are more processes, so many run DAGs.
-AIRFLOW_PROCESSES = 3
+AIRFLOW_PROCESSES = 2
 
 AIRFLOW_VERSION = importlib.metadata.version("apache-airflow")
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))
@@ -102,6 +102,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
 
     The tests of a file stay together. xdist hands out the largest groups first.
     """
+    _leave_cases_to_proof(items)
     items.sort(key=lambda item: item.path.name not in BEGIN_WITH)
     if int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) > AIRFLOW_PROCESSES:
         _group_by_airflow([item for item in items if item.get_closest_marker("airflow")])
@@ -110,6 +111,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     for item in items:
         if (grouped := getattr(item, "_nodeid", item.nodeid)) != item.nodeid:
             item._id = NodeId.parse(grouped)
+
+
+def _leave_cases_to_proof(items: list[pytest.Item]) -> None:
+    """Mark the cases of ``sampled`` tests that `make test` does not run: all but some, spread evenly."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("sampled") and not item.get_closest_marker("far"):
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in tests.values():
+        marker = cases[0].get_closest_marker("sampled")
+        assert marker
+        for place, item in enumerate(cases):
+            if place * marker.args[0] % len(cases) >= marker.args[0]:
+                item.add_marker(pytest.mark.proof)
 
 
 def _group_by_airflow(items: list[pytest.Item]) -> None:

@@ -26,6 +26,7 @@ def airflow(*arguments: object, **environment: str) -> subprocess.CompletedProce
     )
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(("rows", "code"), [("0912 000 0001,Hello\n", 0), ("12,Hello\n", 1)])
 def test_it_does_as_p2psms_does(rows, code, tmp_path, capsys):
     """A check prints the same JSON and ends with the same exit code."""

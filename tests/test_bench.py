@@ -11,6 +11,7 @@ from scripts.bench.rows import write_csv
 from scripts.bench.trial import memory_of, run
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("operator", ["PeerToPeerSMSOperator", "PeerToPeerFileOperator"])
 def test_memory_is_bounded(operator, tmp_path):
     """A hundred thousand personal rows add at most 60 MB to the peak of a process that sends one."""

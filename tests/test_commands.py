@@ -129,6 +129,7 @@ def run(script: str, folder: Path, port: int) -> str:
     return printed
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "page",
     [
@@ -180,6 +181,7 @@ def test_the_other_commands_run_elsewhere():
             assert any(set(words) <= set(line.split()) for line in ours), words
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     "code",
     [
@@ -196,6 +198,7 @@ def test_the_tests_of_a_page_pass(code: str, tmp_path: Path, port: int):
     assert " passed" in run("pytest -q -p no:cacheprovider test_page.py", tmp_path, port)
 
 
+@pytest.mark.proof
 def test_the_steps_of_the_workflow_run(port: int, tmp_path: Path):
     """The sandbox that a workflow starts is there for its tests."""
     yaml = pytest.importorskip("yaml")

@@ -163,6 +163,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 HERE = {"%(day)s": ":day", "%(first)s": ":first", "%(last)s": ":last", "/srv/lists/": ""}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.airflow
 @pytest.mark.parametrize(
     ("page", "number", "more", "states", "arrived"),

@@ -261,6 +261,7 @@ def test_the_next_look_asks_only_for_pages_with_what_is_pending(
     assert 11 >= asked()
 
 
+@pytest.mark.proof
 def test_a_crowd_without_end(client: GatewayClient, send, send_many, asked, clock: Clock, sandbox: Sandbox):
     """Where others crowd every page, ids have their turns, and all are found in a few looks."""
     ids = []

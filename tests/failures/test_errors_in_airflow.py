@@ -43,6 +43,7 @@ def error(errors, request):
     return errors[request.param]
 
 
+@pytest.mark.sampled(5)
 def test_each_line_is_seen_whole(error):
     """No line is longer than what the log view shows, and the first one says in short what happened."""
     lines = str(error).splitlines()

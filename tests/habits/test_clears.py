@@ -521,6 +521,7 @@ def kill(task, gateway, monkeypatch, *, taken):
     task.tries.append(Ended("killed"))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("taken", [True, False])
 def test_killed_while_it_waits_for_an_answer(task: Task, gateway: HabitGateway, monkeypatch, form, taken):
@@ -532,6 +533,7 @@ def test_killed_while_it_waits_for_an_answer(task: Task, gateway: HabitGateway, 
     assert "success" == task.clear(report_lag=LAG).kind
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "habit", ["an_hour_behind", "text_null", "recipient_masked", "pages_null", "time_local"]
 )
@@ -547,6 +549,7 @@ def test_killed_and_the_reports_have_a_habit(task: Task, gateway: HabitGateway, 
 # --- in Airflow
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.airflow
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("habit", ["contract", "text_suffix", "an_hour_behind", "pages_items"])

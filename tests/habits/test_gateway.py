@@ -91,6 +91,7 @@ def test_each_fault_answers_as_ordered(gateway, answer, taken):
     assert 5 == len(gateway.offers)
 
 
+@pytest.mark.sampled(30)
 @pytest.mark.parametrize("name", sorted(HABITS))
 def test_each_habit_can_be_shown(name):
     """Every habit gives answers in JSON, and what it shows differs from the contract, or comes late."""

@@ -182,6 +182,7 @@ def send(task, gateway, monkeypatch, case):
     return ended, task.clear()
 
 
+@pytest.mark.sampled(84)
 @pytest.mark.no_cover  # hundreds of cases that run the same lines
 @pytest.mark.parametrize("case", covering(habit_cases()))
 def test_whatever_the_reports_are_like(task: Task, gateway: HabitGateway, monkeypatch, case):
@@ -191,6 +192,7 @@ def test_whatever_the_reports_are_like(task: Task, gateway: HabitGateway, monkey
         assert ("success", "success") == (ended.kind, cleared.kind), ended.text
 
 
+@pytest.mark.sampled(19)
 @pytest.mark.no_cover  # hundreds of cases that run the same lines
 @pytest.mark.parametrize("case", covering(fault_cases()))
 def test_however_an_answer_is_lost(task: Task, gateway: HabitGateway, monkeypatch, case):
@@ -257,6 +259,7 @@ def test_502_after_acceptance_an_hour_behind_and_the_forty_second_rule(
     assert "success" == task.clear().kind
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     "kind", ["429", "403", "404", "404_html", "422", "status_false", "500", "502_html", "cut"]
@@ -283,6 +286,7 @@ def test_errors_of_the_reports_for_a_while(task: Task, gateway: HabitGateway, ki
     assert "success" == task.run().kind
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("ahead_s", [0.9, -0.9])
 @pytest.mark.parametrize("habit", ["contract", "text_null"])
@@ -448,6 +452,7 @@ def test_the_gateway_gives_an_id_a_recipient(task: Task, gateway: HabitGateway):
 # --- scheduled
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize("scheduled", ["listed", "late", "by_send_time"])
 @pytest.mark.parametrize("taken", [True, False])
 @pytest.mark.parametrize("lost", ["lone", "first"])

@@ -44,6 +44,7 @@ def poll(rules: Rules, *, floor: int) -> None:
     assert states >= floor
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "rules", [{}, {"on_in_doubt": "fail"}, {"on_in_doubt": "resend"}, {"reports": False}, HIDDEN], ids=str
 )
@@ -52,11 +53,13 @@ def test_never_twice_with_one_message(rules):
     poll(Rules(sizes=(1,), **rules), floor=200)
 
 
+@pytest.mark.proof
 def test_the_clock_of_an_earlier_try_does_not_make_its_witness_newer():
     """A witness of a try whose clock is ahead is older than it says."""
     poll(Rules(ahead=(SKEW, 0), kills=False, kinds=("lost", "refused"), faults=2), floor=8_000)
 
 
+@pytest.mark.proof
 def test_a_message_is_the_witness_where_a_batch_cannot_be_it():
     """The witness batch is in doubt, too: with ``witness_recipient`` a last try still ends well."""
     poll(Rules(sizes=(1, 1, 1), faults=2, has_witness=True, **LOST), floor=500)
@@ -367,6 +370,7 @@ class ReadsBeforeItTakesOver(Ledger):
         return history
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     ("broken", "rules"),
     [
@@ -414,6 +418,7 @@ def test_a_rule_taken_out_loses_a_message(broken, rules):
         explore(Rules(**{kind: broken}, **rules))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("broken", "rules"),
     [

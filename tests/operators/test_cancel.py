@@ -118,6 +118,7 @@ def send_half(operator, dag, **options):
     return operator(task_id="send", dag=dag, messages=ROWS, from_number=LINE, **options)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("multiple_outputs", [True, False])
 @pytest.mark.parametrize("whole", [True, False])
 @pytest.mark.parametrize("operator", [PeerToPeerSMSOperator, PeerToPeerFileOperator])
@@ -134,6 +135,7 @@ def test_what_a_failed_send_has_sent(operator, whole, multiple_outputs, dag, run
     assert {7} == set(states(p2psms_sandbox).values())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.usefixtures("short_times")
 @pytest.mark.parametrize("ends", ["refused", "rows are gone", "no connection"])
 def test_what_earlier_tries_have_sent(ends, dag, run, p2psms_sandbox: Sandbox, monkeypatch, tmp_path):

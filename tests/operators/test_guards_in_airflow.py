@@ -131,6 +131,7 @@ def test_staging_is_loud(send, connection, capfd, caplog):
     assert DESK.removeprefix("+98") not in told
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize(("by_connection", "by_operator"), [(2, None), (1_000, 2), (None, 2)])
 def test_the_pace(by_connection, by_operator, operator, send, connection, p2psms_sandbox: Sandbox):

@@ -300,6 +300,7 @@ def test_files_from_object_storage(p2psms_sandbox: Sandbox, tmp_path):
     assert ("1", "accepted") == (line["row"], line["outcome"])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("fault", ["500_after", "cut_before_answer", "refuse_422", "refuse_401"])
 def test_airflows_retries_send_nothing_again(operator, fault, dag: DAG, run, p2psms_sandbox: Sandbox):
@@ -399,6 +400,7 @@ def test_a_hook_of_ones_own(operator, p2psms_sandbox: Sandbox):
     assert 5 == len(p2psms_sandbox.arrived)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("fault", [None, "refuse_422", "500_after", "bad rows"])
 def test_nothing_private_is_left_behind(

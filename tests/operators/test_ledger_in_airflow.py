@@ -55,6 +55,7 @@ def each_once(sandbox):
     return {1} == set(Counter((m.recipient, m.text) for m in sandbox.arrived).values())
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_airflows_retry_goes_on_where_the_try_ended(operator, ledger, dag, run_dag, p2psms_sandbox: Sandbox):
     """A try that ends in the middle, with something in doubt, is finished by the next: each message once."""
@@ -73,6 +74,7 @@ def test_airflows_retry_goes_on_where_the_try_ended(operator, ledger, dag, run_d
     assert each_once(p2psms_sandbox)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_what_the_next_try_finds(operator, ledger, dag, run_dag, p2psms_sandbox: Sandbox):
     """The result of a resumed send counts what earlier tries sent, and has all ids in the rows' order."""

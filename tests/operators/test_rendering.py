@@ -202,6 +202,7 @@ def by_xcom_in_a_template():
 WAYS = [each for name, each in globals().items() if name.startswith("by_")]
 
 
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_rows_of_other_tasks_are_data(way, native, request, run, p2psms_sandbox: Sandbox):
@@ -260,6 +261,7 @@ def test_a_subclass_has_templates_of_its_own(dag, run, p2psms_sandbox: Sandbox):
     assert ["Dear Sara, {{ 1 }}"] == p2psms_sandbox.texts_arrived
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "field", ["text", "from_number", "send_time", "outcomes", "resend", "p2psms_conn_id"]
 )
@@ -306,6 +308,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.sampled(7)
 @pytest.mark.parametrize(("template", "told"), FAULTS)
 @pytest.mark.parametrize("way", ["text", "messages", "mapped", "function", "mapped function"])
 def test_a_template_that_fails_shows_nothing(way, template, told, dag, run, p2psms_sandbox: Sandbox, capfd):
@@ -389,6 +392,7 @@ def test_a_template_without_a_wish(
     assert is_wish == any(file.name.startswith("p2psms-") for file in tmp_path.rglob("*"))
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     ("field", "template"),
     [

@@ -177,6 +177,7 @@ def test_odd_values_in_a_dag_file(name):
         assert TYPES[name](getattr(operator, name)), value
 
 
+@pytest.mark.sampled(9)
 @pytest.mark.parametrize("name", TYPES)
 def test_odd_values_of_a_template(name, p2psms_sandbox: Sandbox, tmp_path, monkeypatch):
     """Each fails the task for good before anything is sent, or comes to the send as the parameter's type."""
@@ -227,6 +228,7 @@ GIVEN = {
 SENT = [*ROWS, {**ROWS[0], "mobile": "09120000002", "id": "b"}, {**ROWS[0], "mobile": "021", "id": "c"}]
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     ("way", "native"),
     [("templates", False), ("templates", True), ("outputs", False), ("expand_kwargs", False)],

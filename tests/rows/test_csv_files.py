@@ -270,6 +270,7 @@ def test_an_empty_table_lacks_its_columns_too():
         check("a,b\n")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -387,6 +388,7 @@ def test_whatever_stands_in_a_file_is_read_as_pythons_reader_reads_it(text, at_o
     assert found == (expected and [record or [""] for record in expected])
 
 
+@pytest.mark.proof
 @pytest.mark.no_cover  # what refuses it is counted with shorter files
 def test_a_file_of_one_line_is_no_table():
     """A file without any line end, as another format may be, takes time that grows as its length does."""

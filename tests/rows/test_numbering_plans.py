@@ -144,6 +144,7 @@ def spell(number):
     return e164, "00" + e164[1:], e164[1:], in_country, phonenumbers.national_significant_number(number)
 
 
+@pytest.mark.sampled(61)
 @NOT_MEASURED
 @pytest.mark.parametrize("region", each_once(sorted(set(REGIONS) - LEFT_TO_THE_PARSER)))
 def test_usual_numbers_need_no_parser(region):
@@ -180,6 +181,7 @@ def spellings_of(region):
     ]
 
 
+@pytest.mark.sampled(99)
 @NOT_MEASURED
 @pytest.mark.parametrize("mobiles_only", [False, True])
 @pytest.mark.parametrize("region", each_once(REGIONS))

@@ -103,6 +103,7 @@ def test_sent_is_enough_by_default(deferrable, dag, run, send, p2psms_sandbox: S
     assert not [request for request in p2psms_sandbox.requests if request.path.endswith("bulk_stats")]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize(
     ("options", "state"),
@@ -128,6 +129,7 @@ def test_a_rejected_message(options, state, deferrable, dag, run, send, p2psms_s
     assert "bad [[" not in log
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("options", "state"),
     [({}, "failed"), ({"soft_fail": True}, "skipped"), ({"deferrable": True}, "failed"),
@@ -146,6 +148,7 @@ def test_a_timeout(options, state, dag, run, send, p2psms_sandbox: Sandbox):
     assert state == run()["wait"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("deferrable", [False, True])
 @pytest.mark.parametrize(("share", "state"), [(0.6, "success"), (0.61, "failed")])
 def test_a_share_that_must_be_delivered(share, state, deferrable, dag, run, send, p2psms_sandbox: Sandbox):
@@ -156,6 +159,7 @@ def test_a_share_that_must_be_delivered(share, state, deferrable, dag, run, send
     assert state == run()["wait"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("ids", [[], "[]", None, "None"])
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_no_ids(ids, deferrable, dag, run, p2psms_sandbox: Sandbox):
@@ -167,6 +171,7 @@ def test_no_ids(ids, deferrable, dag, run, p2psms_sandbox: Sandbox):
     assert [] == p2psms_sandbox.requests
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("form", ["ids", "result", "list", "template"])
 @pytest.mark.parametrize("skipped_by", ["itself", "a branch"])
 def test_behind_a_skipped_send(skipped_by, form, dag, run, send, p2psms_sandbox: Sandbox):

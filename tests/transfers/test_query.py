@@ -97,6 +97,7 @@ def test_the_connection_is_closed_after_the_last_row(connection):
             connection.cursor()
 
 
+@pytest.mark.sampled(1)
 def test_a_large_result_is_not_held_in_memory(connection):
     """200,000 rows go by in the memory of a few thousand."""
     gc.collect()
@@ -186,6 +187,7 @@ def test_errors_quote_no_data(connection):
     assert "InvalidTextRepresentation" in str(caught.value)
 
 
+@pytest.mark.sampled(1)
 @of_postgres
 def test_a_failure_in_the_middle_quotes_no_data(connection):
     """Nor is it when the row at fault comes later."""

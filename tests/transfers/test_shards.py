@@ -58,6 +58,7 @@ def states(run):
     return dict(Counter(f"{ti.task_id} {ti.state}" for ti in run.get_task_instances()))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("operator", OPERATORS)
 @pytest.mark.parametrize("ledger", ["own", "shared"])
 def test_a_mapped_send_over_a_file(

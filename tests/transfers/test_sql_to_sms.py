@@ -157,6 +157,7 @@ def test_parameters_are_filled_in_and_not_shown(dag, run, shop, p2psms_sandbox: 
     assert "who" in rendered
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("who", ["due.sql", "{{ 7 * 7 }}", "{{ nope }}"])
 @pytest.mark.parametrize("way", ["output", "expand", "expand_kwargs"])
 def test_parameters_of_other_tasks_are_data(way, who, dag, run, shop, p2psms_sandbox: Sandbox, tmp_path):
@@ -241,6 +242,7 @@ def test_a_query_can_be_mapped(dag, run, shop, p2psms_sandbox: Sandbox):
     assert 2 == p2psms_sandbox.send_requests
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fault", ["500_after", "cut_before_answer", "500_before"])
 def test_another_order_on_a_retry_sends_nothing_twice(
     fault, dag, run, shop, p2psms_sandbox: Sandbox, monkeypatch, tmp_path

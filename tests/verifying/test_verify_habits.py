@@ -25,6 +25,7 @@ def test_a_gateway_that_keeps_the_contract(gateway: StartSandbox, verify: Verify
     }
 
 
+@pytest.mark.sampled(17)
 @pytest.mark.parametrize(
     ("habit", "key", "observed"),
     [

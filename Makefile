@@ -6,7 +6,7 @@ export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 # Many of the tests wait most of the time: for answers, reports and processes. A few processes run Airflow for
 # all (tests/conftest.py).
-WORKERS := $(shell echo $$(( 3 * $$(getconf _NPROCESSORS_ONLN) ))) --dist loadgroup
+WORKERS := $(shell echo $$(( 4 * $$(getconf _NPROCESSORS_ONLN) ))) --dist loadgroup
 # The tests of a file with a whole Airflow share it.
 MATRIX := -n auto --dist loadgroup
 # The rooms of which the tests run every line and every branch; of all that is measured see pyproject.toml.
@@ -85,7 +85,7 @@ $(AIRFLOWS_THAT_WARN:%=matrix-%): matrix-%: .venv-%/.ready
 	.venv-$*/bin/pytest $(MATRIX) -m "(airflow or stack) and not browser" --ignore tests/sensors/test_thousand_triggers.py || \
 		echo "WARNING: some tests fail on Airflow $* (see above); this fails nothing."
 
-proof: venv ## try out every order of events, kill sends at random instants and a real Airflow: the short form of the three below
+proof: venv ## run every case of long tables, try out every order of events, kill sends at random instants and a real Airflow: the short form of the three below
 	$(BIN)/pytest -n $(WORKERS) -m "(explore or proof) and not (far or browser)"
 	$(BIN)/pytest -m "(slow or stack) and not browser"
 

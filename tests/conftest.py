@@ -37,7 +37,7 @@ hypothesis.settings.load_profile("fixed")
 # Files with tests that take long, which would be waited for at the end.
 BEGIN_WITH = {"test_machine.py", "test_kill_points.py", "test_bench.py", "test_walls.py"}
 # The first DAG that a process runs takes a core ten seconds: if there are more processes, so many run DAGs.
-AIRFLOW_PROCESSES = 2
+AIRFLOW_PROCESSES = 3
 
 AIRFLOW_VERSION = importlib.metadata.version("apache-airflow")
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="p2psms-airflow-"))

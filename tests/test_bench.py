@@ -50,6 +50,7 @@ def test_the_memory_of_a_child_is_not_that_of_its_parent(start, counts):
         parent.stdin.close()
 
 
+@pytest.mark.proof
 def test_no_more_under_way_than_allowed(tmp_path):
     """The gateway itself sees `max_in_flight` requests at once, and never one more."""
     with gateway(latency_s=0.2) as slow:  # long enough for a busy machine to have three under way

@@ -13,6 +13,7 @@ pytestmark = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fault", ["refused", "reset", "truncated"])
 @pytest.mark.parametrize("operator", ["send_json", "send_file"])
 def test_each_recipient_gets_the_text_once(operator, fault):

@@ -170,6 +170,7 @@ def test_nothing_that_the_function_handles_stays_in_airflow(dag, run, p2psms_san
         assert word not in written
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("returned", "state"),
     [(None, "failed"), (7, "failed"), ("no rows", "failed"), ([("0912", "hi")], "failed"), ([], "skipped")],

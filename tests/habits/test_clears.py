@@ -137,6 +137,7 @@ def test_rows_added_reordered_and_cut_otherwise(task: Task, gateway: HabitGatewa
     assert "success" == task.clear(batch_size=3).kind
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("taken", [True, False])
 def test_a_lost_batch_of_five_thousand(task: Task, gateway: HabitGateway, taken):
     """A batch above the size of one record of the ledger is recognised as a whole."""

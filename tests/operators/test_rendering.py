@@ -376,6 +376,7 @@ def test_a_task_whose_template_failed_goes_on_when_it_is_mended(
     assert ["Hi"] == p2psms_sandbox.texts_arrived
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("native", [False, True])
 @pytest.mark.parametrize(
     ("resend", "is_wish"), [("{{ params.nothing }}", False), ("{{ '' }}", False), ("{{ 'a' }}", True)]

@@ -335,6 +335,7 @@ def test_guards_of_mapped_tasks(dag, run, p2psms_sandbox: Sandbox):
     assert ["Hi"] == p2psms_sandbox.texts_arrived
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("options", "told"),
     [

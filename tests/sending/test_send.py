@@ -177,6 +177,7 @@ def test_a_guard_passed_sends_nothing(guard, limit, send: Sending, sandbox: Sand
     assert {"refused"} == {row["outcome"] for row in send.outcomes}
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
 def test_each_row_arrives_once_whatever_the_answer(fault, payload, send: Sending, sandbox: Sandbox):
@@ -193,6 +194,7 @@ def test_each_row_arrives_once_whatever_the_answer(fault, payload, send: Sending
     assert {"accepted": 40} == Counter(row["outcome"] for row in send.outcomes)
 
 
+@pytest.mark.sampled(11)
 @pytest.mark.parametrize("payload", [PeerToPeer(), PeerToPeerFile()])
 @pytest.mark.parametrize("fault", UNKNOWN_FAULTS)
 def test_without_reports_what_is_in_doubt_stays_so(fault, payload, send: Sending, sandbox: Sandbox):

@@ -155,6 +155,7 @@ def test_a_credit_that_is_too_low(gateway: StartSandbox, verify: Verify):
     assert "The credit may not cover the cost." in verify(gateway(credit=10_000.0)).told
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("environment", "width"),
     [

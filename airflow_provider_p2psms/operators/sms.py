@@ -32,17 +32,13 @@ from airflow_provider_p2psms.choices import (
 )
 from airflow_provider_p2psms.errors import InvalidMessageError
 from airflow_provider_p2psms.operators import parameters
-from airflow_provider_p2psms.operators.accepted import IdsInXCom, ids_pushed_on_failure, push_ids
-from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
 from airflow_provider_p2psms.operators.files import add_index, open_outcomes, open_rows
 from airflow_provider_p2psms.operators.hook import HasSMSHook
 from airflow_provider_p2psms.operators.ledger import ledger_rules, parse_resend
 from airflow_provider_p2psms.operators.links import OutboxLink, record_outbox_link
-from airflow_provider_p2psms.operators.metrics import count_in_stats
 from airflow_provider_p2psms.operators.parameters import Parameter
 from airflow_provider_p2psms.operators.redacted_fields import Concealed, conceal_rows, conceal_text, reveal
 from airflow_provider_p2psms.operators.rendering import AuthorsTemplates, is_rendered_later
-from airflow_provider_p2psms.operators.stale import describe_staleness
 from airflow_provider_p2psms.operators.upstream import is_given_by_index
 from airflow_provider_p2psms.provider_info import DEFAULT_CONN_ID
 
@@ -51,6 +47,7 @@ if TYPE_CHECKING:
 
     from airflow.sdk import Context
 
+    from airflow_provider_p2psms.operators.accepted import IdsInXCom
     from airflow_provider_p2psms.operators.cancel import CancelScheduledSMSOperator
     from airflow_provider_p2psms.rows import Checked, Row, RowRules
     from airflow_provider_p2psms.sending.ledgers import OpenLedger
@@ -219,6 +216,9 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check all rows, send them, and return the result without numbers and texts."""
+        from airflow_provider_p2psms.operators.accepted import ids_pushed_on_failure, push_ids
+        from airflow_provider_p2psms.operators.error_mapping import errors_for_airflow
+
         stop = self._stop = threading.Event()
         with errors_for_airflow(), ExitStack() as stack:
             # First: whatever fails from here on, a later try finds a ledger.
@@ -321,6 +321,8 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         """Send nothing in a run that is too old; a send that an earlier try began goes on at any age."""
         if self.on_stale == "send" or ledger.history.has_sends:
             return
+        from airflow_provider_p2psms.operators.stale import describe_staleness
+
         told = describe_staleness(context, max_age=self.max_age, now=datetime.now(UTC))
         if told:
             raise AirflowSkipException(told) if self.on_stale == "skip" else AirflowFailException(told)
@@ -394,6 +396,7 @@ class _SendOperator(AuthorsTemplates, HasSMSHook, BaseOperator):
         keep_ids: Callable[[list[int]], None],
     ) -> Sender:
         from airflow_provider_p2psms.operators.ledger_in_words import record_in_words
+        from airflow_provider_p2psms.operators.metrics import count_in_stats
         from airflow_provider_p2psms.sending import payloads
         from airflow_provider_p2psms.sending.send import Sender
         from airflow_provider_p2psms.sending.times import Times

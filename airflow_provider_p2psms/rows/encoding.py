@@ -107,11 +107,8 @@ def decode(stream: BinaryIO, encoding: str, *, origin: str, size: int = _CHUNK) 
         held = len(decoder.getstate()[0])
         try:
             text = decoder.decode(chunk, final=not chunk)
-        except UnicodeDecodeError as err:
-            fault = place - held + err.start
-            break
-        except UnicodeError:  # of a mark that is none, or of an odd codec that names no place
-            fault = place
+        except UnicodeError as err:  # one of a mark that is none, or of an odd codec, may name no place
+            fault = place - held + getattr(err, "start", held)
             break
         yield text
         place += len(chunk)
